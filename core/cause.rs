@@ -1,0 +1,22 @@
+//! Who or what asked for something, and why.
+
+use serde::{Deserialize, Serialize};
+
+/// Stored with every job and run, so that "why did this happen?" has an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Who: `user:<id>`, `cli:<name>`, `schedule:<name>`, `job:<id>`, `demo`.
+    pub actor: String,
+    /// Why, in words for people.
+    pub reason: String,
+}
+
+impl Cause {
+    /// A cause from its two parts.
+    pub fn new(actor: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            reason: reason.into(),
+        }
+    }
+}

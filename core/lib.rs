@@ -1,0 +1,29 @@
+//! The vocabulary and the decisions of rolecall: types, pure functions, and ports (traits that adapters make real).
+//!
+//! Nothing here does I/O, reads a clock or rolls dice: time, randomness and settings come in as arguments, and the
+//! answer is a value. What a reader looks for is in the file of that name: when a job is tried again is
+//! [`verdict`], which roles a member should have is [`desired`], which calls that takes is [`plan`], when a plan is
+//! held back is [`guard`].
+#![warn(missing_docs)]
+
+pub mod backoff;
+pub mod cause;
+pub mod desired;
+pub mod error;
+pub mod fairness;
+pub mod guard;
+pub mod guild;
+pub mod hierarchy;
+pub mod ids;
+pub mod job;
+pub mod link;
+pub mod mapping;
+pub mod outcome;
+pub mod plan;
+pub mod ports;
+pub mod run;
+pub mod time;
+pub mod verdict;
+
+pub use ids::{DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
+pub use time::Timestamp;

@@ -1,0 +1,107 @@
+//! What a finished attempt did.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Whether something changed. All three end a job as completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Something was changed.
+    Applied,
+    /// It was already so.
+    Unchanged,
+    /// The reason for it has gone; nothing was tried.
+    Skipped,
+}
+
+impl Effect {
+    /// The written name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The effect with this written name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Applied, Self::Unchanged, Self::Skipped]
+            .into_iter()
+            .find(|e| e.as_str() == name)
+    }
+}
+
+/// The result of an attempt that ended well. Stored with the job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Whether something changed.
+    pub effect: Effect,
+    /// Why, when nothing was done: a stable name such as `superseded` or `not_a_member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Roles given.
+    #[serde(default)]
+    pub granted: u32,
+    /// Roles taken.
+    #[serde(default)]
+    pub revoked: u32,
+    /// Further numbers, by stable name (a planning job's counts, see [`crate::run::counts`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, u64>,
+    /// Sentences for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Something was changed.
+    pub fn applied(granted: usize, revoked: usize) -> Self {
+        Self {
+            granted: u32::try_from(granted).unwrap_or(u32::MAX),
+            revoked: u32::try_from(revoked).unwrap_or(u32::MAX),
+            ..Self::of(Effect::Applied)
+        }
+    }
+
+    /// It was already so.
+    pub fn unchanged() -> Self {
+        Self::of(Effect::Unchanged)
+    }
+
+    /// Nothing was tried, for this reason (a stable name).
+    pub fn skipped(reason: &str) -> Self {
+        Self {
+            reason: Some(reason.to_owned()),
+            ..Self::of(Effect::Skipped)
+        }
+    }
+
+    /// An outcome with nothing but its effect.
+    pub fn of(effect: Effect) -> Self {
+        Self {
+            effect,
+            reason: None,
+            granted: 0,
+            revoked: 0,
+            counts: BTreeMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds a sentence for people.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds to a number.
+    pub fn count(&mut self, name: &str, n: u64) {
+        if n > 0 {
+            *self.counts.entry(name.to_owned()).or_default() += n;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The ledger: the truth about jobs, and its own outbox.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::StoreError;
+use crate::ids::{DiscordId, GuildId, JobId, RunId, UserId};
+use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob};
+use crate::outcome::Outcome;
+use crate::run::TallyLine;
+use crate::time::Timestamp;
+
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// It is ours, with its new fence.
+    Claimed(Box<Job>),
+    /// Another job with the same concurrency key is running.
+    Busy,
+    /// It is not there to be claimed: final, running, not due, or unknown.
+    Gone,
+}
+
+/// A due job, as the relay sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueJob {
+    /// The job.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: String,
+    /// Its guild.
+    pub guild_id: Option<GuildId>,
+}
+
+/// How a claimed job is left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    /// Its new state: `Completed`, `Retryable`, `Scheduled` (snoozed), `Available` (handed back), `Cancelled` or
+    /// `Discarded`.
+    pub state: JobState,
+    /// When it may run again, for the states that wait.
+    pub run_at: Option<Timestamp>,
+    /// Whether the claim uses up no attempt (a snooze, a hand-back).
+    pub give_back: bool,
+    /// What it did.
+    pub outcome: Option<Outcome>,
+    /// What to add to the history.
+    pub attempt: Option<Attempt>,
+    /// Groups failures of one cause.
+    pub fingerprint: Option<String>,
+}
+
+/// A job whose lease had ended, and what was made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescued {
+    /// The job.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: String,
+    /// Its run.
+    pub run_id: Option<RunId>,
+    /// `Available` again, or `Discarded` as quarantined.
+    pub state: JobState,
+    /// Claims that ended without a word, this one included.
+    pub crashes: u32,
+}
+
+/// Which jobs to list. Empty means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// In one of these states.
+    pub states: Vec<JobState>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Of this guild.
+    pub guild_id: Option<GuildId>,
+    /// Of this user.
+    pub user_id: Option<UserId>,
+    /// Of this Discord account.
+    pub discord_id: Option<DiscordId>,
+    /// Of this run.
+    pub run_id: Option<RunId>,
+}
+
+/// Where a page ends: jobs after this one, in the order of the list (newest first).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobCursor {
+    /// When the last job of the page was stored.
+    pub inserted_at: Timestamp,
+    /// The last job of the page.
+    pub id: JobId,
+}
+
+/// Jobs, durably.
+///
+/// Times that decide about leases (`claim`, `renew`, `rescue`) are the store's own.
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    /// Stores jobs; each is answered for itself, in the order given. Answers only when what was created is durable.
+    async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError>;
+
+    /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1.
+    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError>;
+
+    /// Renews the leases that are still held with this fence and worker; says which were.
+    async fn renew(
+        &self,
+        worker: &str,
+        held: &[(JobId, i64)],
+        lease: Duration,
+    ) -> Result<Vec<JobId>, StoreError>;
+
+    /// Leaves a claimed job. `false`: the fence is old, nothing was changed.
+    async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
+
+    /// Puts off a waiting job to this time (it was busy, or a limit said so). Changes nothing if it is not waiting.
+    async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Waiting jobs of a lane that are due, were not sent since `sent_before`, in the order (`run_at`, id).
+    async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError>;
+
+    /// Notes that these were handed to the delivery now. A job that is claimed loses the note.
+    async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError>;
+
+    /// When the next waiting job of a lane becomes due, if that is in the future.
+    async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Takes back jobs whose lease has ended: crashes + 1, an attempt `crashed` in the history, available again; after
+    /// `quarantine_after` crashes discarded with fingerprint `{kind}|quarantined`.
+    async fn rescue(&self, quarantine_after: u32, limit: usize) -> Result<Vec<Rescued>, StoreError>;
+
+    /// One job.
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Jobs, newest first (by `inserted_at`, then id, both descending).
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        after: Option<JobCursor>,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError>;
+
+    /// How many jobs are in each state; states without a job may be left out.
+    async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>, StoreError>;
+
+    /// A run's jobs, grouped.
+    async fn tally(&self, run: RunId) -> Result<Vec<TallyLine>, StoreError>;
+
+    /// Whether a run has a job that is not final, other than those of kind `except`.
+    async fn run_is_live(&self, run: RunId, except: &str) -> Result<bool, StoreError>;
+
+    /// The store's clock.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+}

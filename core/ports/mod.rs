@@ -1,0 +1,23 @@
+//! Ports: what the inside needs from the outside. Adapters implement them; one conformance suite a port runs over
+//! every adapter.
+
+mod clock;
+mod delivery;
+mod directory;
+mod discord;
+mod ledger;
+mod limiter;
+mod repositories;
+mod vault;
+
+pub use clock::Clock;
+pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
+pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
+pub use discord::{
+    BotToken, CallError, CallFailure, CallOptions, Discord, Joined, MEMBER_PAGE, OAuthClient, RefreshError,
+    TokenPair,
+};
+pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
+pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
+pub use repositories::{Guilds, Links, Mappings, NewGuild, Runs, StoreHealth};
+pub use vault::{Vault, VaultError};

@@ -1,0 +1,116 @@
+//! What is stored beside jobs: guilds, mappings, links, runs.
+
+use async_trait::async_trait;
+
+use crate::error::StoreError;
+use crate::guild::GuildConfig;
+use crate::ids::{DiscordId, GroupId, GuildId, MappingId, RoleId, RunId, UserId};
+use crate::link::{Link, SealedTokens};
+use crate::mapping::Mapping;
+use crate::run::{Run, RunResults, RunState};
+use crate::time::Timestamp;
+
+/// A guild that is to be stored.
+#[derive(Debug, Clone)]
+pub struct NewGuild {
+    /// What is configured.
+    pub config: GuildConfig,
+    /// The bot's token, sealed. `None`: keep the stored one.
+    pub sealed_token: Option<String>,
+}
+
+/// Configured guilds (`discord_guild_configs`).
+#[async_trait]
+pub trait Guilds: Send + Sync + 'static {
+    /// Stores, or changes the one with the same `guild_id` (its `created_at` stays). `true` if it was new.
+    async fn put(&self, guild: NewGuild) -> Result<bool, StoreError>;
+    /// One guild.
+    async fn get(&self, id: GuildId) -> Result<Option<GuildConfig>, StoreError>;
+    /// Its bot's token, sealed; a plain text in records of the original.
+    async fn sealed_token(&self, id: GuildId) -> Result<Option<String>, StoreError>;
+    /// All guilds, by name, then id.
+    async fn list(&self) -> Result<Vec<GuildConfig>, StoreError>;
+    /// Removes it together with its mappings. `false` if there was none.
+    async fn remove(&self, id: GuildId) -> Result<bool, StoreError>;
+}
+
+/// Role mappings (`discord_role_mappings`).
+#[async_trait]
+pub trait Mappings: Send + Sync + 'static {
+    /// Stores a new one. `Err(existing)` inside if the guild already maps this group (one role a group and guild).
+    async fn add(&self, mapping: Mapping) -> Result<Result<(), Mapping>, StoreError>;
+    /// One mapping.
+    async fn get(&self, id: &MappingId) -> Result<Option<Mapping>, StoreError>;
+    /// Mappings of a guild, or of all, by guild, priority (high first), id.
+    async fn list(&self, guild: Option<GuildId>) -> Result<Vec<Mapping>, StoreError>;
+    /// The mapping of this guild, group and role, if any.
+    async fn find(
+        &self,
+        guild: GuildId,
+        group: &GroupId,
+        role: RoleId,
+    ) -> Result<Option<Mapping>, StoreError>;
+    /// Removes it. `false` if there was none.
+    async fn remove(&self, id: &MappingId) -> Result<bool, StoreError>;
+}
+
+/// Linked accounts (`discord_users`).
+#[async_trait]
+pub trait Links: Send + Sync + 'static {
+    /// All accounts of a user.
+    async fn of_user(&self, user: &UserId) -> Result<Vec<Link>, StoreError>;
+    /// The link of an account.
+    async fn of_account(&self, account: DiscordId) -> Result<Option<Link>, StoreError>;
+    /// All active links: (account, user), by account.
+    async fn active(&self) -> Result<Vec<(DiscordId, UserId)>, StoreError>;
+    /// How many links are active.
+    async fn count_active(&self) -> Result<u64, StoreError>;
+    /// Stores a link, or changes the one of the same account; with tokens, these are stored, too.
+    async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError>;
+    /// The tokens of an account.
+    async fn tokens(&self, account: DiscordId) -> Result<Option<SealedTokens>, StoreError>;
+    /// Notes that the refresh token was refused: the user has to consent again. The link stays active.
+    async fn mark_needs_consent(&self, account: DiscordId) -> Result<(), StoreError>;
+    /// Active links with tokens that end before `before` and can be refreshed, those that end first first.
+    async fn expiring(&self, before: Timestamp, limit: usize) -> Result<Vec<Link>, StoreError>;
+}
+
+/// Runs (`discord_sync_status`).
+#[async_trait]
+pub trait Runs: Send + Sync + 'static {
+    /// Stores a run; the same id again changes nothing.
+    async fn insert(&self, run: &Run) -> Result<(), StoreError>;
+    /// One run.
+    async fn get(&self, id: RunId) -> Result<Option<Run>, StoreError>;
+    /// Ends a running run. `false` if it was not running.
+    async fn close(
+        &self,
+        id: RunId,
+        state: RunState,
+        results: &RunResults,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Runs, newest first (by `started_at`, then id, both descending), after the given one.
+    async fn list(
+        &self,
+        guild: Option<GuildId>,
+        after: Option<(Timestamp, RunId)>,
+        limit: usize,
+    ) -> Result<Vec<Run>, StoreError>;
+    /// Those that are running.
+    async fn running(&self) -> Result<Vec<Run>, StoreError>;
+    /// How many there are.
+    async fn count(&self, guild: Option<GuildId>) -> Result<u64, StoreError>;
+}
+
+/// The store itself.
+#[async_trait]
+pub trait StoreHealth: Send + Sync + 'static {
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+    /// Makes what it needs (tables, indexes). Safe to repeat. Answers with sentences about what could not be made
+    /// because of what is already stored, such as duplicates.
+    async fn prepare(&self) -> Result<Vec<String>, StoreError>;
+    /// What it is, for people and `doctor`, one fact a line: kind, version, replica set, file.
+    async fn describe(&self) -> Result<Vec<(String, String)>, StoreError>;
+}
