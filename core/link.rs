@@ -28,6 +28,17 @@ pub struct Link {
     pub updated_at: Timestamp,
 }
 
+/// An active link, as a sync needs it: little, because there may be 100,000 of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveLink {
+    /// The Discord account.
+    pub discord_id: DiscordId,
+    /// The application's user.
+    pub user_id: UserId,
+    /// Whether there is a token to join it to a guild with, and no new consent is needed.
+    pub can_join: bool,
+}
+
 /// The tokens of a link, sealed (see [`crate::ports::Vault`]); a plain text only in records of the original.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedTokens {

@@ -118,6 +118,9 @@ pub struct Scope {
     /// Only the guild of this mapping, and only its role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<crate::ids::MappingId>,
+    /// Somebody who looked at the plan lets its removals pass the guard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_removals: bool,
 }
 
 /// Names of the numbers that planning jobs report in their outcome.

@@ -120,7 +120,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Waiting jobs of a lane that are due, were not sent since `sent_before`, in the order (`run_at`, id).
     async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError>;
 
-    /// Notes that these were handed to the delivery now. A job that is claimed loses the note.
+    /// Notes that these were handed to the delivery now; only waiting jobs are marked. A claim or a settlement removes
+    /// the note, so that a retry is sent again at once.
     async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError>;
 
     /// When the next waiting job of a lane becomes due, if that is in the future.

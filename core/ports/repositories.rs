@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::error::StoreError;
 use crate::guild::GuildConfig;
 use crate::ids::{DiscordId, GroupId, GuildId, MappingId, RoleId, RunId, UserId};
-use crate::link::{Link, SealedTokens};
+use crate::link::{ActiveLink, Link, SealedTokens};
 use crate::mapping::Mapping;
 use crate::run::{Run, RunResults, RunState};
 use crate::time::Timestamp;
@@ -61,8 +61,8 @@ pub trait Links: Send + Sync + 'static {
     async fn of_user(&self, user: &UserId) -> Result<Vec<Link>, StoreError>;
     /// The link of an account.
     async fn of_account(&self, account: DiscordId) -> Result<Option<Link>, StoreError>;
-    /// All active links: (account, user), by account.
-    async fn active(&self) -> Result<Vec<(DiscordId, UserId)>, StoreError>;
+    /// All active links, by account.
+    async fn active(&self) -> Result<Vec<ActiveLink>, StoreError>;
     /// How many links are active.
     async fn count_active(&self) -> Result<u64, StoreError>;
     /// Stores a link, or changes the one of the same account; with tokens, these are stored, too.
