@@ -1,1 +1,24 @@
-//! jobs
+//! The kernel that runs jobs (registry, runner, relay, rescuer), and one file per job kind that is a single step.
+//!
+//! Stories of several steps are in the crate `rolecall-workflows`. Both see ports only; drivers are not among their
+//! dependencies, so the build proves it.
+
+pub mod add_role;
+pub mod finish_run;
+pub mod join_guild;
+pub mod kernel;
+pub mod refresh_token;
+pub mod remove_role;
+pub mod set_member_roles;
+
+use kernel::registry::Registry;
+
+/// Registers the kinds of this crate.
+pub fn register(registry: &mut Registry) {
+    registry.add::<add_role::AddRole>();
+    registry.add::<finish_run::FinishRun>();
+    registry.add::<join_guild::JoinGuild>();
+    registry.add::<refresh_token::RefreshToken>();
+    registry.add::<remove_role::RemoveRole>();
+    registry.add::<set_member_roles::SetMemberRoles>();
+}

@@ -1,1 +1,53 @@
-//! workflows
+//! Stories of several steps, made of jobs: one file each.
+//!
+//! A sync is asked for in [`request`], which stores a run and its first job. [`sync_all`] makes one [`sync_guild`] a
+//! guild; [`sync_user`] makes one [`sync_member`] an account and guild; these plan, and make one job a write.
+//! What a run did so far is told by [`progress`].
+
+pub mod planner;
+pub mod progress;
+pub mod refresh_tokens;
+pub mod request;
+pub mod schedule;
+pub mod sync_all;
+pub mod sync_guild;
+pub mod sync_member;
+pub mod sync_user;
+
+use rolecall_jobs::kernel::registry::Registry;
+
+/// All kinds that this binary can run.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    rolecall_jobs::register(&mut registry);
+    registry.add::<refresh_tokens::RefreshTokens>();
+    registry.add::<sync_all::SyncAll>();
+    registry.add::<sync_guild::SyncGuild>();
+    registry.add::<sync_member::SyncMember>();
+    registry.add::<sync_user::SyncUser>();
+    registry
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn kind_names_are_the_ones_already_stored() {
+        let names: Vec<_> = super::registry().names().collect();
+        assert_eq!(
+            names,
+            [
+                "add_role",
+                "finish_run",
+                "join_guild",
+                "refresh_token",
+                "refresh_tokens",
+                "remove_role",
+                "set_member_roles",
+                "sync_all",
+                "sync_guild",
+                "sync_member",
+                "sync_user",
+            ]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Joins a linked account to a guild, with its roles (`PUT /guilds/{guild}/members/{user}`).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rolecall_core::RoleId;
+use rolecall_core::error::JobError;
+use rolecall_core::hierarchy::obstacle;
+use rolecall_core::job::{Lane, Subject};
+use rolecall_core::outcome::Outcome;
+use rolecall_core::ports::{CallError, CallFailure, Joined};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::context::Context;
+use crate::kernel::job::Job;
+use crate::kernel::members::{Now, Target, look_again, refused};
+use crate::refresh_token::{Access, fresh_access_token};
+use crate::set_member_roles::SetMemberRoles;
+
+/// The user's token has to live this long for a join.
+const TOKEN_LEFT: Duration = Duration::from_secs(60);
+
+/// See the module.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JoinGuild {
+    /// Whom.
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+impl Job for JoinGuild {
+    const KIND: &'static str = "join_guild";
+    const LANE: Lane = Lane::Bulk;
+
+    fn unique_key(&self) -> Option<String> {
+        Some(format!("{}:{}", Self::KIND, self.target.member_key()))
+    }
+
+    fn concurrency_key(&self) -> Option<String> {
+        Some(self.target.member_key())
+    }
+
+    fn subject(&self) -> Subject {
+        self.target.subject(None)
+    }
+
+    async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
+        let now = match look_again(context, &self.target).await? {
+            Ok(now) => now,
+            Err(nothing) => return Ok(nothing),
+        };
+        let wanted = self.givable(context, &now).await?;
+        if wanted.is_empty() {
+            return Ok(Outcome::skipped("superseded"));
+        }
+        let access = match fresh_access_token(context, self.target.discord_id, TOKEN_LEFT).await? {
+            Access::Fresh { token, .. } => token,
+            Access::None(reason) => return Ok(Outcome::skipped(reason)),
+        };
+        let Target {
+            guild_id, discord_id, ..
+        } = self.target;
+        let options = context.call(Some(context.audit_reason("in a mapped group")))?;
+        let joined = context
+            .services
+            .discord
+            .join(&now.guild.token, guild_id, discord_id, &access, &wanted, &options)
+            .await;
+        match joined {
+            Ok(Joined::Now) => {
+                let mut outcome = Outcome::applied(wanted.len(), 0);
+                outcome.count("joined", 1);
+                Ok(outcome)
+            }
+            // A member already, and Discord changed no role: the normal way then.
+            Ok(Joined::Already) => {
+                let job = SetMemberRoles {
+                    target: self.target.clone(),
+                    add: wanted,
+                    remove: BTreeSet::new(),
+                    seen: None,
+                };
+                context.insert(vec![context.follow_up("roles", &job)]).await?;
+                Ok(Outcome::unchanged().with_note("was a member already; the roles follow"))
+            }
+            Err(error) => self.not_joined(context, error).await,
+        }
+    }
+}
+
+impl JoinGuild {
+    /// The wanted roles that our bot can give: one that it cannot fails the whole join.
+    async fn givable(&self, context: &Context, now: &Now) -> Result<BTreeSet<RoleId>, JobError> {
+        let options = context.call(None)?;
+        let info = context.services.recent_info(&now.guild, &options).await?;
+        let standing = context.services.standing(&now.guild, &options).await?;
+        let wanted = now.guild.rules.desired(&now.groups).roles();
+        Ok(wanted
+            .into_iter()
+            .filter(|r| obstacle(&info, standing.as_ref(), *r).is_none())
+            .collect())
+    }
+
+    /// Refusals that concern this user alone are outcomes in words, not dead letters: the next sync tries again.
+    async fn not_joined(&self, context: &Context, error: CallError) -> Result<Outcome, JobError> {
+        match (error.code, &error.failure) {
+            (_, CallFailure::Wait(_) | CallFailure::Transient) => Err(error.into()),
+            (Some(50_025), _) => {
+                // The token is dead although it had not ended: the user withdrew the consent.
+                context
+                    .services
+                    .links
+                    .mark_needs_consent(self.target.discord_id)
+                    .await?;
+                Ok(Outcome::skipped("needs_consent").with_note(in_words(&error)))
+            }
+            (Some(30_001 | 30_019 | 40_007 | 50_178 | 340_015 | 50_026), _) => {
+                Ok(Outcome::skipped(error.error_code()).with_note(in_words(&error)))
+            }
+            _ => refused(context, &self.target, error),
+        }
+    }
+}
+
+fn in_words(error: &CallError) -> String {
+    match error.remedy() {
+        Some(remedy) => format!("{error}. {remedy}"),
+        None => error.to_string(),
+    }
+}

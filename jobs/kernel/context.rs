@@ -1,0 +1,87 @@
+//! What a job is given when it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_core::cause::Cause;
+use rolecall_core::error::JobError;
+use rolecall_core::job::{Inserted, Lane};
+use rolecall_core::ports::CallOptions;
+use rolecall_core::{JobId, RunId};
+
+use super::heartbeat::LeaseWatch;
+use super::job::Job;
+use super::queue::{Enqueue, Queue};
+use super::services::Services;
+
+/// A request has to be over this long before its lease is.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The ports.
+    pub services: Arc<Services>,
+    /// Where follow-ups go.
+    pub queue: Queue,
+    /// This job.
+    pub job_id: JobId,
+    /// Its run.
+    pub run_id: Option<RunId>,
+    /// How urgent it is.
+    pub lane: Lane,
+    /// Who asked for it.
+    pub cause: Cause,
+    /// The request that caused it.
+    pub trace: Option<String>,
+    /// Its lease.
+    pub lease: LeaseWatch,
+}
+
+impl Context {
+    /// Options for a call to Discord: no longer than the lease allows.
+    ///
+    /// # Errors
+    /// Transient, if the lease is nearly over: somebody else may hold the job before an answer comes.
+    pub fn call(&self, reason: Option<String>) -> Result<CallOptions, JobError> {
+        let left = self.lease.left().saturating_sub(LEASE_MARGIN);
+        if left < Duration::from_secs(1) {
+            return Err(JobError::transient(
+                "lease_nearly_over",
+                "the lease could not be renewed in time",
+            ));
+        }
+        let plain = CallOptions::default();
+        Ok(CallOptions {
+            lane: self.lane,
+            job: Some(self.job_id),
+            reason,
+            patience: plain.patience.min(left / 2),
+            timeout: plain.timeout.min(left),
+        })
+    }
+
+    /// The text for Discord's audit log.
+    pub fn audit_reason(&self, what: &str) -> String {
+        format!("rolecall: {what} (job {})", self.job_id)
+    }
+
+    /// Prepares a follow-up: its id is derived from this job's and `key`, so that a repeat inserts what is there.
+    pub fn follow_up<J: Job>(&self, key: &str, job: &J) -> Enqueue {
+        let mut enqueue = Enqueue::new(job, self.cause.clone()).with_id(JobId(self.job_id.child(key)));
+        enqueue.0.parent_id = Some(self.job_id);
+        enqueue.0.run_id = self.run_id;
+        enqueue.0.lane = self.lane;
+        enqueue.0.trace.clone_from(&self.trace);
+        enqueue
+    }
+
+    /// Stores follow-ups, in bounded batches, and sends what is due.
+    ///
+    /// # Errors
+    /// Transient, if the store fails; the job is then repeated, and so is this, which changes nothing for those that
+    /// were stored.
+    pub async fn insert(&self, jobs: Vec<Enqueue>) -> Result<Vec<Inserted>, JobError> {
+        Ok(self.queue.insert(jobs).await?)
+    }
+}

@@ -1,0 +1,236 @@
+//! What jobs read of a guild before they act: its configuration, token, rules, and what our bot is in it.
+//!
+//! Configuration and mappings are kept for two seconds, what the bot is for ten minutes. A user's groups are never
+//! kept: they are what a removal is confirmed by.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rolecall_core::desired::{Membership, Rules};
+use rolecall_core::error::JobError;
+use rolecall_core::guild::{GuildConfig, GuildInfo};
+use rolecall_core::hierarchy::BotStanding;
+use rolecall_core::ports::{BotToken, CallError, CallFailure, CallOptions, NewGuild};
+use rolecall_core::{GroupId, GuildId, RoleId, Timestamp, UserId};
+
+use super::services::Services;
+
+/// How long configuration and mappings are kept.
+const CONFIG_MS: i64 = 2_000;
+/// How long the bot's standing is kept.
+const STANDING_MS: i64 = 600_000;
+
+/// Place of a bot token, for the vault.
+pub fn token_place(guild: GuildId) -> String {
+    format!("discord_guild_configs:{guild}:bot_token")
+}
+
+/// An enabled guild, ready to be worked on.
+#[derive(Clone)]
+pub struct ReadyGuild {
+    /// Its configuration.
+    pub config: GuildConfig,
+    /// Its bot's token.
+    pub token: BotToken,
+    /// Its mappings.
+    pub rules: Arc<Rules>,
+    /// Names of mapped roles, for people.
+    pub role_names: Arc<BTreeMap<RoleId, String>>,
+}
+
+impl ReadyGuild {
+    /// A role's name, or its id.
+    pub fn role_name(&self, role: RoleId) -> String {
+        match self.role_names.get(&role) {
+            Some(name) if !name.is_empty() => name.clone(),
+            _ => role.to_string(),
+        }
+    }
+}
+
+/// Why a guild cannot be worked on.
+pub enum NotReady {
+    /// It is not configured, or disabled: nothing to do.
+    Skip(&'static str),
+    /// Something failed.
+    Failed(JobError),
+}
+
+impl<E: Into<JobError>> From<E> for NotReady {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct GuildCache {
+    ready: Mutex<HashMap<GuildId, (Timestamp, ReadyGuild)>>,
+    info: Mutex<HashMap<GuildId, (Timestamp, Arc<GuildInfo>)>>,
+    standing: Mutex<HashMap<GuildId, (Timestamp, BotStanding)>>,
+}
+
+fn fresh<T: Clone>(
+    cache: &Mutex<HashMap<GuildId, (Timestamp, T)>>,
+    guild: GuildId,
+    now: Timestamp,
+    max_ms: i64,
+) -> Option<T> {
+    let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    cache
+        .get(&guild)
+        .filter(|(at, _)| (0..max_ms).contains(&now.millis_since(*at)))
+        .map(|(_, v)| v.clone())
+}
+
+fn keep<T>(cache: &Mutex<HashMap<GuildId, (Timestamp, T)>>, guild: GuildId, now: Timestamp, value: T) {
+    cache
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(guild, (now, value));
+}
+
+impl GuildCache {
+    /// Forgets a guild, because Discord contradicted what is kept.
+    pub fn forget(&self, guild: GuildId) {
+        self.ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&guild);
+        self.info
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&guild);
+        self.standing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&guild);
+    }
+}
+
+impl Services {
+    /// Reads a guild's configuration, token and rules.
+    pub async fn ready_guild(&self, id: GuildId) -> Result<ReadyGuild, NotReady> {
+        let now = self.clock.now();
+        if let Some(ready) = fresh(&self.cache.ready, id, now, CONFIG_MS) {
+            return Ok(ready);
+        }
+        let config = self
+            .guilds
+            .get(id)
+            .await?
+            .ok_or(NotReady::Skip("guild_not_configured"))?;
+        if !config.is_enabled {
+            return Err(NotReady::Skip("guild_disabled"));
+        }
+        let sealed = self
+            .guilds
+            .sealed_token(id)
+            .await?
+            .filter(|t| !t.is_empty())
+            .ok_or_else(|| {
+                JobError::permanent("bot_token_missing", format!("guild {id} has no bot token stored"))
+                    .with_remedy("Store one with `rolecall guild add --id … --name …`.")
+            })?;
+        let token = self.vault.open(&sealed, &token_place(id)).map_err(|e| {
+            JobError::permanent(
+                "bot_token_unreadable",
+                format!("the bot token of guild {id}: {e}"),
+            )
+            .with_remedy("Put the old key back into ROLECALL_ENCRYPTION_KEYS, or store the token again.")
+        })?;
+        let mappings = self.mappings.list(Some(id)).await?;
+        let known: BTreeSet<GroupId> = self.directory.groups().await?.into_iter().map(|g| g.id).collect();
+        let ready = ReadyGuild {
+            config,
+            token,
+            rules: Arc::new(Rules::new(&mappings, Some(&known))),
+            role_names: Arc::new(mappings.into_iter().map(|m| (m.role_id, m.role_name)).collect()),
+        };
+        keep(&self.cache.ready, id, now, ready.clone());
+        Ok(ready)
+    }
+
+    /// A user's groups, read now.
+    pub async fn membership(&self, user: &UserId) -> Result<Membership, JobError> {
+        let mut all = self.directory.groups_of(std::slice::from_ref(user)).await?;
+        Ok(all.remove(user).unwrap_or(Membership::Unknown))
+    }
+
+    /// The guild as Discord tells it, read now.
+    pub async fn read_info(
+        &self,
+        guild: &ReadyGuild,
+        options: &CallOptions,
+    ) -> Result<Arc<GuildInfo>, CallError> {
+        let id = guild.config.guild_id;
+        let info = Arc::new(self.discord.guild(&guild.token, id, options).await?);
+        keep(&self.cache.info, id, self.clock.now(), Arc::clone(&info));
+        Ok(info)
+    }
+
+    /// The guild as Discord told it within the last ten minutes.
+    pub async fn recent_info(
+        &self,
+        guild: &ReadyGuild,
+        options: &CallOptions,
+    ) -> Result<Arc<GuildInfo>, CallError> {
+        match fresh(
+            &self.cache.info,
+            guild.config.guild_id,
+            self.clock.now(),
+            STANDING_MS,
+        ) {
+            Some(info) => Ok(info),
+            None => self.read_info(guild, options).await,
+        }
+    }
+
+    /// What our bot is in the guild: read at most every ten minutes. `None` if Discord does not tell; then it has the
+    /// last word on each write.
+    pub async fn standing(
+        &self,
+        guild: &ReadyGuild,
+        options: &CallOptions,
+    ) -> Result<Option<BotStanding>, CallError> {
+        let id = guild.config.guild_id;
+        let now = self.clock.now();
+        if let Some(standing) = fresh(&self.cache.standing, id, now, STANDING_MS) {
+            return Ok(Some(standing));
+        }
+        let bot = match guild.config.bot_user_id {
+            Some(bot) => bot,
+            None => {
+                let bot = self.discord.me(&guild.token, options).await?.id;
+                let config = GuildConfig {
+                    bot_user_id: Some(bot),
+                    ..guild.config.clone()
+                };
+                // Only saves a call next time, so a store that fails here is no reason to stop.
+                if let Err(error) = self
+                    .guilds
+                    .put(NewGuild {
+                        config,
+                        sealed_token: None,
+                    })
+                    .await
+                {
+                    tracing::debug!(%error, guild.id = %id, "Could not note the bot's account of guild {id}");
+                }
+                bot
+            }
+        };
+        match self.discord.member(&guild.token, id, bot, options).await {
+            Ok(member) => {
+                let standing = BotStanding {
+                    id: bot,
+                    roles: member.roles,
+                };
+                keep(&self.cache.standing, id, now, standing.clone());
+                Ok(Some(standing))
+            }
+            Err(e) if e.failure == CallFailure::UnknownMember => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}

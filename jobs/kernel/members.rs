@@ -1,0 +1,98 @@
+//! What a write to one member needs to know at the moment it is sent.
+
+use std::collections::BTreeSet;
+
+use rolecall_core::desired::Membership;
+use rolecall_core::error::JobError;
+use rolecall_core::job::Subject;
+use rolecall_core::outcome::Outcome;
+use rolecall_core::ports::{CallError, CallFailure};
+use rolecall_core::{DiscordId, GroupId, GuildId, RoleId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use super::guilds::{NotReady, ReadyGuild};
+
+/// Whom an operation is about. Part of every operation's payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The guild.
+    pub guild_id: GuildId,
+    /// The application's user.
+    pub user_id: UserId,
+    /// The user's Discord account.
+    pub discord_id: DiscordId,
+}
+
+impl Target {
+    /// One write in flight per member, over all workers: of two at once, Discord answers both with success and
+    /// loses one (observed: discord/discord-api-docs issue 6289).
+    pub fn member_key(&self) -> String {
+        format!("member:{}:{}", self.guild_id, self.discord_id)
+    }
+
+    /// For people who search.
+    pub fn subject(&self, role: Option<RoleId>) -> Subject {
+        Subject {
+            guild_id: Some(self.guild_id),
+            user_id: Some(self.user_id.clone()),
+            discord_id: Some(self.discord_id),
+            role_id: role,
+        }
+    }
+}
+
+/// What an operation finds when it looks again.
+pub struct Now {
+    /// The guild.
+    pub guild: ReadyGuild,
+    /// The user's groups, read a moment ago.
+    pub groups: BTreeSet<GroupId>,
+}
+
+impl Now {
+    /// Whether the user should have this role.
+    pub fn wants(&self, role: RoleId) -> bool {
+        self.guild.rules.wants(&self.groups, role)
+    }
+
+    /// Whether the user should not have this role, and we are the ones to say so.
+    pub fn denies(&self, role: RoleId) -> bool {
+        self.guild.rules.managed().contains(&role) && !self.wants(role)
+    }
+}
+
+/// Looks again: the wish may have changed while the job waited. `Err(Ok(outcome))` inside means: nothing to do.
+///
+/// This is also the second read of the directory that a removal needs; a read that fails fails the job.
+pub async fn look_again(context: &Context, target: &Target) -> Result<Result<Now, Outcome>, JobError> {
+    let guild = match context.services.ready_guild(target.guild_id).await {
+        Ok(guild) => guild,
+        Err(NotReady::Skip(reason)) => return Ok(Err(Outcome::skipped(reason))),
+        Err(NotReady::Failed(error)) => return Err(error),
+    };
+    let link = context.services.links.of_account(target.discord_id).await?;
+    if !link.is_some_and(|l| l.is_active && l.user_id == target.user_id) {
+        return Ok(Err(Outcome::skipped("not_linked")));
+    }
+    match context.services.membership(&target.user_id).await? {
+        Membership::Known(groups) => Ok(Ok(Now { guild, groups })),
+        Membership::Unknown => Ok(Err(Outcome::skipped("directory_unknown"))),
+    }
+}
+
+/// What a refused write means. A member who left is no failure; a role that is gone or too high is one that people
+/// have to mend, and what is kept about the guild is wrong.
+pub fn refused(context: &Context, target: &Target, error: CallError) -> Result<Outcome, JobError> {
+    match error.failure {
+        CallFailure::UnknownMember | CallFailure::UnknownUser => Ok(Outcome::skipped("not_a_member")),
+        CallFailure::UnknownRole
+        | CallFailure::UnknownGuild
+        | CallFailure::Forbidden
+        | CallFailure::Unauthorized => {
+            context.services.cache.forget(target.guild_id);
+            Err(error.into())
+        }
+        CallFailure::Wait(_) | CallFailure::Transient | CallFailure::Refused => Err(error.into()),
+    }
+}

@@ -1,0 +1,18 @@
+//! What runs jobs.
+//!
+//! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
+//! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
+
+pub mod context;
+pub mod engine;
+pub mod guilds;
+pub mod heartbeat;
+pub mod job;
+pub mod log;
+pub mod members;
+pub mod queue;
+pub mod registry;
+pub mod relay;
+pub mod rescuer;
+pub mod runner;
+pub mod services;

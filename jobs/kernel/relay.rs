@@ -1,0 +1,107 @@
+//! Sends what is due: what was delayed, retried, snoozed, put off, or lost on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_core::fairness::round_robin;
+use rolecall_core::job::Lane;
+use rolecall_core::ports::{Clock, Delivery, Envelope, Ledger};
+use tokio_util::sync::CancellationToken;
+
+use super::queue::Queue;
+
+/// An envelope that nobody took within this time is sent again.
+const RESEND_AFTER: Duration = Duration::from_secs(15);
+/// The relay looks at least this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// It looks at more due jobs than there is room for, so that guilds can take turns.
+const LOOK_AHEAD: usize = 4;
+
+/// Runs in every process that works. Two relays at once cost duplicates, which harm nobody.
+pub struct Relay {
+    /// Where due jobs are found.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where they go.
+    pub delivery: Arc<dyn Delivery>,
+    /// Sends and notes.
+    pub queue: Queue,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Relay {
+    /// Relays until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut failing = false;
+        while !stop.is_cancelled() {
+            let pause = match self.look().await {
+                Ok(pause) => {
+                    if failing {
+                        tracing::info!("The relay works again");
+                    }
+                    failing = false;
+                    pause
+                }
+                Err(error) => {
+                    if !failing {
+                        tracing::warn!(%error, "The relay cannot work; jobs wait until it can");
+                    }
+                    failing = true;
+                    LOOK_EVERY.mul_f64(0.5 + fastrand::f64())
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.queue.bell().notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Sends what is due, and says when to look again.
+    async fn look(&self) -> Result<Duration, String> {
+        let mut pause = LOOK_EVERY;
+        for lane in Lane::ALL {
+            let depth = self.delivery.depth(lane).await.map_err(|e| e.to_string())?;
+            let room = self
+                .delivery
+                .window()
+                .saturating_sub(usize::try_from(depth).unwrap_or(usize::MAX));
+            if room == 0 {
+                // Somebody takes from a full window soon, and then there is no bell.
+                pause = pause.min(Duration::from_millis(50));
+                continue;
+            }
+            let sent = self.send_due(lane, room).await?;
+            if sent >= room {
+                pause = pause.min(Duration::from_millis(50));
+            }
+            if let Some(at) = self.ledger.next_due(lane).await.map_err(|e| e.to_string())? {
+                let wait = at.millis_since(self.clock.now()).max(1);
+                pause = pause.min(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
+            }
+        }
+        Ok(pause)
+    }
+
+    async fn send_due(&self, lane: Lane, room: usize) -> Result<usize, String> {
+        let sent_before = self.clock.now() - RESEND_AFTER;
+        let due = self
+            .ledger
+            .due(lane, sent_before, room.saturating_mul(LOOK_AHEAD))
+            .await
+            .map_err(|e| e.to_string())?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let mut batch: Vec<Envelope> = round_robin(due, |j| j.guild_id)
+            .into_iter()
+            .map(|j| Envelope {
+                job_id: j.id,
+                kind: j.kind,
+            })
+            .collect();
+        batch.truncate(room);
+        Ok(self.queue.send(lane, &batch).await)
+    }
+}

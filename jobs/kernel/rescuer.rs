@@ -1,0 +1,82 @@
+//! Takes back what a dead worker held, and closes runs that nobody closed. Runs in every worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_core::job::JobState;
+use tokio_util::sync::CancellationToken;
+
+use super::queue::Queue;
+use super::runner::finish_if_empty;
+use super::services::Services;
+
+/// How often it looks for leases that have ended.
+const LOOK_EVERY: Duration = Duration::from_millis(2_500);
+/// How often it looks for runs without live jobs: every so many looks.
+const RUNS_EVERY: u32 = 4;
+/// Jobs taken back at once.
+const BATCH: usize = 100;
+/// Claims that may end without a word before a job is quarantined.
+pub const QUARANTINE_AFTER: u32 = 3;
+/// A run younger than this may not have its first job yet.
+const RUN_GRACE_MS: i64 = 60_000;
+
+/// Rescues until `stop`.
+pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
+    let mut looks = 0u32;
+    // Processes that start together should not look together.
+    let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = LOOK_EVERY;
+        rescue(&services, &queue).await;
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(RUNS_EVERY) {
+            close_empty_runs(&services, &queue).await;
+        }
+    }
+}
+
+async fn rescue(services: &Services, queue: &Queue) {
+    let rescued = match services.ledger.rescue(QUARANTINE_AFTER, BATCH).await {
+        Ok(rescued) => rescued,
+        Err(error) => {
+            tracing::warn!(%error, "Could not look for leases that have ended");
+            return;
+        }
+    };
+    for job in &rescued {
+        tracing::warn!(
+            job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
+            "Took back job {} ({}), whose worker went away", job.id, job.kind
+        );
+        if job.state == JobState::Discarded
+            && let Some(run) = job.run_id
+        {
+            finish_if_empty(services, queue, run).await;
+        }
+    }
+    if !rescued.is_empty() {
+        queue.bell().notify_one();
+    }
+}
+
+async fn close_empty_runs(services: &Services, queue: &Queue) {
+    let running = match services.runs.running().await {
+        Ok(running) => running,
+        Err(error) => {
+            tracing::warn!(%error, "Could not look for runs to close");
+            return;
+        }
+    };
+    let now = services.clock.now();
+    for run in running
+        .iter()
+        .filter(|r| now.millis_since(r.started_at) > RUN_GRACE_MS)
+    {
+        finish_if_empty(services, queue, run.id).await;
+    }
+}

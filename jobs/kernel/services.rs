@@ -1,0 +1,61 @@
+//! What jobs may use: the ports, and the settings that decisions need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_core::guard::Limits;
+use rolecall_core::ports::{
+    Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, Runs, Vault,
+};
+
+use super::guilds::GuildCache;
+
+/// Numbers that an operator can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How much a run may take away in one guild.
+    pub guard: Limits,
+    /// Tokens that end within this time are refreshed.
+    pub token_refresh_threshold: Duration,
+    /// Tokens refreshed by one sweep.
+    pub token_refresh_batch: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            guard: Limits::default(),
+            token_refresh_threshold: Duration::from_secs(24 * 3600),
+            token_refresh_batch: 50,
+        }
+    }
+}
+
+/// The ports. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Jobs.
+    pub ledger: Arc<dyn Ledger>,
+    /// Runs.
+    pub runs: Arc<dyn Runs>,
+    /// Guilds.
+    pub guilds: Arc<dyn Guilds>,
+    /// Mappings.
+    pub mappings: Arc<dyn Mappings>,
+    /// Linked accounts.
+    pub links: Arc<dyn Links>,
+    /// Groups.
+    pub directory: Arc<dyn Directory>,
+    /// Discord.
+    pub discord: Arc<dyn Discord>,
+    /// Sealed secrets.
+    pub vault: Arc<dyn Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The application's OAuth credentials, if configured.
+    pub oauth: Option<OAuthClient>,
+    /// Settings.
+    pub settings: Settings,
+    /// What was lately read of guilds.
+    pub cache: Arc<GuildCache>,
+}
