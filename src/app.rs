@@ -1,0 +1,32 @@
+//! The application: the ports made real, as every process and command uses them.
+
+use std::sync::Arc;
+
+use rolecall_core::ports::{Delivery, Import, Limiter, StoreHealth};
+use rolecall_jobs::kernel::queue::Queue;
+use rolecall_jobs::kernel::services::Services;
+use secrecy::SecretString;
+
+use crate::config::Config;
+
+/// See the module. Built by [`crate::wiring`].
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// What jobs may use.
+    pub services: Arc<Services>,
+    /// The store itself.
+    pub store: Arc<dyn StoreHealth>,
+    /// Takes imported files.
+    pub import: Arc<dyn Import>,
+    /// How jobs reach workers. `None` in commands that only store: a running process sends.
+    pub delivery: Option<Arc<dyn Delivery>>,
+    /// Where jobs go.
+    pub queue: Queue,
+    /// Discord's limits, kept by this process.
+    pub limiter: Arc<dyn Limiter>,
+    /// Name of this process, new with every start: `host-pid-random`.
+    pub instance: String,
+    /// Key of the JWTs; `None` only in a worker that was started without one.
+    pub jwt_secret: Option<SecretString>,
+}

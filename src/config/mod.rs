@@ -1,0 +1,321 @@
+//! The configuration: read once, at the start, into one typed structure.
+//!
+//! Everything comes from environment variables. All mistakes are reported together, each with what is wrong and what
+//! to do. The names are in [`settings`], which `.env.example` is compared with.
+
+mod durations;
+mod reader;
+pub mod settings;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rolecall_core::guard::Limits;
+use secrecy::SecretString;
+
+pub use durations::parse as parse_duration;
+use reader::Reader;
+
+/// Something wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub variable: String,
+    /// What is wrong and what to do.
+    pub sentence: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.sentence)
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// One `SQLite` file in the data folder.
+    Embedded,
+    /// `MongoDB`, and Redis if there is more than one process.
+    Distributed {
+        /// `MONGODB_URI`. May hold a password.
+        uri: SecretString,
+        /// The database's name.
+        database: String,
+        /// `REDIS_URL`. May hold a password.
+        redis: Option<SecretString>,
+    },
+}
+
+/// Where groups come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryChoice {
+    /// The imported file if there was an import, else go-falcon's collections (embedded: the imported file).
+    Auto,
+    /// go-falcon's own collections.
+    GoFalcon,
+    /// The imported file.
+    Imported,
+}
+
+/// How lines are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What concerns Discord.
+#[derive(Debug, Clone)]
+pub struct DiscordConfig {
+    /// Base of all calls.
+    pub base_url: String,
+    /// The application's id, for token refreshes.
+    pub client_id: Option<String>,
+    /// The application's secret.
+    pub client_secret: Option<SecretString>,
+    /// Shortest time between two calls of one budget.
+    pub rate_limit_delay: Duration,
+    /// How much faster Discord's clock runs; 1 unless it is the simulator.
+    pub speed: f64,
+    /// Every how many minutes all guilds are synced.
+    pub sync_interval: Duration,
+    /// Tokens that end within this time are refreshed.
+    pub token_refresh_threshold: Duration,
+}
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Folder of the embedded store and of generated secrets.
+    pub data_dir: PathBuf,
+    /// Name of this installation, part of every Redis key.
+    pub installation: String,
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on.
+    pub port: u16,
+    /// Further prefix of the legacy paths, such as `/api`.
+    pub api_prefix: String,
+    /// Key of the JWTs.
+    pub jwt_secret: Option<SecretString>,
+    /// Keys that stored secrets are sealed with.
+    pub encryption_keys: Option<SecretString>,
+    /// What concerns Discord.
+    pub discord: DiscordConfig,
+    /// Where groups come from.
+    pub directory: DirectoryChoice,
+    /// How much a run may take away in one guild.
+    pub guard: Limits,
+    /// Jobs that one process runs at once.
+    pub slots: usize,
+    /// How long running jobs may take to end after a stop was asked for.
+    pub shutdown_grace: Duration,
+    /// How lines are logged.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_filter: String,
+    /// Port for the health routes of a worker.
+    pub health_port: Option<u16>,
+}
+
+/// Shortest secret for JWTs: 256 bits, as RFC 7518 section 3.2 demands for HS256.
+pub const MIN_JWT_SECRET: usize = 32;
+
+impl Config {
+    /// Reads the variables. A variable that is empty counts as not set. `read_file` reads the files that `*_FILE`
+    /// variables name.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load(
+        vars: &BTreeMap<String, String>,
+        read_file: &dyn Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(vars, read_file);
+        let store = store(&mut reader);
+        let data_dir = reader.text("ROLECALL_DATA_DIR").map_or_else(|| default_data_dir(vars), PathBuf::from);
+        let discord = discord(&mut reader);
+        let default_installation = match &store {
+            Store::Embedded => "rolecall".to_owned(),
+            Store::Distributed { database, .. } => database.clone(),
+        };
+        let jwt_secret = reader.secret("JWT_SECRET");
+        if let Some(secret) = &jwt_secret {
+            check_jwt_secret(secret, &mut reader);
+        }
+        let encryption_keys = reader.secret("ROLECALL_ENCRYPTION_KEYS");
+        if matches!(store, Store::Distributed { .. }) && jwt_secret.is_none() && encryption_keys.is_none() {
+            reader.problem(
+                "JWT_SECRET",
+                "is not set; all processes need the same one: at least 32 random characters, such as the output of \
+                 `openssl rand -hex 32` (the application that issues the tokens has to use the same)",
+            );
+        }
+        let config = Self {
+            store,
+            data_dir,
+            installation: reader.name("ROLECALL_INSTALLATION").unwrap_or(default_installation),
+            host: reader.text("HOST").unwrap_or_else(|| "0.0.0.0".to_owned()),
+            port: reader.number("PORT", 8080),
+            api_prefix: prefix(reader.text("API_PREFIX")),
+            jwt_secret,
+            encryption_keys,
+            discord,
+            directory: reader.one_of(
+                "ROLECALL_DIRECTORY",
+                &[
+                    ("auto", DirectoryChoice::Auto),
+                    ("go-falcon", DirectoryChoice::GoFalcon),
+                    ("imported", DirectoryChoice::Imported),
+                ],
+            ),
+            guard: Limits {
+                share: reader.share("ROLECALL_MAX_REMOVAL_SHARE", Limits::default().share),
+                floor: reader.number("ROLECALL_MAX_REMOVAL_FLOOR", Limits::default().floor),
+            },
+            slots: reader.positive("ROLECALL_WORKER_SLOTS", 64),
+            shutdown_grace: Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECS", 25)),
+            log_format: reader.one_of(
+                "LOG_FORMAT",
+                &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)],
+            ),
+            log_filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            health_port: reader.optional_number("HEALTH_PORT"),
+        };
+        if matches!(config.store, Store::Embedded) && config.directory == DirectoryChoice::GoFalcon {
+            reader.problem(
+                "ROLECALL_DIRECTORY",
+                "is go-falcon, but MONGODB_URI is not set: go-falcon's groups are in its MongoDB; set MONGODB_URI",
+            );
+        }
+        reader.finish(config)
+    }
+
+    /// The configuration as lines of `NAME = value`, without secrets.
+    pub fn describe(&self) -> Vec<(&'static str, String)> {
+        let set = |secret: bool| if secret { "(set)" } else { "(not set)" }.to_owned();
+        let (store, redis) = match &self.store {
+            Store::Embedded => (format!("embedded, in {}", self.data_dir.display()), "(not set)".to_owned()),
+            Store::Distributed { database, redis, .. } => (format!("MongoDB, database {database}"), set(redis.is_some())),
+        };
+        vec![
+            ("store", store),
+            ("REDIS_URL", redis),
+            ("ROLECALL_DATA_DIR", self.data_dir.display().to_string()),
+            ("ROLECALL_INSTALLATION", self.installation.clone()),
+            ("HOST", self.host.clone()),
+            ("PORT", self.port.to_string()),
+            ("API_PREFIX", self.api_prefix.clone()),
+            ("JWT_SECRET", set(self.jwt_secret.is_some())),
+            ("ROLECALL_ENCRYPTION_KEYS", set(self.encryption_keys.is_some())),
+            ("DISCORD_API_BASE_URL", self.discord.base_url.clone()),
+            ("DISCORD_CLIENT_ID", self.discord.client_id.clone().unwrap_or_else(|| "(not set)".to_owned())),
+            ("DISCORD_CLIENT_SECRET", set(self.discord.client_secret.is_some())),
+            ("DISCORD_SYNC_INTERVAL", format!("{:?}", self.discord.sync_interval)),
+            ("ROLECALL_DIRECTORY", format!("{:?}", self.directory)),
+            ("ROLECALL_WORKER_SLOTS", self.slots.to_string()),
+            ("SHUTDOWN_GRACE_SECS", self.shutdown_grace.as_secs().to_string()),
+        ]
+    }
+}
+
+fn store(reader: &mut Reader<'_>) -> Store {
+    let uri = reader.first_secret(&["MONGODB_URI", "MONGO_URL", "MONGODB_URL"]);
+    let redis = reader.first_secret(&["REDIS_URL", "REDIS_TLS_URL"]);
+    let database = reader.name("MONGODB_DATABASE").unwrap_or_else(|| "falcon".to_owned());
+    reader.check_scheme("REDIS_URL", redis.as_ref(), &["redis://", "rediss://"]);
+    reader.check_scheme("MONGODB_URI", uri.as_ref(), &["mongodb://", "mongodb+srv://"]);
+    match uri {
+        Some(uri) => Store::Distributed { uri, database, redis },
+        None => {
+            if redis.is_some() {
+                reader.problem(
+                    "REDIS_URL",
+                    "is set, but MONGODB_URI is not: Redis only carries hints, the jobs themselves need a database \
+                     that all processes share; set MONGODB_URI, too, or remove REDIS_URL to run embedded in one \
+                     process",
+                );
+            }
+            Store::Embedded
+        }
+    }
+}
+
+fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
+    let base_url = reader.text("DISCORD_API_BASE_URL").unwrap_or_else(|| "https://discord.com/api/v10".to_owned());
+    if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
+        reader.problem("DISCORD_API_BASE_URL", "is no address: it has to begin with https:// (or http://)");
+    }
+    let client_id = reader.text("DISCORD_CLIENT_ID");
+    let client_secret = reader.secret("DISCORD_CLIENT_SECRET");
+    match (&client_id, &client_secret) {
+        (Some(_), None) => reader.problem("DISCORD_CLIENT_SECRET", "is not set, but DISCORD_CLIENT_ID is; set both"),
+        (None, Some(_)) => reader.problem("DISCORD_CLIENT_ID", "is not set, but DISCORD_CLIENT_SECRET is; set both"),
+        _ => {}
+    }
+    let speed = reader.factor("ROLECALL_SIMULATOR_SPEED", 1.0);
+    if (speed - 1.0).abs() > f64::EPSILON && base_url.contains("discord.com") {
+        reader.problem(
+            "ROLECALL_SIMULATOR_SPEED",
+            "is only for a simulator whose clock runs faster; Discord's own clock does not: remove it",
+        );
+    }
+    let sync_interval = reader.duration("DISCORD_SYNC_INTERVAL", Duration::from_secs(15 * 60));
+    if sync_interval < Duration::from_secs(60) {
+        reader.problem("DISCORD_SYNC_INTERVAL", "is shorter than a minute; use at least 1m");
+    }
+    DiscordConfig {
+        base_url,
+        client_id,
+        client_secret,
+        rate_limit_delay: reader.duration("DISCORD_RATE_LIMIT_DELAY", Duration::ZERO),
+        speed,
+        sync_interval,
+        token_refresh_threshold: reader
+            .duration("DISCORD_TOKEN_REFRESH_THRESHOLD", Duration::from_secs(24 * 3600)),
+    }
+}
+
+fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
+    use secrecy::ExposeSecret;
+    let length = secret.expose_secret().len();
+    if length < MIN_JWT_SECRET {
+        reader.problem(
+            "JWT_SECRET",
+            &format!(
+                "has {length} characters; a shorter one than {MIN_JWT_SECRET} can be guessed: use the output of \
+                 `openssl rand -hex 32`"
+            ),
+        );
+    }
+}
+
+fn prefix(text: Option<String>) -> String {
+    let text = text.unwrap_or_default();
+    let trimmed = text.trim_matches('/');
+    if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") }
+}
+
+/// `$XDG_DATA_HOME/rolecall`, `~/.local/share/rolecall`, or `rolecall-data` in the current folder.
+fn default_data_dir(vars: &BTreeMap<String, String>) -> PathBuf {
+    let var = |name: &str| vars.get(name).filter(|v| !v.is_empty());
+    if let Some(base) = var("XDG_DATA_HOME") {
+        return PathBuf::from(base).join("rolecall");
+    }
+    match var("HOME") {
+        Some(home) => PathBuf::from(home).join(".local/share/rolecall"),
+        None => PathBuf::from("rolecall-data"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
