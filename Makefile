@@ -1,0 +1,49 @@
+# `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt accept services docs deny clean lint tree unit
+SHELL := /bin/bash
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a full sync of 1,000 members against a simulated Discord; needs only Rust (ARGS="--members 5000")
+	cargo run --locked --profile demo -- demo $(ARGS)
+
+test: ## every test, with its own Redis and Mongo server (ARGS="-E 'test(sync)'" as for nextest)
+	@scripts/cargo-tool cargo-nextest
+	@scripts/test-services scripts/run-tests $(ARGS)
+
+check: lint deny tree unit ## what a change must pass before it is shown: format, lints, licences, unit tests
+
+fmt: ## format the code
+	cargo fmt --all
+
+accept: ## take the snapshots that the last `make test` found changed
+	@scripts/cargo-tool cargo-insta
+	cargo insta accept --workspace
+
+services: ## keep the servers of the tests running, and print how to reach them
+	@scripts/test-services
+
+docs: ## write openapi.json
+	cargo run --locked --quiet -- openapi > openapi.json.new
+	mv openapi.json.new openapi.json
+
+deny: ## licences, sources, forbidden crates and advisories of the dependencies
+	@scripts/deny
+
+clean: ## remove what was built and installed here
+	cargo clean
+	rm -rf .services
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+tree:
+	@scripts/check-tree
+
+unit:
+	@scripts/cargo-tool cargo-nextest
+	cargo nextest run --workspace --lib --locked
