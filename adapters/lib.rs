@@ -1,1 +1,11 @@
-//! adapters
+//! The ports of [`rolecall_core::ports`] made real: where jobs are stored, how they are delivered, how Discord is
+//! called and its limits are kept, where groups come from, how secrets are sealed.
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod delivery;
+pub mod directory;
+pub mod discord;
+pub mod limiter;
+pub mod store;
+pub mod vault;

@@ -33,6 +33,7 @@ mod ids;
 mod json;
 pub mod limits;
 mod page;
+mod people;
 pub mod permissions;
 mod pipeline;
 mod routes;

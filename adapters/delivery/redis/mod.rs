@@ -1,0 +1,130 @@
+//! Delivery through Redis, by apalis-redis 1.0.0.
+//!
+//! # What of apalis-redis is used, and what is not
+//!
+//! Used: its worker, its storage, its public push and its key names (all from [`apalis_redis::Config`]; nothing is
+//! spelled by hand). Not used: its retries, attempts, idempotency keys, expiry, pub/sub factory and monitor.
+//!
+//! What its version 1.0.0 does wrong, and what keeps it from harm here:
+//!
+//! * a fetched batch of more than one stops the heartbeats and acknowledgements: batches of one (`settings`);
+//! * any Redis error ends the worker and drops its handlers: supervised restart, jobs as own tasks (`worker`);
+//! * an idle worker looks only at its heartbeat, its interval strategy can fall asleep: own bell (`bell`);
+//! * bytes that do not decode end the worker: they reach the handler as they are (`codec`);
+//! * 8,000 due envelopes stop all workers: the window is at most [`LARGEST_WINDOW`] (`settings`);
+//! * finished envelopes and the names of workers stay for ever: own sweep and burial (`sweep`).
+
+mod bell;
+mod codec;
+mod connection;
+mod inspect;
+mod push;
+mod quiet;
+mod settings;
+mod sweep;
+mod worker;
+
+use std::sync::Arc;
+
+use apalis_redis::Config;
+use async_trait::async_trait;
+use futures::future::join_all;
+use rolecall_core::job::Lane;
+use rolecall_core::ports::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
+
+use self::bell::Wake;
+use self::connection::{Connection, patiently};
+pub use self::inspect::{RedisFacts, inspect};
+pub use self::settings::{LARGEST_WINDOW, RedisSettings};
+use super::envelope::Desk;
+use super::stop::Stop;
+
+/// Envelopes in Redis. For processes that share their work.
+#[derive(Debug)]
+pub struct RedisDelivery {
+    settings: RedisSettings,
+    connection: Connection,
+    /// By [`Lane::rank`].
+    queues: [Config; Lane::ALL.len()],
+}
+
+impl RedisDelivery {
+    /// Prepares the delivery and asks Redis once, for two seconds at most. A Redis that does not answer is said in the
+    /// log and waited for: [`Delivery::ping`] tells, and [`Delivery::run`] begins when it comes.
+    ///
+    /// # Errors
+    /// Settings that can never work: an address that is none, a name with unusable characters, a window too large.
+    pub async fn connect(settings: RedisSettings) -> Result<Self, DeliveryError> {
+        settings.check()?;
+        let connection = Connection::open(&settings.url)?;
+        let queues = Lane::ALL.map(|lane| settings.queue(lane));
+        let delivery = Self {
+            settings,
+            connection,
+            queues,
+        };
+        if let Err(error) = delivery.ping().await {
+            tracing::warn!(%error, "Redis does not answer; going on, and waiting for it");
+        }
+        Ok(delivery)
+    }
+
+    fn queue(&self, lane: Lane) -> &Config {
+        &self.queues[usize::from(lane.rank())]
+    }
+}
+
+#[async_trait]
+impl Delivery for RedisDelivery {
+    async fn push(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
+        let queue = self.queue(lane);
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        patiently(async {
+            // Two processes may overshoot the window together. The largest window leaves room for that.
+            let waiting = push::depth(&self.connection, queue).await?;
+            let room = self
+                .settings
+                .window
+                .saturating_sub(usize::try_from(waiting).unwrap_or(usize::MAX));
+            push::push(&self.connection, queue, &batch[..batch.len().min(room)]).await
+        })
+        .await
+    }
+
+    async fn depth(&self, lane: Lane) -> Result<u64, DeliveryError> {
+        patiently(push::depth(&self.connection, self.queue(lane))).await
+    }
+
+    fn window(&self) -> usize {
+        self.settings.window
+    }
+
+    async fn ping(&self) -> Result<(), DeliveryError> {
+        patiently(self.connection.ping()).await
+    }
+
+    async fn run(self: Arc<Self>, handler: Arc<dyn EnvelopeHandler>, shutdown: Shutdown) {
+        let (desk, stop) = (Desk::new(handler), Stop::new(self.settings.grace));
+        let wakes = Lane::ALL.map(|_| Wake::default());
+        let bells = Lane::ALL.map(|lane| {
+            (
+                bell::channel(self.queue(lane)),
+                wakes[usize::from(lane.rank())].clone(),
+            )
+        });
+        let workers = join_all(Lane::ALL.iter().zip(&wakes).map(|(&lane, wake)| {
+            let desk = desk.clone();
+            worker::supervise(&self.connection, &self.settings, lane, wake, desk, &stop)
+        }));
+        tokio::join!(
+            stop.follow(shutdown),
+            bell::listen(self.connection.client(), bells.to_vec(), &stop),
+            sweep::tidy(&self.connection, &self.queues, &stop),
+            workers,
+        );
+        sweep::tidy_last(&self.connection, &self.queues).await;
+        stop.last_jobs(&desk).await;
+    }
+}

@@ -1,0 +1,19 @@
+//! Discord's HTTP API: one call of the port each, with typed errors, every one through the limiter.
+//!
+//! Nothing is repeated in here: whether a call is tried again is decided by the job that made it.
+
+mod client;
+mod errors;
+mod guilds;
+mod headers;
+mod join;
+mod members;
+mod model;
+mod oauth;
+mod port;
+mod roles;
+pub mod routes;
+mod settings;
+
+pub use client::DiscordClient;
+pub use settings::{ClientError, DiscordSettings};

@@ -1,0 +1,159 @@
+//! The parts of Discord's JSON that rolecall reads, and nothing else.
+//!
+//! Tolerant where that is harmless: ids and bit sets as text or number, `null` for what may be missing, unknown fields
+//! ignored. Strict where a guess could do harm: a member without an id is no member.
+
+use rolecall_core::guild::{Account, Member, Role};
+use rolecall_core::ids::{DiscordId, GuildId, RoleId, Snowflake};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// `null` stands for the default.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_default())
+}
+
+/// An id, or nothing if it is none.
+fn optional_id<'de, D: Deserializer<'de>, M>(d: D) -> Result<Option<Snowflake<M>>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(d)?).ok())
+}
+
+/// A bit set as text or number. What is neither counts as no permission.
+fn bit_set<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+    Ok(match Value::deserialize(d)? {
+        Value::Number(n) => n.as_u64(),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+    .unwrap_or(0))
+}
+
+#[derive(Deserialize)]
+pub(super) struct UserBody {
+    id: DiscordId,
+    #[serde(default, deserialize_with = "nullable")]
+    username: String,
+    #[serde(default, deserialize_with = "nullable")]
+    bot: bool,
+}
+
+impl From<UserBody> for Account {
+    fn from(user: UserBody) -> Self {
+        Self {
+            id: user.id,
+            username: user.username,
+            bot: user.bot,
+        }
+    }
+}
+
+/// What a member's `user` is read for; the rest would cost memory for each of 1,000.
+#[derive(Deserialize)]
+pub(super) struct MemberUser {
+    id: DiscordId,
+    #[serde(default, deserialize_with = "nullable")]
+    bot: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MemberBody {
+    user: MemberUser,
+    #[serde(default, deserialize_with = "nullable")]
+    roles: Vec<RoleId>,
+}
+
+impl MemberBody {
+    /// The member, without the role that everybody has.
+    pub(super) fn of(self, guild: GuildId) -> Member {
+        let mut roles = self.roles;
+        roles.retain(|role| *role != guild.everyone());
+        roles.shrink_to_fit();
+        Member {
+            id: self.user.id,
+            bot: self.user.bot,
+            roles,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoleBody {
+    id: RoleId,
+    #[serde(default, deserialize_with = "nullable")]
+    name: String,
+    #[serde(default, deserialize_with = "nullable")]
+    position: i64,
+    #[serde(default, deserialize_with = "nullable")]
+    managed: bool,
+    #[serde(default, deserialize_with = "bit_set")]
+    permissions: u64,
+}
+
+impl From<RoleBody> for Role {
+    fn from(role: RoleBody) -> Self {
+        Self {
+            id: role.id,
+            name: role.name,
+            position: role.position,
+            managed: role.managed,
+            permissions: role.permissions,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct GuildBody {
+    pub(super) id: GuildId,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) name: String,
+    #[serde(default = "none", deserialize_with = "optional_id")]
+    pub(super) owner_id: Option<DiscordId>,
+    #[serde(default)]
+    pub(super) roles: Option<Vec<RoleBody>>,
+}
+
+const fn none() -> Option<DiscordId> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_read_with_numbers_and_nulls_and_without_everyone() {
+        let guild = GuildId::new(5).unwrap();
+        let body =
+            r#"{"user":{"id":175928847299117063,"bot":null,"x":[{}]},"roles":["5",7,"8"],"nick":null}"#;
+        let member = serde_json::from_str::<MemberBody>(body).unwrap().of(guild);
+        assert_eq!(member.id.get(), 175_928_847_299_117_063);
+        assert_eq!(member.roles.iter().map(|r| r.get()).collect::<Vec<_>>(), [7, 8]);
+        let body = r#"{"user":{"id":"9"},"roles":null}"#;
+        assert!(
+            serde_json::from_str::<MemberBody>(body)
+                .unwrap()
+                .of(guild)
+                .roles
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_member_without_an_account_is_unreadable() {
+        assert!(serde_json::from_str::<MemberBody>(r#"{"roles":[]}"#).is_err());
+        assert!(serde_json::from_str::<MemberBody>(r#"{"user":{"id":null}}"#).is_err());
+    }
+
+    #[test]
+    fn a_guild_is_read_without_owner_and_roles() {
+        let guild: GuildBody = serde_json::from_str(r#"{"id":"5","name":null,"owner_id":""}"#).unwrap();
+        assert!(guild.owner_id.is_none() && guild.roles.is_none());
+        let roles = r#"{"id":5,"roles":[{"id":"6","permissions":268435456},{"id":7,"permissions":"8"}]}"#;
+        let roles = serde_json::from_str::<GuildBody>(roles).unwrap().roles.unwrap();
+        assert_eq!(
+            roles.iter().map(|r| r.permissions).collect::<Vec<_>>(),
+            [268_435_456, 8]
+        );
+        assert!(!roles[0].managed);
+    }
+}

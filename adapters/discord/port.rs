@@ -1,0 +1,104 @@
+//! The port, call by call.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use rolecall_core::guild::{Account, GuildInfo, Member};
+use rolecall_core::ids::{DiscordId, GuildId, RoleId};
+use rolecall_core::ports::{
+    BotToken, CallError, CallOptions, Discord, Joined, OAuthClient, RefreshError, TokenPair,
+};
+use secrecy::SecretString;
+
+use super::DiscordClient;
+
+#[async_trait]
+impl Discord for DiscordClient {
+    async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {
+        self.get_me(token, options).await
+    }
+
+    async fn guild(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        options: &CallOptions,
+    ) -> Result<GuildInfo, CallError> {
+        self.get_guild(token, guild, options).await
+    }
+
+    async fn member(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        user: DiscordId,
+        options: &CallOptions,
+    ) -> Result<Member, CallError> {
+        self.get_member(token, guild, user, options).await
+    }
+
+    async fn members(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        after: Option<DiscordId>,
+        options: &CallOptions,
+    ) -> Result<Vec<Member>, CallError> {
+        self.get_members(token, guild, after, options).await
+    }
+
+    async fn add_role(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        user: DiscordId,
+        role: RoleId,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        self.put_role(token, (guild, user, role), options).await
+    }
+
+    async fn remove_role(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        user: DiscordId,
+        role: RoleId,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        self.delete_role(token, (guild, user, role), options).await
+    }
+
+    async fn set_roles(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        user: DiscordId,
+        roles: &BTreeSet<RoleId>,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        self.patch_roles(token, (guild, user), roles, options).await
+    }
+
+    async fn join(
+        &self,
+        token: &BotToken,
+        guild: GuildId,
+        user: DiscordId,
+        access: &SecretString,
+        roles: &BTreeSet<RoleId>,
+        options: &CallOptions,
+    ) -> Result<Joined, CallError> {
+        self.put_member(token, (guild, user), access, roles, options)
+            .await
+    }
+
+    async fn refresh(
+        &self,
+        client: &OAuthClient,
+        refresh: &SecretString,
+        options: &CallOptions,
+    ) -> Result<TokenPair, RefreshError> {
+        self.post_refresh(client, refresh, options).await
+    }
+}

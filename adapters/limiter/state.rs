@@ -1,0 +1,395 @@
+//! All that one limiter knows, and what it decides from that. No clock: `now` is in Discord seconds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rolecall_core::ids::{GuildId, JobId};
+use rolecall_core::job::Lane;
+use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
+
+use super::bucket::{Bucket, Tuning};
+use super::budget::{Global, Invalid};
+use super::queue::{Patience, Queue, Rank};
+
+/// Least time without calls after Discord's edge refused this address.
+const EDGE_PAUSE: f64 = 600.0;
+
+/// Rules of a limiter. Discord seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) tuning: Tuning,
+    pub(super) patience: Patience,
+    /// Calls a second for interactive callers, and for all others.
+    pub(super) caps: (usize, usize),
+}
+
+impl Rules {
+    const fn cap(&self, lane: Lane) -> usize {
+        if matches!(lane, Lane::Interactive) {
+            self.caps.0
+        } else {
+            self.caps.1
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    bucket: Bucket,
+    queue: Queue,
+    group: &'static str,
+    guild: Option<GuildId>,
+    principal: u64,
+    /// Set once it turned out to be the same bucket as another.
+    same_as: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ticket {
+    slot: usize,
+    epoch: u64,
+    rank: Rank,
+    job: Option<JobId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiter {
+    slot: usize,
+    job: Option<JobId>,
+    granted: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    rules: Rules,
+    slots: Vec<Slot>,
+    by_group: HashMap<(u64, &'static str, Option<GuildId>), usize>,
+    by_hash: HashMap<(u64, String, Option<GuildId>), usize>,
+    hash_of: HashMap<(u64, &'static str), String>,
+    globals: HashMap<u64, Global>,
+    invalid: Invalid,
+    edge_until: f64,
+    waiters: BTreeMap<Rank, Waiter>,
+    tickets: HashMap<u64, Ticket>,
+    counter: u64,
+}
+
+impl State {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            slots: Vec::new(),
+            by_group: HashMap::new(),
+            by_hash: HashMap::new(),
+            hash_of: HashMap::new(),
+            globals: HashMap::new(),
+            invalid: Invalid::default(),
+            edge_until: 0.0,
+            waiters: BTreeMap::new(),
+            tickets: HashMap::new(),
+            counter: 0,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.tickets.len() + self.waiters.len()
+    }
+
+    fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn resolve(&self, mut slot: usize) -> usize {
+        while let Some(next) = self.slots[slot].same_as {
+            slot = next;
+        }
+        slot
+    }
+
+    fn slot_of(&mut self, route: &Route) -> usize {
+        let key = (route.principal, route.bucket, route.guild);
+        if let Some(&slot) = self.by_group.get(&key) {
+            return self.resolve(slot);
+        }
+        let known = self.hash_of.get(&(route.principal, route.bucket)).cloned();
+        let shared = known.and_then(|hash| self.by_hash.get(&(route.principal, hash, route.guild)).copied());
+        let slot = shared.unwrap_or_else(|| {
+            self.slots.push(Slot {
+                bucket: Bucket::new(route.bucket),
+                queue: Queue::default(),
+                group: route.bucket,
+                guild: route.guild,
+                principal: route.principal,
+                same_as: None,
+            });
+            self.slots.len() - 1
+        });
+        self.by_group.insert(key, slot);
+        self.resolve(slot)
+    }
+
+    /// Somebody wants a permit.
+    pub(super) fn arrive(&mut self, route: &Route, lane: Lane, job: Option<JobId>) -> Rank {
+        let slot = self.slot_of(route);
+        let seq = self.next();
+        let rank = self.slots[slot].queue.arrive(lane, job, seq);
+        let waiter = Waiter {
+            slot,
+            job,
+            granted: None,
+        };
+        self.waiters.insert(rank, waiter);
+        rank
+    }
+
+    /// Gives out the permits that are free, most urgent first, and says to whom.
+    pub(super) fn dispatch(&mut self, now: f64) -> Vec<Rank> {
+        let waiting: Vec<(Rank, Waiter)> = self
+            .waiters
+            .iter()
+            .filter(|(_, w)| w.granted.is_none())
+            .map(|(r, w)| (*r, *w))
+            .collect();
+        let mut granted = Vec::new();
+        for (rank, Waiter { slot, job, .. }) in waiting {
+            let slot = self.resolve(slot);
+            if self.may_go(now, rank, slot) {
+                let ticket = self.next();
+                let epoch = self.slots[slot].bucket.send(now);
+                self.globals.entry(self.slots[slot].principal).or_default().send();
+                self.slots[slot].queue.leave(rank);
+                self.tickets.insert(
+                    ticket,
+                    Ticket {
+                        slot,
+                        epoch,
+                        rank,
+                        job,
+                    },
+                );
+                let waiter = Waiter {
+                    slot,
+                    job,
+                    granted: Some(ticket),
+                };
+                self.waiters.insert(rank, waiter);
+                granted.push(rank);
+            }
+        }
+        granted
+    }
+
+    fn may_go(&mut self, now: f64, rank: Rank, slot: usize) -> bool {
+        let lane = rank.0;
+        if now < self.edge_until || (lane != Lane::Interactive && self.invalid.open_until(now) > now) {
+            return false;
+        }
+        let Slot {
+            bucket,
+            queue,
+            principal,
+            ..
+        } = &mut self.slots[slot];
+        if !self
+            .globals
+            .entry(*principal)
+            .or_default()
+            .has_room(now, self.rules.cap(lane))
+        {
+            return false;
+        }
+        bucket.roll(now);
+        let free = bucket.free(now, &self.rules.tuning);
+        if free <= 0 {
+            return false;
+        }
+        queue.expire(now, self.rules.patience, bucket.limit().max(10) as usize);
+        usize::try_from(free).is_ok_and(|free| free > queue.held(rank, bucket.horizon(now)))
+    }
+
+    /// The permit of a caller, once granted. The caller is then no longer known.
+    pub(super) fn take(&mut self, rank: Rank) -> Option<u64> {
+        let ticket = self.waiters.get(&rank)?.granted?;
+        self.waiters.remove(&rank);
+        Some(ticket)
+    }
+
+    /// When a waiting caller's turn should come: by its bucket, and by the limits beyond it.
+    fn times(&mut self, now: f64, rank: Rank) -> (f64, f64) {
+        let Some(waiter) = self.waiters.get(&rank) else {
+            return (now, now);
+        };
+        let slot = self.resolve(waiter.slot);
+        let mut from = now.max(self.edge_until);
+        if rank.0 != Lane::Interactive {
+            from = from.max(self.invalid.open_until(now));
+        }
+        let Slot {
+            bucket,
+            queue,
+            principal,
+            ..
+        } = &mut self.slots[slot];
+        let global = self.globals.entry(*principal).or_default();
+        let room = from.max(global.next_room(now, self.rules.cap(rank.0)));
+        bucket.roll(now);
+        let from = from.max(global.blocked_until());
+        (
+            bucket.time_of(now, from, queue.ahead(rank), &self.rules.tuning),
+            room,
+        )
+    }
+
+    /// When a waiting caller should look again.
+    pub(super) fn estimate(&mut self, now: f64, rank: Rank) -> f64 {
+        let (bucket, room) = self.times(now, rank);
+        bucket.max(room)
+    }
+
+    /// A waiting caller goes away, and gets a time of its own to come back at.
+    pub(super) fn send_away(&mut self, now: f64, rank: Rank) -> f64 {
+        let (mut wanted, room) = self.times(now, rank);
+        let Some(waiter) = self.waiters.remove(&rank) else {
+            return now;
+        };
+        let slot = self.resolve(waiter.slot);
+        let Slot { queue, principal, .. } = &mut self.slots[slot];
+        if room > wanted {
+            let global = self.globals.entry(*principal).or_default();
+            wanted = global.plan(room, self.rules.cap(rank.0));
+        }
+        let gap = self.rules.tuning.gap;
+        queue.reserve(rank, wanted.max(now + gap), gap)
+    }
+
+    /// A caller was dropped. A permit that it did not take was not used.
+    pub(super) fn abandon(&mut self, rank: Rank) {
+        let Some(waiter) = self.waiters.remove(&rank) else {
+            return;
+        };
+        let slot = self.resolve(waiter.slot);
+        self.slots[slot].queue.leave(rank);
+        if let Some(ticket) = waiter.granted
+            && let Some(ticket) = self.tickets.remove(&ticket)
+        {
+            let slot = self.resolve(ticket.slot);
+            self.slots[slot].bucket.unsend();
+            self.globals
+                .entry(self.slots[slot].principal)
+                .or_default()
+                .unsend();
+        }
+    }
+
+    /// An answer came. Gives `true` if too many calls were invalid, with this one.
+    pub(super) fn complete(&mut self, now: f64, ticket: u64, answer: &Answer) -> bool {
+        let Some(ticket) = self.tickets.remove(&ticket) else {
+            return false;
+        };
+        let slot = self.resolve(ticket.slot);
+        let principal = self.slots[slot].principal;
+        let tuning = self.rules.tuning;
+        let global = self.globals.entry(principal).or_default();
+        global.settled(now);
+        let bucket = &mut self.slots[slot].bucket;
+        bucket.roll(now);
+        match answer {
+            Answer::Lost => {
+                bucket.lost(now, ticket.epoch, &tuning);
+                false
+            }
+            Answer::Status { status, headers } => {
+                let teaches = *status < 500 && !matches!(status, 401 | 403);
+                bucket.answered(now, ticket.epoch, headers, teaches, &tuning);
+                self.learn_hash(slot, headers);
+                matches!(status, 401 | 403) && self.invalid.count(now)
+            }
+            Answer::Limited {
+                retry_after,
+                scope,
+                headers,
+            } => {
+                let until = now + retry_after + tuning.least_margin;
+                if let Some(job) = ticket.job {
+                    // It had its turn and got nothing for it: when it comes back, it is not a newcomer.
+                    let memory = until + self.rules.patience.memory;
+                    self.slots[slot].queue.remember(job, ticket.rank, memory);
+                }
+                let bucket = &mut self.slots[slot].bucket;
+                match scope {
+                    RateScope::User | RateScope::Shared => {
+                        let shared = *scope == RateScope::Shared;
+                        bucket.limited(now, ticket.epoch, *retry_after, shared, headers, &tuning);
+                        self.learn_hash(slot, headers);
+                    }
+                    RateScope::Global => {
+                        bucket.lost(now, ticket.epoch, &tuning);
+                        global.block(until);
+                    }
+                    RateScope::Edge => {
+                        bucket.lost(now, ticket.epoch, &tuning);
+                        self.edge_until = self.edge_until.max(until.max(now + EDGE_PAUSE));
+                    }
+                }
+                *scope != RateScope::Shared && self.invalid.count(now)
+            }
+        }
+    }
+
+    /// Two groups whose answers name the same bucket share one from now on.
+    fn learn_hash(&mut self, slot: usize, headers: &RateHeaders) {
+        let Some(hash) = &headers.bucket else { return };
+        let Slot {
+            group,
+            guild,
+            principal,
+            ..
+        } = self.slots[slot];
+        let known = self.hash_of.entry((principal, group)).or_default();
+        if known != hash {
+            known.clone_from(hash);
+        }
+        let first = *self
+            .by_hash
+            .entry((principal, hash.clone(), guild))
+            .or_insert(slot);
+        let first = self.resolve(first);
+        if first != slot {
+            let queue = std::mem::take(&mut self.slots[slot].queue);
+            let bucket = self.slots[slot].bucket.clone();
+            self.slots[slot].same_as = Some(first);
+            self.slots[first].bucket.absorb(&bucket);
+            self.slots[first].queue.absorb(queue);
+        }
+    }
+
+    /// The longest wait for a permit now: for what, and Discord seconds.
+    pub(super) fn longest_wait(&mut self, now: f64) -> Option<(String, f64)> {
+        let from = now.max(self.edge_until).max(self.invalid.open_until(now));
+        let tuning = self.rules.tuning;
+        let mut longest: Option<(String, f64)> = None;
+        for slot in self.slots.iter_mut().filter(|s| s.same_as.is_none()) {
+            slot.queue
+                .expire(now, self.rules.patience, slot.bucket.limit().max(10) as usize);
+            if slot.queue.is_empty() {
+                continue;
+            }
+            let global = self.globals.entry(slot.principal).or_default();
+            let blocked = from.max(global.blocked_until());
+            slot.bucket.roll(now);
+            let wait = slot.bucket.time_of(now, blocked, 0, &tuning) - now;
+            if longest.as_ref().is_none_or(|(_, other)| wait > *other) {
+                let what = match slot.guild {
+                    _ if self.edge_until > now => "Discord's edge, which refused this address".to_owned(),
+                    _ if global.blocked_until() > now => "Discord's global limit".to_owned(),
+                    _ if blocked > now => "fewer invalid requests".to_owned(),
+                    Some(guild) => format!("{} of guild {guild}", slot.group),
+                    None => slot.group.to_owned(),
+                };
+                longest = Some((what, wait));
+            }
+        }
+        longest
+    }
+}

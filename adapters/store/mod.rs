@@ -1,0 +1,4 @@
+//! Where everything is kept: one `SQLite` file, or `MongoDB`. Both pass the same suite (`tests/store`).
+
+pub mod mongo;
+pub mod sqlite;

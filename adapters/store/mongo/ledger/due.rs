@@ -1,0 +1,85 @@
+//! What the relay asks.
+
+use mongodb::bson::{Document, doc};
+use rolecall_core::error::StoreError;
+use rolecall_core::ids::JobId;
+use rolecall_core::job::Lane;
+use rolecall_core::ports::DueJob;
+use rolecall_core::time::Timestamp;
+
+use super::document::{JOBS, rank};
+use super::limit_of;
+use crate::store::mongo::MongoStore;
+use crate::store::mongo::documents::{Fields, all, date};
+use crate::store::mongo::errors::store_error;
+
+/// Equality on the lane, a range on the time, sorted as the index is.
+pub(super) async fn due(
+    store: &MongoStore,
+    lane: Lane,
+    sent_before: Timestamp,
+    limit: usize,
+) -> Result<Vec<DueJob>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let now = store.clock().await?;
+    let unsent = vec![
+        doc! { "sent_at": { "$exists": false } },
+        doc! { "sent_at": { "$lt": date(sent_before) } },
+    ];
+    let filter = doc! { "waiting_lane": rank(lane), "run_at": { "$lte": date(now) }, "$or": unsent };
+    let jobs = store.jobs();
+    let query = jobs
+        .find(filter)
+        .projection(doc! { "kind": 1, "guild_id": 1 })
+        .sort(doc! { "run_at": 1, "_id": 1 })
+        .limit(limit_of(limit));
+    let documents = all(query).await?;
+    let read = |doc: &Document| {
+        let f = Fields::new(JOBS, doc);
+        Ok::<_, StoreError>(DueJob {
+            id: f.parsed("_id")?,
+            kind: f.text("kind")?,
+            guild_id: f.opt_parsed("guild_id")?,
+        })
+    };
+    let mut due = Vec::new();
+    for doc in &documents {
+        match read(doc) {
+            Ok(job) => due.push(job),
+            // One unreadable job must not keep the others from being sent.
+            Err(why) => tracing::error!("A job cannot be sent: {why}"),
+        }
+    }
+    Ok(due)
+}
+
+/// By the server's clock; what is claimed or over meanwhile is left alone.
+pub(super) async fn mark_sent(store: &MongoStore, ids: &[JobId]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(1_000) {
+        let ids: Vec<String> = chunk.iter().map(ToString::to_string).collect();
+        let waiting = doc! { "_id": { "$in": ids }, "waiting_lane": { "$exists": true } };
+        let update = vec![doc! { "$set": { "sent_at": "$$NOW" } }];
+        store
+            .jobs()
+            .update_many(waiting, update)
+            .await
+            .map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// The first time in the future.
+pub(super) async fn next_due(store: &MongoStore, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+    let now = store.clock().await?;
+    let filter = doc! { "waiting_lane": rank(lane), "run_at": { "$gt": date(now) } };
+    let first = store
+        .jobs()
+        .find_one(filter)
+        .projection(doc! { "run_at": 1 })
+        .sort(doc! { "run_at": 1, "_id": 1 })
+        .await
+        .map_err(store_error)?;
+    first.map(|doc| Fields::new(JOBS, &doc).at("run_at")).transpose()
+}

@@ -1,0 +1,119 @@
+//! What people ask about jobs.
+
+use mongodb::bson::{Document, doc};
+use rolecall_core::error::StoreError;
+use rolecall_core::ids::{JobId, RunId};
+use rolecall_core::job::{Job, JobState};
+use rolecall_core::ports::{JobCursor, JobFilter};
+use rolecall_core::run::TallyLine;
+
+use super::document::{JOBS, effect, read, state};
+use super::limit_of;
+use crate::store::mongo::MongoStore;
+use crate::store::mongo::documents::{Fields, all, date};
+use crate::store::mongo::errors::store_error;
+
+pub(super) async fn get(store: &MongoStore, id: JobId) -> Result<Option<Job>, StoreError> {
+    let found = store.jobs().find_one(doc! { "_id": id.to_string() }).await;
+    found.map_err(store_error)?.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(
+    store: &MongoStore,
+    filter: &JobFilter,
+    after: Option<JobCursor>,
+    limit: usize,
+) -> Result<Vec<Job>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut wanted = matching(filter);
+    if let Some(after) = after {
+        let at = date(after.inserted_at);
+        let older = [
+            doc! { "inserted_at": { "$lt": at } },
+            doc! { "inserted_at": at, "_id": { "$lt": after.id.to_string() } },
+        ];
+        wanted.insert("$or", older.to_vec());
+    }
+    let jobs = store.jobs();
+    let query = jobs
+        .find(wanted)
+        .sort(doc! { "inserted_at": -1, "_id": -1 })
+        .limit(limit_of(limit));
+    all(query).await?.iter().map(read).collect()
+}
+
+fn matching(filter: &JobFilter) -> Document {
+    let mut wanted = Document::new();
+    if !filter.states.is_empty() {
+        let states: Vec<&str> = filter.states.iter().map(|s| s.as_str()).collect();
+        wanted.insert("state", doc! { "$in": states });
+    }
+    let equal = [
+        ("kind", filter.kind.clone()),
+        ("guild_id", filter.guild_id.map(|id| id.to_string())),
+        ("user_id", filter.user_id.clone().map(|id| id.0)),
+        ("discord_id", filter.discord_id.map(|id| id.to_string())),
+        ("run_id", filter.run_id.map(|id| id.to_string())),
+    ];
+    for (field, value) in equal {
+        if let Some(value) = value {
+            wanted.insert(field, value);
+        }
+    }
+    wanted
+}
+
+async fn grouped(store: &MongoStore, wanted: Document, group: Document) -> Result<Vec<Document>, StoreError> {
+    let pipeline = [doc! { "$match": wanted }, doc! { "$group": group }];
+    all(store.jobs().aggregate(pipeline)).await
+}
+
+pub(super) async fn counts(
+    store: &MongoStore,
+    filter: &JobFilter,
+) -> Result<Vec<(JobState, u64)>, StoreError> {
+    let group = doc! { "_id": { "state": "$state" }, "jobs": { "$sum": 1 } };
+    let lines = grouped(store, matching(filter), group).await?;
+    let read = |line: &Document| {
+        let f = Fields::new(JOBS, line);
+        let by = f.opt_document("_id")?.unwrap_or(f);
+        Ok((state(by)?, f.number("jobs")?))
+    };
+    lines.iter().map(read).collect()
+}
+
+pub(super) async fn tally(store: &MongoStore, run: RunId) -> Result<Vec<TallyLine>, StoreError> {
+    let group = doc! {
+        "_id": { "kind": "$kind", "state": "$state", "effect": "$effect", "reason": "$reason" },
+        "jobs": { "$sum": 1 },
+        "granted": { "$sum": "$granted" },
+        "revoked": { "$sum": "$revoked" },
+    };
+    let lines = grouped(store, doc! { "run_id": run.to_string() }, group).await?;
+    let read = |line: &Document| {
+        let f = Fields::new(JOBS, line);
+        let by = f.opt_document("_id")?.unwrap_or(f);
+        Ok(TallyLine {
+            kind: by.text("kind")?,
+            state: state(by)?,
+            effect: effect(by)?,
+            jobs: f.number("jobs")?,
+            granted: f.number("granted")?,
+            revoked: f.number("revoked")?,
+        })
+    };
+    lines.iter().map(read).collect()
+}
+
+pub(super) async fn run_is_live(store: &MongoStore, run: RunId, except: &str) -> Result<bool, StoreError> {
+    let live: Vec<&str> = JobState::ALL
+        .into_iter()
+        .filter(|s| !s.is_final())
+        .map(JobState::as_str)
+        .collect();
+    let wanted = doc! { "run_id": run.to_string(), "state": { "$in": live }, "kind": { "$ne": except } };
+    let found = store.jobs().find_one(wanted).projection(doc! { "_id": 1 }).await;
+    Ok(found.map_err(store_error)?.is_some())
+}

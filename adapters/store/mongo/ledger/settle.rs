@@ -1,0 +1,95 @@
+//! Leaving jobs.
+
+use mongodb::bson::{Bson, Document, doc};
+use rolecall_core::error::StoreError;
+use rolecall_core::ids::JobId;
+use rolecall_core::job::{ATTEMPTS_KEPT, JobState, Lane};
+use rolecall_core::ports::Settlement;
+use rolecall_core::time::Timestamp;
+
+use super::document::{OUTCOME_FIELDS, attempt_written, outcome_written};
+use super::literal;
+use crate::store::mongo::MongoStore;
+use crate::store::mongo::documents::{date, put};
+use crate::store::mongo::errors::store_error;
+
+/// Guarded by the fence: who lost the lease changes nothing.
+pub(super) async fn settle(
+    store: &MongoStore,
+    id: JobId,
+    fence: i64,
+    settlement: &Settlement,
+) -> Result<bool, StoreError> {
+    if settlement.state == JobState::Running {
+        return Err(StoreError::Corrupt(format!("job {id} cannot be left as running")));
+    }
+    let held = doc! { "_id": id.to_string(), "fence": fence, "state": JobState::Running.as_str() };
+    let answer = store.jobs().update_one(held, left(settlement)).await;
+    Ok(answer.map_err(store_error)?.matched_count > 0)
+}
+
+fn left(settlement: &Settlement) -> Vec<Document> {
+    let state = settlement.state;
+    let mut set = doc! { "state": state.as_str() };
+    let mut unset = vec!["lease", "concurrency_key", "sent_at"];
+    if state.is_final() {
+        set.insert("finished_at", "$$NOW");
+        unset.extend(["unique_key", "waiting_lane"]);
+    } else {
+        // The rank of its lane, which is known to the document only.
+        let lanes: Vec<&str> = Lane::ALL.iter().map(|l| l.as_str()).collect();
+        set.insert("waiting_lane", doc! { "$indexOfArray": [lanes, "$lane"] });
+    }
+    if let Some(at) = settlement.run_at {
+        set.insert("run_at", date(at));
+    }
+    if settlement.give_back {
+        set.insert("attempt", doc! { "$subtract": ["$attempt", literal(1_i32)] });
+    }
+    if settlement.give_back && state == JobState::Scheduled {
+        set.insert("snoozes", doc! { "$add": ["$snoozes", literal(1_i32)] });
+    }
+    if let Some(attempt) = &settlement.attempt {
+        let history = doc! { "$ifNull": ["$attempts", []] };
+        let longer = doc! { "$concatArrays": [history, [literal(attempt_written(attempt))]] };
+        set.insert("attempts", doc! { "$slice": [longer, literal(-kept())] });
+    }
+    // What an earlier attempt left goes, where this one says nothing.
+    let mut said = settlement
+        .outcome
+        .as_ref()
+        .map(outcome_written)
+        .unwrap_or_default();
+    put(&mut said, "fingerprint", settlement.fingerprint.clone());
+    unset.extend(
+        OUTCOME_FIELDS
+            .iter()
+            .chain(["fingerprint"].iter())
+            .filter(|f| !said.contains_key(**f)),
+    );
+    for (field, value) in said {
+        set.insert(field, literal(value));
+    }
+    vec![doc! { "$set": set }, doc! { "$unset": unset }]
+}
+
+/// How many attempts the history keeps.
+pub(super) fn kept() -> i32 {
+    i32::try_from(ATTEMPTS_KEPT).unwrap_or(i32::MAX)
+}
+
+/// Puts a waiting job off; its envelope is used up, so it is to be sent again when its time has come.
+pub(super) async fn defer(store: &MongoStore, id: JobId, until: Timestamp) -> Result<(), StoreError> {
+    let waiting = doc! { "_id": id.to_string(), "waiting_lane": { "$exists": true } };
+    let is_later = doc! { "$gt": [literal(until.0), { "$toLong": "$$NOW" }] };
+    let becomes_scheduled = doc! { "$and": [{ "$eq": ["$state", JobState::Available.as_str()] }, is_later] };
+    let update = vec![
+        doc! { "$set": {
+            "run_at": Bson::from(date(until)),
+            "state": { "$cond": [becomes_scheduled, JobState::Scheduled.as_str(), "$state"] },
+        } },
+        doc! { "$unset": "sent_at" },
+    ];
+    let answer = store.jobs().update_one(waiting, update).await;
+    answer.map(drop).map_err(store_error)
+}

@@ -1,0 +1,122 @@
+//! Role mappings: `discord_role_mappings`.
+
+use std::cmp::Reverse;
+
+use async_trait::async_trait;
+use mongodb::Collection;
+use mongodb::bson::{Bson, Document, doc};
+use rolecall_core::error::StoreError;
+use rolecall_core::ids::{GroupId, GuildId, MappingId, RoleId};
+use rolecall_core::mapping::Mapping;
+use rolecall_core::ports::Mappings;
+
+use super::MongoStore;
+use super::documents::{Fields, all, date, id_value, id_values};
+use super::errors::{is_duplicate, store_error};
+
+const MAPPINGS: &str = "discord_role_mappings";
+
+impl MongoStore {
+    fn mappings(&self) -> Collection<Document> {
+        self.collection(MAPPINGS)
+    }
+
+    async fn mapping_where(&self, filter: Document) -> Result<Option<Mapping>, StoreError> {
+        let found = self.mappings().find_one(filter).sort(doc! { "_id": 1 }).await;
+        found.map_err(store_error)?.as_ref().map(read).transpose()
+    }
+}
+
+fn by_id(id: &MappingId) -> Document {
+    doc! { "_id": { "$in": id_values(id.as_str()) } }
+}
+
+fn by_group(guild: GuildId, group: &GroupId) -> Document {
+    doc! { "guild_id": guild.to_string(), "group_id": { "$in": id_values(group.as_str()) } }
+}
+
+fn read(doc: &Document) -> Result<Mapping, StoreError> {
+    let f = Fields::new(MAPPINGS, doc);
+    let updated_at = f.opt_at("updated_at")?;
+    Ok(Mapping {
+        id: MappingId(f.id("_id")?),
+        guild_id: f.parsed("guild_id")?,
+        group_id: GroupId(f.id("group_id")?),
+        group_name: f.opt_text("group_name")?.unwrap_or_default(),
+        role_id: f.parsed("discord_role_id")?,
+        role_name: f.opt_text("discord_role_name")?.unwrap_or_default(),
+        priority: f.number("priority")?,
+        is_active: f.flag(&["is_active", "enabled"])?.unwrap_or(true),
+        created_at: f.opt_at("created_at")?.or(updated_at).unwrap_or_default(),
+        updated_at: updated_at.unwrap_or_default(),
+    })
+}
+
+fn written(mapping: &Mapping) -> Document {
+    doc! {
+        "_id": id_value(mapping.id.as_str()),
+        "guild_id": mapping.guild_id.to_string(),
+        "group_id": id_value(mapping.group_id.as_str()),
+        "group_name": &mapping.group_name,
+        "discord_role_id": mapping.role_id.to_string(),
+        "discord_role_name": &mapping.role_name,
+        "priority": mapping.priority,
+        "is_active": mapping.is_active,
+        "created_by": Bson::Null,
+        "created_at": date(mapping.created_at),
+        "updated_at": date(mapping.updated_at),
+    }
+}
+
+#[async_trait]
+impl Mappings for MongoStore {
+    async fn add(&self, mapping: Mapping) -> Result<Result<(), Mapping>, StoreError> {
+        let twin = by_group(mapping.guild_id, &mapping.group_id);
+        // The look comes first, because an old database may be without the unique index, or hold the group as a text.
+        if let Some(existing) = self.mapping_where(twin.clone()).await? {
+            return Ok(Err(existing));
+        }
+        match self.mappings().insert_one(written(&mapping)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error) if is_duplicate(&error) => match self.mapping_where(twin).await? {
+                Some(existing) => Ok(Err(existing)),
+                None => Err(StoreError::Unavailable(format!(
+                    "mapping {} changed while it was stored",
+                    mapping.id
+                ))),
+            },
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    async fn get(&self, id: &MappingId) -> Result<Option<Mapping>, StoreError> {
+        self.mapping_where(by_id(id)).await
+    }
+
+    async fn list(&self, guild: Option<GuildId>) -> Result<Vec<Mapping>, StoreError> {
+        let filter = guild.map_or_else(Document::new, |id| doc! { "guild_id": id.to_string() });
+        let found = all(self.mappings().find(filter)).await?;
+        let mut mappings = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        mappings.sort_by(|a, b| {
+            let order = |m: &Mapping| (m.guild_id, Reverse(m.priority), m.id.clone());
+            order(a).cmp(&order(b))
+        });
+        Ok(mappings)
+    }
+
+    async fn find(
+        &self,
+        guild: GuildId,
+        group: &GroupId,
+        role: RoleId,
+    ) -> Result<Option<Mapping>, StoreError> {
+        let mut filter = by_group(guild, group);
+        filter.insert("discord_role_id", role.to_string());
+        self.mapping_where(filter).await
+    }
+
+    async fn remove(&self, id: &MappingId) -> Result<bool, StoreError> {
+        let removed = self.mappings().delete_one(by_id(id)).await.map_err(store_error)?;
+        Ok(removed.deleted_count > 0)
+    }
+}

@@ -1,0 +1,57 @@
+//! Taking jobs, and keeping them.
+
+use std::time::Duration;
+
+use rolecall_core::ids::JobId;
+use rolecall_core::ports::Claim;
+use rolecall_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::query;
+use crate::store::sqlite::sql::{Result, change};
+
+/// One conditional update; the unique index on `running_key` says whether its key is busy.
+pub(super) fn claim(
+    db: &Connection,
+    id: JobId,
+    worker: &str,
+    lease: Duration,
+    now: Timestamp,
+) -> Result<Claim> {
+    let claimed = change(
+        db,
+        "UPDATE rolecall_jobs SET state = 'running', attempt = attempt + 1, fence = fence + 1, \
+             lease_owner = ?2, lease_until = ?3, claimed_at = ?4, running_key = concurrency, sent_at = NULL \
+         WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ?4",
+        params![id.to_string(), worker, (now + lease).0, now.0],
+    );
+    match claimed {
+        Ok(0) => Ok(Claim::Gone),
+        // Not with RETURNING, which would make a temporary table for its one row.
+        Ok(_) => Ok(query::get(db, id)?.map_or(Claim::Gone, |job| Claim::Claimed(Box::new(job)))),
+        Err(fault) if fault.is_duplicate() => Ok(Claim::Busy),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Says which are still held.
+pub(super) fn renew(
+    db: &Connection,
+    worker: &str,
+    held: &[(JobId, i64)],
+    until: Timestamp,
+) -> Result<Vec<JobId>> {
+    let mut renewed = Vec::with_capacity(held.len());
+    for (id, fence) in held {
+        let still = change(
+            db,
+            "UPDATE rolecall_jobs SET lease_until = ?4 \
+             WHERE id = ?1 AND fence = ?2 AND lease_owner = ?3 AND state = 'running'",
+            params![id.to_string(), fence, worker, until.0],
+        )?;
+        if still == 1 {
+            renewed.push(*id);
+        }
+    }
+    Ok(renewed)
+}

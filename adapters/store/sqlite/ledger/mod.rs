@@ -1,0 +1,121 @@
+//! The ledger of jobs.
+
+mod claim;
+mod due;
+mod insert;
+mod query;
+mod rescue;
+mod row;
+mod settle;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rolecall_core::error::StoreError;
+use rolecall_core::ids::{JobId, RunId};
+use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
+use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
+use rolecall_core::run::TallyLine;
+use rolecall_core::time::Timestamp;
+
+use super::SqliteStore;
+
+#[async_trait]
+impl Ledger for SqliteStore {
+    async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(move |db, now| insert::insert(db, &jobs, now)).await
+    }
+
+    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
+        let worker = worker.to_owned();
+        self.write(move |db, now| claim::claim(db, id, &worker, lease, now))
+            .await
+    }
+
+    async fn renew(
+        &self,
+        worker: &str,
+        held: &[(JobId, i64)],
+        lease: Duration,
+    ) -> Result<Vec<JobId>, StoreError> {
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (worker, held) = (worker.to_owned(), held.to_vec());
+        self.write(move |db, now| claim::renew(db, &worker, &held, now + lease))
+            .await
+    }
+
+    async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError> {
+        self.write(move |db, now| settle::settle(db, id, fence, &settlement, now))
+            .await
+    }
+
+    async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
+        self.write(move |db, now| due::defer(db, id, until, now)).await
+    }
+
+    async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError> {
+        let now = self.time();
+        self.read(move |db| due::due(db, lane, sent_before, limit, now))
+            .await
+    }
+
+    async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.to_vec();
+        self.write(move |db, now| due::mark_sent(db, &ids, now)).await
+    }
+
+    async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.time();
+        self.read(move |db| due::next_due(db, lane, now)).await
+    }
+
+    async fn rescue(&self, quarantine_after: u32, limit: usize) -> Result<Vec<Rescued>, StoreError> {
+        // Every process asks every few seconds, and nearly always there is nothing: then nobody has to wait for it.
+        let now = self.time();
+        if !self.read(move |db| rescue::is_needed(db, now)).await? {
+            return Ok(Vec::new());
+        }
+        self.write(move |db, now| rescue::rescue(db, quarantine_after, limit, now))
+            .await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.read(move |db| query::get(db, id)).await
+    }
+
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        after: Option<JobCursor>,
+        limit: usize,
+    ) -> Result<Vec<Job>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |db| query::list(db, &filter, after, limit)).await
+    }
+
+    async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |db| query::counts(db, &filter)).await
+    }
+
+    async fn tally(&self, run: RunId) -> Result<Vec<TallyLine>, StoreError> {
+        self.read(move |db| query::tally(db, run)).await
+    }
+
+    async fn run_is_live(&self, run: RunId, except: &str) -> Result<bool, StoreError> {
+        let except = except.to_owned();
+        self.read(move |db| query::run_is_live(db, run, &except)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.time())
+    }
+}

@@ -1,0 +1,197 @@
+//! What people ask about jobs.
+
+use rolecall_core::ids::{JobId, RunId};
+use rolecall_core::job::{Job, JobState};
+use rolecall_core::outcome::Effect;
+use rolecall_core::ports::{JobCursor, JobFilter};
+use rolecall_core::run::TallyLine;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::row::{job, job_columns};
+use crate::store::sqlite::errors::Fault;
+use crate::store::sqlite::sql::{Result, all, count, limit as at_most, name, one};
+
+pub(super) fn get(db: &Connection, id: JobId) -> Result<Option<Job>> {
+    one(
+        db,
+        concat!("SELECT ", job_columns!(), " FROM rolecall_jobs WHERE id = ?1"),
+        [id.to_string()],
+        job,
+    )
+}
+
+/// A page, newest first.
+pub(super) fn list(
+    db: &Connection,
+    filter: &JobFilter,
+    after: Option<JobCursor>,
+    limit: usize,
+) -> Result<Vec<Job>> {
+    let mut found = Vec::new();
+    for Part { index, states } in parts(filter) {
+        let mut condition = Condition::of(filter, &states);
+        if let Some(cursor) = after {
+            condition.and("(inserted_at, id) < (?, ?)");
+            condition.values.push(cursor.inserted_at.0.into());
+            condition.values.push(cursor.id.to_string().into());
+        }
+        let sql = format!(
+            "SELECT {} FROM rolecall_jobs INDEXED BY {index} WHERE {} ORDER BY inserted_at DESC, id DESC LIMIT {}",
+            job_columns!(),
+            condition.sql,
+            at_most(limit)
+        );
+        found.extend(all(db, &sql, params_from_iter(condition.values), job)?);
+    }
+    found.sort_unstable_by_key(|job| std::cmp::Reverse((job.inserted_at, job.id)));
+    found.truncate(limit);
+    Ok(found)
+}
+
+pub(super) fn counts(db: &Connection, filter: &JobFilter) -> Result<Vec<(JobState, u64)>> {
+    let mut counts = Vec::new();
+    for Part { index, states } in parts(filter) {
+        let condition = Condition::of(filter, &states);
+        let sql = format!(
+            "SELECT state, count(*) FROM rolecall_jobs INDEXED BY {index} WHERE {} GROUP BY state",
+            condition.sql
+        );
+        counts.extend(all(db, &sql, params_from_iter(condition.values), |row| {
+            Ok((name(row, 0, JobState::from_name)?, count(row, 1)?))
+        })?);
+    }
+    Ok(counts)
+}
+
+pub(super) fn tally(db: &Connection, run: RunId) -> Result<Vec<TallyLine>> {
+    all(
+        db,
+        "SELECT kind, state, effect, effect_reason, count(*), sum(granted), sum(revoked) FROM ( \
+             SELECT kind, state, effect, effect_reason, granted, revoked \
+             FROM rolecall_jobs INDEXED BY rolecall_jobs_by_run WHERE run_id = ?1 AND state <> 'running' \
+             UNION ALL \
+             SELECT kind, state, effect, effect_reason, granted, revoked \
+             FROM rolecall_jobs INDEXED BY rolecall_jobs_lease WHERE run_id = ?1 AND state = 'running') \
+         GROUP BY kind, state, effect, effect_reason ORDER BY kind, state, effect, effect_reason",
+        [run.to_string()],
+        |row| {
+            let effect: Option<String> = row.get(2)?;
+            let effect = effect
+                .map(|text| Effect::from_name(&text).ok_or_else(|| Fault::unreadable(text)))
+                .transpose()?;
+            let reason: Option<String> = row.get(3)?;
+            Ok(TallyLine {
+                kind: row.get(0)?,
+                state: name(row, 1, JobState::from_name)?,
+                effect: effect.map(|effect| (effect, reason)),
+                jobs: count(row, 4)?,
+                granted: count(row, 5)?,
+                revoked: count(row, 6)?,
+            })
+        },
+    )
+}
+
+pub(super) fn run_is_live(db: &Connection, run: RunId, except: &str) -> Result<bool> {
+    let live = one(
+        db,
+        "SELECT 1 FROM rolecall_jobs INDEXED BY rolecall_jobs_by_run \
+         WHERE run_id = ?1 AND state IN ('scheduled', 'available', 'retryable') AND state <> 'running' AND kind <> ?2 \
+         UNION ALL \
+         SELECT 1 FROM rolecall_jobs INDEXED BY rolecall_jobs_lease \
+         WHERE run_id = ?1 AND state = 'running' AND kind <> ?2 LIMIT 1",
+        params![run.to_string(), except],
+        |_| Ok(()),
+    )?;
+    Ok(live.is_some())
+}
+
+/// One query of a list: it walks one index in the order of the list.
+struct Part {
+    index: &'static str,
+    states: Vec<JobState>,
+}
+
+/// The queries that make up a list. The answers of several are merged.
+///
+/// SQLite keeps no statistics here and would guess, so the index is named: the one that leaves the fewest rows. An
+/// account has few jobs, and so has a state in which jobs do not stay.
+fn parts(filter: &JobFilter) -> Vec<Part> {
+    let states: Vec<JobState> = JobState::ALL
+        .into_iter()
+        .filter(|s| filter.states.is_empty() || filter.states.contains(s))
+        .collect();
+    let many = |s: &JobState| matches!(s, JobState::Completed | JobState::Available | JobState::Scheduled);
+    let index = if filter.discord_id.is_some() {
+        "rolecall_jobs_by_account"
+    } else if filter.user_id.is_some() {
+        "rolecall_jobs_by_user"
+    } else if filter.run_id.is_some() {
+        return parts_by_state("rolecall_jobs_by_run", states);
+    } else if !states.iter().any(many) {
+        return parts_by_state("rolecall_jobs_by_state", states);
+    } else if filter.guild_id.is_some() {
+        "rolecall_jobs_by_guild"
+    } else if filter.kind.is_some() {
+        "rolecall_jobs_by_kind"
+    } else {
+        return parts_by_state("rolecall_jobs_by_state", states);
+    };
+    vec![Part { index, states }]
+}
+
+/// A query a state, for an index that begins with the state. Running jobs are in none but that of the leases.
+fn parts_by_state(index: &'static str, states: Vec<JobState>) -> Vec<Part> {
+    let part = |state| Part {
+        index: if state == JobState::Running {
+            "rolecall_jobs_lease"
+        } else {
+            index
+        },
+        states: vec![state],
+    };
+    states.into_iter().map(part).collect()
+}
+
+/// A `WHERE`, and its values.
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn of(filter: &JobFilter, states: &[JobState]) -> Self {
+        // Written as the partial indexes have it, which are not used otherwise.
+        let sql = match states {
+            [JobState::Running] => "state = 'running'".to_owned(),
+            [state] => format!("state = '{state}' AND state <> 'running'"),
+            _ => {
+                let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
+                format!("state IN ({})", names.join(", "))
+            }
+        };
+        let mut condition = Self {
+            sql,
+            values: Vec::new(),
+        };
+        condition.equals("kind", filter.kind.clone());
+        condition.equals("guild_id", filter.guild_id.map(|id| id.to_string()));
+        condition.equals("user_id", filter.user_id.as_ref().map(ToString::to_string));
+        condition.equals("discord_id", filter.discord_id.map(|id| id.to_string()));
+        condition.equals("run_id", filter.run_id.map(|id| id.to_string()));
+        condition
+    }
+
+    fn equals(&mut self, column: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.and(&format!("{column} = ?"));
+            self.values.push(value.into());
+        }
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+    }
+}

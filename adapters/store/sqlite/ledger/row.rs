@@ -1,0 +1,66 @@
+//! A job as a row.
+
+use rolecall_core::cause::Cause;
+use rolecall_core::job::{Job, JobState, Lane, Lease, Subject};
+use rolecall_core::time::Timestamp;
+use rusqlite::Row;
+
+use crate::store::sqlite::sql::{Result, id, id_or_none, json, json_or_none, name};
+
+/// The columns that [`job`] reads, in its order.
+macro_rules! job_columns {
+    () => {
+        "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
+         lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
+         role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at"
+    };
+}
+pub(super) use job_columns;
+
+/// Reads a job from a row of [`job_columns`].
+pub(super) fn job(row: &Row<'_>) -> Result<Job> {
+    let owner: Option<String> = row.get(12)?;
+    let until: Option<i64> = row.get(13)?;
+    let time = |column: usize| -> Result<Option<Timestamp>> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+    };
+    Ok(Job {
+        id: id(row, 0)?,
+        kind: row.get(1)?,
+        version: row.get(2)?,
+        payload: json(row, 3)?,
+        lane: name(row, 4, Lane::from_name)?,
+        state: name(row, 5, JobState::from_name)?,
+        run_at: Timestamp(row.get(6)?),
+        attempt: row.get(7)?,
+        max_attempts: row.get(8)?,
+        crashes: row.get(9)?,
+        snoozes: row.get(10)?,
+        fence: row.get(11)?,
+        lease: owner.zip(until).map(|(owner, until)| Lease {
+            owner,
+            until: Timestamp(until),
+        }),
+        unique_key: row.get(14)?,
+        concurrency: row.get(15)?,
+        run_id: id_or_none(row, 16)?,
+        parent_id: id_or_none(row, 17)?,
+        subject: Subject {
+            guild_id: id_or_none(row, 18)?,
+            user_id: row.get::<_, Option<String>>(19)?.map(Into::into),
+            discord_id: id_or_none(row, 20)?,
+            role_id: id_or_none(row, 21)?,
+        },
+        cause: Cause {
+            actor: row.get(22)?,
+            reason: row.get(23)?,
+        },
+        trace: row.get(24)?,
+        attempts: json(row, 25)?,
+        outcome: json_or_none(row, 26)?,
+        fingerprint: row.get(27)?,
+        inserted_at: Timestamp(row.get(28)?),
+        sent_at: time(29)?,
+        finished_at: time(30)?,
+    })
+}

@@ -1,0 +1,69 @@
+//! Leaving jobs.
+
+use rolecall_core::ids::JobId;
+use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState};
+use rolecall_core::ports::Settlement;
+use rolecall_core::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use crate::store::sqlite::errors::Fault;
+use crate::store::sqlite::sql::{Result, change, json, one, to_json};
+
+/// `false`: the job is not running under this fence.
+pub(super) fn settle(
+    db: &Connection,
+    id: JobId,
+    fence: i64,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<bool> {
+    if settlement.state == JobState::Running {
+        return Err(Fault::unreadable("a job cannot be left as running"));
+    }
+    let history: Option<Vec<Attempt>> = one(
+        db,
+        "SELECT attempts FROM rolecall_jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        params![id.to_string(), fence],
+        |row| json(row, 0),
+    )?;
+    let Some(history) = history else {
+        return Ok(false);
+    };
+    let outcome = settlement.outcome.as_ref();
+    let finished_at = settlement.state.is_final().then_some(now.0);
+    let snoozed = settlement.give_back && settlement.state == JobState::Scheduled;
+    let settled = change(
+        db,
+        "UPDATE rolecall_jobs SET state = ?2, run_at = coalesce(?3, run_at), \
+             attempt = max(attempt - ?4, 0), snoozes = snoozes + ?5, attempts = ?6, \
+             outcome = ?7, effect = ?8, effect_reason = ?9, granted = ?10, revoked = ?11, fingerprint = ?12, \
+             finished_at = ?13, unique_key = CASE WHEN ?13 IS NULL THEN unique_key END, \
+             lease_owner = NULL, lease_until = NULL, claimed_at = NULL, running_key = NULL, sent_at = NULL \
+         WHERE id = ?1 AND fence = ?14 AND state = 'running'",
+        params![
+            id.to_string(),
+            settlement.state.as_str(),
+            settlement.run_at.map(|at| at.0),
+            settlement.give_back,
+            snoozed,
+            to_json(&with(history, settlement.attempt.clone()))?,
+            outcome.map(to_json).transpose()?,
+            outcome.map(|o| o.effect.as_str()),
+            outcome.and_then(|o| o.reason.as_deref()),
+            outcome.map_or(0, |o| o.granted),
+            outcome.map_or(0, |o| o.revoked),
+            settlement.fingerprint,
+            finished_at,
+            fence,
+        ],
+    )?;
+    Ok(settled == 1)
+}
+
+/// The history with one more, of which the newest are kept.
+pub(super) fn with(mut history: Vec<Attempt>, attempt: Option<Attempt>) -> Vec<Attempt> {
+    history.extend(attempt);
+    let too_many = history.len().saturating_sub(ATTEMPTS_KEPT);
+    history.drain(..too_many);
+    history
+}

@@ -1,0 +1,274 @@
+//! What may be found in Redis, and what is left there.
+
+use std::sync::Arc;
+
+use apalis::prelude::TaskBuilder;
+use apalis_redis::queries::push_tasks;
+use apalis_redis::{Config, RedisTask};
+use rolecall_adapters::delivery::redis::{LARGEST_WINDOW, RedisDelivery, RedisSettings, inspect};
+use rolecall_core::job::Lane;
+use rolecall_core::ports::Delivery;
+
+use crate::server::Server;
+use crate::support::{Recorder, Worker, client, envelope, envelopes, keys, settings, shared_url, until};
+
+async fn build(settings: &RedisSettings) -> Arc<dyn Delivery> {
+    Arc::new(RedisDelivery::connect(settings.clone()).await.unwrap())
+}
+
+/// The queue as apalis sees it.
+fn queue(settings: &RedisSettings, lane: Lane) -> Config {
+    Config::default()
+        .queue(format!("rolecall.{}.{lane}", settings.installation))
+        .emit_events(false)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_envelope_are_dropped_and_the_rest_goes_on() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    for bytes in [
+        &b"\xff\x00\xfe"[..],
+        b"",
+        b"{}",
+        b"[1, 2",
+        br#"{"job_id":"no uuid","kind":"plain"}"#,
+    ] {
+        let task: RedisTask = TaskBuilder::new(bytes.to_vec()).build();
+        push_tasks(&mut redis, &queue(&settings, Lane::Normal), &[task])
+            .await
+            .unwrap();
+    }
+    let good = envelope();
+    delivery
+        .push(Lane::Normal, std::slice::from_ref(&good))
+        .await
+        .unwrap();
+    let worker = Worker::start(&delivery, &handler);
+    until("the good one is handed over", async || handler.has(&good)).await;
+    worker.stop_when_empty(&delivery).await;
+    assert_eq!(handler.started().len(), 1);
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_envelope_without_its_data_is_dropped_and_the_rest_goes_on() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    delivery.push(Lane::Normal, &envelopes(3)).await.unwrap();
+    let data = queue(&settings, Lane::Normal).job_data_hash();
+    let ids: Vec<String> = redis::cmd("HKEYS")
+        .arg(&data)
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    redis::cmd("HDEL")
+        .arg(&data)
+        .arg(&ids[1])
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
+    let worker = Worker::start(&delivery, &handler);
+    // One that was done, and not acknowledged when the worker ended, comes twice.
+    until("the other two are done", async || {
+        handler
+            .started()
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+            == 2
+    })
+    .await;
+    worker.stop_when_empty(&delivery).await;
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_envelopes_of_one_job_both_arrive() {
+    let settings = settings(&shared_url());
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let one = envelope();
+    delivery
+        .push(Lane::Normal, &[one.clone(), one.clone()])
+        .await
+        .unwrap();
+    delivery
+        .push(Lane::Normal, std::slice::from_ref(&one))
+        .await
+        .unwrap();
+    let worker = Worker::start(&delivery, &handler);
+    until("all three came", async || handler.finished() == 3).await;
+    worker.stop().await;
+    assert_eq!(handler.started(), [one.job_id; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_goes_on_after_its_keys_were_deleted() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let worker = Worker::start(&delivery, &handler);
+    crate::support::until_it_works_again(&delivery, &handler).await;
+    let all = keys(&mut redis, &settings.installation).await;
+    redis::cmd("DEL")
+        .arg(all)
+        .query_async::<()>(&mut redis)
+        .await
+        .unwrap();
+    crate::support::until_it_works_again(&delivery, &handler).await;
+    worker.stop_when_empty(&delivery).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn envelopes_of_one_second_are_started_in_the_order_of_the_push() {
+    let settings = settings(&shared_url());
+    let settings = RedisSettings {
+        slots: rolecall_adapters::delivery::Slots {
+            normal: 1,
+            ..settings.slots
+        },
+        ..settings
+    };
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let all = envelopes(300);
+    delivery.push(Lane::Normal, &all).await.unwrap();
+    let worker = Worker::start(&delivery, &handler);
+    until("all are done", async || handler.finished() == 300).await;
+    worker.stop().await;
+    assert_eq!(
+        handler.started(),
+        all.iter().map(|e| e.job_id).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_after_a_stop() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let worker = Worker::start(&delivery, &handler);
+    for _ in 0..5 {
+        delivery.push(Lane::Bulk, &envelopes(300)).await.unwrap();
+        until("the lane is empty", async || {
+            delivery.depth(Lane::Bulk).await == Ok(0)
+        })
+        .await;
+    }
+    worker.stop().await;
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn finished_envelopes_are_swept_while_the_worker_works() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let worker = Worker::start(&delivery, &handler);
+    delivery.push(Lane::Bulk, &envelopes(900)).await.unwrap();
+    until("all are done", async || handler.finished() == 900).await;
+    // A worker's name and its metadata, for each lane.
+    until("only the workers are left", async || {
+        keys(&mut redis, &settings.installation).await.len() <= 6
+    })
+    .await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_of_a_killed_worker_is_forgotten_and_its_work_given_back() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let (queue, dead) = (
+        queue(&settings, Lane::Normal),
+        apalis::prelude::WorkerContext::new("killed"),
+    );
+    let sent = envelope();
+    delivery
+        .push(Lane::Normal, std::slice::from_ref(&sent))
+        .await
+        .unwrap();
+    let ids: Vec<String> = redis::cmd("HKEYS")
+        .arg(queue.job_data_hash())
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    redis::pipe()
+        .zrem(queue.scheduled_jobs_set(), &ids[0])
+        .sadd(queue.inflight_set_for(&dead), &ids[0])
+        .hset(queue.worker_metadata_key(&dead), "service", "x")
+        .exec_async(&mut redis)
+        .await
+        .unwrap();
+    let worker = Worker::start(&delivery, &handler);
+    until("it is handed over after all", async || handler.has(&sent)).await;
+    worker.stop().await;
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_installations_share_a_redis_and_nothing_else() {
+    let (one, other) = (settings(&shared_url()), settings(&shared_url()));
+    let (left, right) = (build(&one).await, build(&other).await);
+    let (mine, theirs) = (Recorder::new(), Recorder::new());
+    let workers = [Worker::start(&left, &mine), Worker::start(&right, &theirs)];
+    left.push(Lane::Normal, &envelopes(20)).await.unwrap();
+    right.push(Lane::Normal, &envelopes(30)).await.unwrap();
+    until("all are done", async || {
+        mine.finished() == 20 && theirs.finished() == 30
+    })
+    .await;
+    for worker in workers {
+        worker.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn settings_that_can_never_work_are_said_at_once() {
+    let good = settings("redis://127.0.0.1:1");
+    for bad in [
+        RedisSettings {
+            url: "postgres://localhost".into(),
+            ..good.clone()
+        },
+        RedisSettings {
+            window: LARGEST_WINDOW + 1,
+            ..good.clone()
+        },
+        RedisSettings {
+            installation: "two words".into(),
+            ..good.clone()
+        },
+    ] {
+        assert!(RedisDelivery::connect(bad).await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_facts_of_a_redis_are_told() {
+    let server = Server::start().await;
+    server.tell("CONFIG SET maxmemory 100000000").await;
+    server.tell("CONFIG SET maxmemory-policy allkeys-lru").await;
+    let facts = inspect(&server.url()).await.unwrap();
+    assert_eq!(
+        (facts.maxmemory, facts.maxmemory_policy.as_str()),
+        (100_000_000, "allkeys-lru")
+    );
+    assert_eq!((facts.aof_enabled, facts.role.as_str()), (false, "master"));
+    assert!(facts.used_memory > 0 && facts.version.contains('.'));
+    assert!(inspect("redis://127.0.0.1:1").await.is_err());
+}

@@ -1,0 +1,7 @@
+//! The client against a stand-in that answers awkward things.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod oauth;
+mod requests;
+mod stub;

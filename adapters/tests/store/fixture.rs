@@ -1,0 +1,76 @@
+//! What the suite needs of a store under test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rolecall_core::ports::{Directory, Guilds, Import, Ledger, Links, Mappings, Runs, StoreHealth};
+
+/// One handle on a store, as its ports.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) guilds: Arc<dyn Guilds>,
+    pub(crate) mappings: Arc<dyn Mappings>,
+    pub(crate) links: Arc<dyn Links>,
+    pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) health: Arc<dyn StoreHealth>,
+    pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
+}
+
+impl Stores {
+    /// All ports of one store.
+    pub(crate) fn of<S>(store: &S) -> Self
+    where
+        S: Ledger + Guilds + Mappings + Links + Runs + StoreHealth + Clone,
+    {
+        Self {
+            ledger: Arc::new(store.clone()),
+            guilds: Arc::new(store.clone()),
+            mappings: Arc::new(store.clone()),
+            links: Arc::new(store.clone()),
+            runs: Arc::new(store.clone()),
+            health: Arc::new(store.clone()),
+            directory: None,
+        }
+    }
+
+    /// With the store's own directory.
+    pub(crate) fn with_directory<S: Directory + Import + Clone>(mut self, store: &S) -> Self {
+        self.directory = Some((Arc::new(store.clone()), Arc::new(store.clone())));
+        self
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<dyn Directory> {
+        &self.directory.as_ref().expect("a store with a directory").0
+    }
+
+    pub(crate) fn import(&self) -> &Arc<dyn Import> {
+        &self.directory.as_ref().expect("a store with a directory").1
+    }
+}
+
+/// A fresh, empty store for one test; what it took goes away with it.
+#[async_trait]
+pub(crate) trait Fixture: Sized + Send + Sync + 'static {
+    /// An empty store. `None`: this kind of store is not configured here; say so on stderr.
+    async fn fresh() -> Option<Self>;
+
+    /// The store.
+    fn stores(&self) -> &Stores;
+
+    /// The same store, opened again, as another process would.
+    async fn again(&self) -> Stores;
+
+    /// Moves the store's clock, where that can be done. `false`: it cannot, and the time has to be waited for.
+    fn advance(&self, _by: Duration) -> bool {
+        false
+    }
+
+    /// Lets this much of the store's time pass.
+    async fn pass(&self, time: Duration) {
+        if !self.advance(time) {
+            tokio::time::sleep(time).await;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One suite for every store: what the ports promise, tried on the real thing.
+//!
+//! A store takes part with a [`fixture::Fixture`] and one line: `every_store!(crate::mystore::MyStore);`. What only one
+//! store can show is in that store's own file.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod fixture;
+mod given;
+mod mongo;
+mod sqlite;
+mod suite;
+
+/// Makes a test of each named sentence of the suite, on a fresh store of this fixture.
+macro_rules! conformance {
+    ($fixture:ty: $($subject:ident { $($sentence:ident),* $(,)? })*) => {$(
+        mod $subject {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $sentence() {
+                    if let Some(fixture) = <$fixture as crate::fixture::Fixture>::fresh().await {
+                        crate::suite::$subject::$sentence(fixture).await;
+                    }
+                }
+            )*
+        }
+    )*};
+}
+
+/// What every store promises.
+macro_rules! every_store {
+    ($fixture:ty) => {
+        $crate::conformance! { $fixture:
+            insert {
+                a_stored_job_reads_back_as_it_was_given,
+                inserting_a_follow_up_again_changes_nothing,
+                a_repeated_insert_of_a_finished_job_changes_nothing,
+                sixty_four_concurrent_inserts_of_one_unique_key_give_one_job_and_the_key_is_free_after_the_end,
+                a_batch_is_answered_in_its_order,
+                a_job_for_later_is_scheduled_and_one_for_now_is_available,
+            }
+            claim {
+                a_claim_gives_a_lease_an_attempt_and_a_fence,
+                sixteen_concurrent_claimers_never_run_one_job_twice,
+                what_is_not_there_to_be_claimed_is_gone,
+                only_one_running_job_per_concurrency_key,
+                a_renewed_lease_is_held_and_a_foreign_one_is_not,
+            }
+            settle {
+                a_completed_job_keeps_its_outcome_and_frees_its_keys,
+                a_settlement_with_an_old_fence_changes_nothing,
+                sixteen_racing_settlements_count_once,
+                a_snooze_gives_the_attempt_back,
+                a_job_handed_back_gives_the_attempt_back_and_counts_no_snooze,
+                a_retry_keeps_its_attempt_its_unique_key_and_its_time_after_reopening,
+                a_dead_letter_keeps_its_fingerprint_and_the_history_of_its_attempts,
+                only_the_newest_attempts_are_kept,
+            }
+            rescue {
+                a_job_whose_lease_ended_is_available_again_and_counts_a_crash,
+                a_held_lease_is_not_rescued,
+                three_crashes_quarantine,
+                a_rescued_job_ignores_its_old_holder,
+                concurrent_rescuers_count_one_crash,
+            }
+            due {
+                due_jobs_come_in_order_of_time_and_id_within_a_lane,
+                a_sent_job_is_not_due_until_it_was_sent_long_ago,
+                a_claim_and_a_settlement_remove_the_note_of_sending,
+                a_deferred_job_waits_for_its_new_time,
+                the_next_due_time_is_that_of_the_first_waiting_job,
+            }
+            list {
+                lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
+                filters_combine,
+                counts_follow_the_filter,
+                a_tally_groups_a_runs_jobs_by_what_became_of_them,
+                a_run_is_live_while_one_of_its_jobs_is_not_final,
+            }
+            guilds {
+                a_guild_reads_back_as_it_was_given,
+                a_changed_guild_keeps_its_token_and_the_time_it_was_added,
+                guilds_are_listed_by_name,
+                a_removed_guild_takes_its_mappings_with_it,
+            }
+            mappings {
+                a_mapping_reads_back_as_it_was_given,
+                a_group_has_one_role_in_a_guild,
+                sixteen_concurrent_mappings_of_one_group_give_one,
+                mappings_are_listed_by_guild_and_priority,
+                a_removed_mapping_is_gone,
+            }
+            links {
+                a_link_reads_back_as_it_was_given,
+                tokens_stay_when_the_link_changes_without_them,
+                a_user_has_many_accounts_and_an_account_has_one_user,
+                only_active_links_are_active_and_only_those_with_a_token_can_join,
+                a_link_that_needs_consent_stays_active_and_is_not_refreshed,
+                expiring_links_come_with_the_first_to_end_first,
+            }
+            runs {
+                a_run_reads_back_as_it_was_given_and_again_changes_nothing,
+                a_run_closes_once,
+                runs_are_listed_newest_first_and_page_stably,
+                runs_of_a_guild_are_those_that_name_it,
+                running_runs_are_those_that_are_not_closed,
+            }
+            health {
+                a_store_answers_and_says_what_it_is,
+                preparing_again_changes_nothing,
+            }
+        }
+    };
+}
+
+/// What a store with a directory of its own promises besides.
+macro_rules! importing_store {
+    ($fixture:ty) => {
+        $crate::conformance! { $fixture:
+            directory {
+                a_user_who_was_never_imported_is_unknown_and_not_empty,
+                every_user_who_was_asked_for_is_in_the_answer,
+                importing_again_changes_nothing,
+                an_import_changes_names_and_groups,
+                an_import_that_contradicts_a_link_takes_no_row,
+                an_import_that_names_a_user_or_an_account_twice_takes_no_row,
+                an_import_links_accounts_once,
+                replace_empties_those_who_are_not_named_and_keeps_them_known,
+                groups_are_listed_by_name_and_keep_their_ids,
+            }
+        }
+    };
+}
+
+pub(crate) use {conformance, every_store, importing_store};

@@ -1,0 +1,10 @@
+//! SQLite: the suite, and what only a file can show.
+
+mod fixture;
+mod open;
+mod survive;
+
+pub(crate) use fixture::Sqlite;
+
+crate::every_store!(crate::sqlite::Sqlite);
+crate::importing_store!(crate::sqlite::Sqlite);

@@ -1,0 +1,276 @@
+//! What people ask about jobs.
+
+use std::collections::BTreeMap;
+
+use rolecall_core::ids::JobId;
+use rolecall_core::job::{Job, JobState, NewJob, Subject};
+use rolecall_core::outcome::{Effect, Outcome};
+use rolecall_core::ports::{JobCursor, JobFilter, Ledger};
+use rolecall_core::run::TallyLine;
+
+use crate::fixture::Fixture;
+use crate::given::{LONG, account, claimed, completed, ended, guild, job, new_run, settled, stored, user};
+
+fn about(guilds: u64, users: u64) -> Subject {
+    Subject {
+        guild_id: Some(guild(guilds)),
+        user_id: Some(user(users)),
+        discord_id: Some(account(users)),
+        role_id: None,
+    }
+}
+
+fn only(set: impl FnOnce(&mut JobFilter)) -> JobFilter {
+    let mut filter = JobFilter::default();
+    set(&mut filter);
+    filter
+}
+
+/// Walks all pages of four; before each but the first, a new job of this shape arrives.
+async fn walked(ledger: &dyn Ledger, filter: &JobFilter, shape: &NewJob) -> Vec<Job> {
+    let mut walked = Vec::new();
+    let mut after = None;
+    loop {
+        let page = ledger.list(filter, after, 4).await.unwrap();
+        let Some(last) = page.last() else { return walked };
+        after = Some(JobCursor {
+            inserted_at: last.inserted_at,
+            id: last.id,
+        });
+        walked.extend(page);
+        let newer = NewJob {
+            id: crate::given::new_id(),
+            ..shape.clone()
+        };
+        ledger.insert(vec![newer]).await.unwrap();
+    }
+}
+
+pub(crate) async fn lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive<
+    F: Fixture,
+>(
+    fixture: F,
+) {
+    let ledger = &fixture.stores().ledger;
+    let run = new_run();
+    let shape = NewJob {
+        kind: "role.remove".to_owned(),
+        run_id: Some(run),
+        subject: about(1, 1),
+        ..job()
+    };
+    let mut wanted = Vec::new();
+    for _ in 0..2 {
+        // Several in one batch: equal in time, so that the id decides.
+        let batch: Vec<NewJob> = (0..3)
+            .map(|_| NewJob {
+                id: crate::given::new_id(),
+                ..shape.clone()
+            })
+            .collect();
+        wanted.extend(batch.iter().map(|j| j.id));
+        ledger.insert(batch).await.unwrap();
+        let other = NewJob {
+            subject: about(2, 2),
+            ..job()
+        };
+        let other = stored(ledger.as_ref(), other).await;
+        ended(ledger.as_ref(), other, settled(JobState::Cancelled)).await;
+    }
+    let filters = [
+        only(|f| f.states = vec![JobState::Available, JobState::Discarded]),
+        only(|f| f.states = vec![JobState::Available]),
+        only(|f| f.kind = Some(shape.kind.clone())),
+        only(|f| f.guild_id = Some(guild(1))),
+        only(|f| f.user_id = Some(user(1))),
+        only(|f| f.discord_id = Some(account(1))),
+        only(|f| f.run_id = Some(run)),
+    ];
+    for filter in filters {
+        let walked = walked(ledger.as_ref(), &filter, &shape).await;
+        // New ones may be at the front (those of the filter before), and never in between or twice.
+        let ids: Vec<JobId> = walked.iter().map(|j| j.id).collect();
+        let mut expected = walked.clone();
+        expected.sort_by_key(|j| (j.inserted_at, j.id));
+        expected.reverse();
+        assert_eq!(walked, expected, "{filter:?}");
+        let old: Vec<JobId> = ids.into_iter().filter(|id| wanted.contains(id)).collect();
+        assert_eq!(old.len(), wanted.len(), "{filter:?}");
+        assert!(walked.iter().all(|j| j.kind == shape.kind), "{filter:?}");
+    }
+    let all = JobFilter::default();
+    assert_eq!(ledger.list(&all, None, 3).await.unwrap().len(), 3);
+    let nobody = only(|f| f.user_id = Some(user(99)));
+    assert_eq!(ledger.list(&nobody, None, 3).await.unwrap(), []);
+}
+
+pub(crate) async fn filters_combine<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let run = new_run();
+    let make = |guilds, users, run_id| NewJob {
+        subject: about(guilds, users),
+        run_id,
+        ..job()
+    };
+    let jobs = vec![
+        make(1, 1, Some(run)),
+        make(1, 1, None),
+        make(1, 2, Some(run)),
+        make(2, 1, Some(run)),
+        make(1, 1, Some(run)),
+    ];
+    let ids: Vec<_> = jobs.iter().map(|j| j.id).collect();
+    ledger.insert(jobs).await.unwrap();
+    ended(ledger.as_ref(), ids[4], settled(JobState::Discarded)).await;
+    let mut filter = JobFilter {
+        states: vec![JobState::Available],
+        kind: Some("role.add".to_owned()),
+        guild_id: Some(guild(1)),
+        user_id: Some(user(1)),
+        discord_id: Some(account(1)),
+        run_id: Some(run),
+    };
+    let listed = |found: Vec<Job>| found.into_iter().map(|j| j.id).collect::<Vec<_>>();
+    assert_eq!(listed(ledger.list(&filter, None, 10).await.unwrap()), [ids[0]]);
+    filter.states = vec![
+        JobState::Discarded,
+        JobState::Available,
+        JobState::Retryable,
+        JobState::Available,
+    ];
+    assert_eq!(
+        listed(ledger.list(&filter, None, 10).await.unwrap()),
+        [ids[4], ids[0]]
+    );
+    let counts: BTreeMap<_, _> = ledger.counts(&filter).await.unwrap().into_iter().collect();
+    assert_eq!(
+        counts,
+        [(JobState::Available, 1), (JobState::Discarded, 1)].into()
+    );
+}
+
+pub(crate) async fn counts_follow_the_filter<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let jobs: Vec<NewJob> = (0..6)
+        .map(|n| NewJob {
+            subject: about(n % 2, n),
+            ..job()
+        })
+        .collect();
+    let ids: Vec<_> = jobs.iter().map(|j| j.id).collect();
+    ledger.insert(jobs).await.unwrap();
+    ended(ledger.as_ref(), ids[0], completed(Outcome::unchanged())).await;
+    ended(ledger.as_ref(), ids[1], settled(JobState::Discarded)).await;
+    claimed(ledger.as_ref(), ids[2], LONG).await;
+
+    let counts = async |filter: JobFilter| -> BTreeMap<JobState, u64> {
+        let lines = ledger.counts(&filter).await.unwrap();
+        lines.into_iter().filter(|(_, n)| *n > 0).collect()
+    };
+    assert_eq!(
+        counts(JobFilter::default()).await,
+        [
+            (JobState::Available, 3),
+            (JobState::Running, 1),
+            (JobState::Completed, 1),
+            (JobState::Discarded, 1),
+        ]
+        .into()
+    );
+    assert_eq!(
+        counts(JobFilter {
+            guild_id: Some(guild(0)),
+            ..JobFilter::default()
+        })
+        .await,
+        [
+            (JobState::Available, 1),
+            (JobState::Running, 1),
+            (JobState::Completed, 1)
+        ]
+        .into()
+    );
+}
+
+pub(crate) async fn a_tally_groups_a_runs_jobs_by_what_became_of_them<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let run = new_run();
+    let make = |kind: &str, run_id| NewJob {
+        kind: kind.to_owned(),
+        run_id: Some(run_id),
+        ..job()
+    };
+    let jobs = vec![
+        make("role.add", run),
+        make("role.add", run),
+        make("role.add", run),
+        make("role.remove", run),
+        make("role.remove", run),
+        make("role.remove", run),
+        make("role.add", new_run()),
+    ];
+    let ids: Vec<_> = jobs.iter().map(|j| j.id).collect();
+    ledger.insert(jobs).await.unwrap();
+    ended(ledger.as_ref(), ids[0], completed(Outcome::applied(2, 0))).await;
+    ended(ledger.as_ref(), ids[1], completed(Outcome::applied(1, 3))).await;
+    ended(ledger.as_ref(), ids[2], completed(Outcome::skipped("superseded"))).await;
+    ended(ledger.as_ref(), ids[3], settled(JobState::Discarded)).await;
+    ended(ledger.as_ref(), ids[6], completed(Outcome::applied(9, 9))).await;
+
+    let line = |kind: &str, state, effect, jobs, granted, revoked| TallyLine {
+        kind: kind.to_owned(),
+        state,
+        effect,
+        jobs,
+        granted,
+        revoked,
+    };
+    let superseded = Some((Effect::Skipped, Some("superseded".to_owned())));
+    let mut wanted = vec![
+        line(
+            "role.add",
+            JobState::Completed,
+            Some((Effect::Applied, None)),
+            2,
+            3,
+            3,
+        ),
+        line("role.add", JobState::Completed, superseded, 1, 0, 0),
+        line("role.remove", JobState::Discarded, None, 1, 0, 0),
+        line("role.remove", JobState::Available, None, 2, 0, 0),
+    ];
+    let mut found = ledger.tally(run).await.unwrap();
+    let order = |l: &TallyLine| (l.kind.clone(), l.state, l.effect.clone());
+    wanted.sort_by_key(order);
+    found.sort_by_key(order);
+    assert_eq!(found, wanted);
+    assert_eq!(ledger.tally(new_run()).await.unwrap(), []);
+}
+
+pub(crate) async fn a_run_is_live_while_one_of_its_jobs_is_not_final<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let run = new_run();
+    let make = |kind: &str| NewJob {
+        kind: kind.to_owned(),
+        run_id: Some(run),
+        ..job()
+    };
+    assert!(!ledger.run_is_live(run, "run.close").await.unwrap());
+    let work = stored(ledger.as_ref(), make("role.add")).await;
+    let close = stored(ledger.as_ref(), make("run.close")).await;
+    assert!(ledger.run_is_live(run, "run.close").await.unwrap());
+    let fence = claimed(ledger.as_ref(), work, LONG).await.fence;
+    assert!(ledger.run_is_live(run, "run.close").await.unwrap());
+    assert!(
+        ledger
+            .settle(work, fence, settled(JobState::Retryable))
+            .await
+            .unwrap()
+    );
+    assert!(ledger.run_is_live(run, "run.close").await.unwrap());
+    ended(ledger.as_ref(), work, settled(JobState::Discarded)).await;
+    assert!(!ledger.run_is_live(run, "run.close").await.unwrap());
+    assert!(ledger.run_is_live(run, "something.else").await.unwrap());
+    ended(ledger.as_ref(), close, completed(Outcome::unchanged())).await;
+    assert!(!ledger.run_is_live(run, "something.else").await.unwrap());
+}

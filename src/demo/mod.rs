@@ -1,0 +1,173 @@
+//! `rolecall demo`: the main job in one process, against the simulator, with its own counts as the verdict.
+
+mod bound;
+mod report;
+mod world;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rolecall_core::RunId;
+use rolecall_core::cause::Cause;
+use rolecall_core::run::{Run, RunResults};
+use rolecall_jobs::finish_run;
+use rolecall_simulator::{Simulator, SimulatorConfig};
+use rolecall_workflows::request::{SyncRequest, request_sync};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::cli::follow::{Follow, follow};
+use crate::config::Config;
+use crate::processes::{self, Parts};
+use crate::wiring;
+
+pub use report::{Report, RunReport};
+pub use world::Size;
+
+/// The demo's knobs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How big the world is.
+    pub size: Size,
+    /// How much faster the simulator's clock runs.
+    pub speed: f64,
+    /// End after the report.
+    pub exit: bool,
+    /// One JSON object on standard output.
+    pub json: bool,
+    /// Port of the API; `None`: 8080, or a free one if that is in use.
+    pub port: Option<u16>,
+}
+
+const CLIENT_SECRET: &str = "the-simulators-own-client-secret";
+
+/// Runs it. The exit code says whether the roles are right at the end.
+///
+/// # Errors
+/// A sentence.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, String> {
+    options.size.check()?;
+    let folder = tempfile::Builder::new()
+        .prefix("rolecall-demo-")
+        .tempdir()
+        .map_err(|e| format!("cannot make a temporary folder: {e}"))?;
+    let simulator = Simulator::new(SimulatorConfig {
+        speed: options.speed,
+        seed: options.size.seed,
+        client_secret: CLIENT_SECRET.to_owned(),
+        ..SimulatorConfig::default()
+    });
+    let simulator_listener = processes::listen("127.0.0.1", 0, "PORT").await?;
+    let simulator_address = simulator_listener.local_addr().map_err(|e| e.to_string())?;
+    let simulator_stop = CancellationToken::new();
+    let serving = {
+        let (simulator, stop) = (simulator.clone(), simulator_stop.clone());
+        tokio::spawn(async move { simulator.serve(simulator_listener, stop.cancelled_owned()).await })
+    };
+    let vars = [
+        ("ROLECALL_DATA_DIR", folder.path().display().to_string()),
+        ("DISCORD_API_BASE_URL", format!("http://{simulator_address}/api/v10")),
+        ("ROLECALL_SIMULATOR_SPEED", options.speed.to_string()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("SHUTDOWN_GRACE_SECS", "5".to_owned()),
+        // The demo wants its own removals, however many.
+        ("ROLECALL_MAX_REMOVAL_SHARE", "1".to_owned()),
+    ];
+    let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let config = Config::load(&vars, &|_| Ok(String::new()))
+        .map_err(|p| p.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let app = Arc::new(wiring::connect(config, wiring::Purpose::Work).await.map_err(|e| e.to_string())?);
+    let listener = listen(options.port).await?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+
+    let working = CancellationToken::new();
+    let parts = Parts { ticks: false, ..Parts::ALL };
+    let process = tokio::spawn(processes::run(Arc::clone(&app), parts, Some(listener), working.clone()));
+    let outcome = tokio::select! {
+        outcome = story(&app, &simulator, &options) => outcome,
+        () = stop.cancelled() => Err("interrupted".to_owned()),
+    };
+    let result = match outcome {
+        Ok(report) => {
+            report.print(&options, address, simulator_address);
+            if !options.exit {
+                go_on(&app, &stop).await;
+            }
+            Ok(report.is_right())
+        }
+        Err(error) => Err(error),
+    };
+    working.cancel();
+    let ended = process.await.unwrap_or_else(|e| Err(e.to_string()));
+    simulator_stop.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+    ended.and(result)
+}
+
+/// The API goes on answering, and the clock ticks.
+async fn go_on(app: &Arc<App>, stop: &CancellationToken) {
+    if let Ok(schedules) = crate::scheduler::schedules(app.config.discord.sync_interval) {
+        crate::scheduler::run(Arc::clone(app), schedules, stop.clone()).await;
+    }
+    stop.cancelled().await;
+}
+
+async fn listen(port: Option<u16>) -> Result<tokio::net::TcpListener, String> {
+    match port {
+        Some(port) => processes::listen("127.0.0.1", port, "--port").await,
+        None => match processes::listen("127.0.0.1", 8080, "--port").await {
+            Ok(listener) => Ok(listener),
+            Err(_) => processes::listen("127.0.0.1", 0, "--port").await,
+        },
+    }
+}
+
+async fn story(app: &Arc<App>, simulator: &Simulator, options: &Options) -> Result<Report, String> {
+    let began = Instant::now();
+    let mut world = world::World::build(app, simulator, options.size).await?;
+    report::say(format_args!(
+        "A little Discord with {} guild(s) of {} members, {} of them linked; its clock runs {} times faster.",
+        options.size.guilds, options.size.members, options.size.linked, options.speed
+    ));
+    let first = sync(app, simulator, &world, "first sync", options).await?;
+    world.change(app, options.size.changes).await?;
+    report::say(format_args!("\n{} memberships changed.", options.size.changes));
+    let second = sync(app, simulator, &world, "second sync", options).await?;
+    let comparison = world.compare(simulator);
+    Ok(Report::new(comparison, vec![first, second], options.speed, began.elapsed()))
+}
+
+async fn sync(
+    app: &Arc<App>,
+    simulator: &Simulator,
+    world: &world::World,
+    title: &str,
+    options: &Options,
+) -> Result<RunReport, String> {
+    let bound = world.bound_seconds(simulator);
+    let lost_before = simulator.counters().lost_updates;
+    simulator.reset_counters();
+    let (began, began_ms) = (Instant::now(), simulator.now_ms());
+    let cause = Cause::new("demo", title);
+    let run = request_sync(&app.services, &app.queue, SyncRequest::default(), cause)
+        .await
+        .map_err(|e| e.to_string())?;
+    let follow_options = Follow { title: title.to_owned(), bar: !options.json, speed: options.speed };
+    follow(app, run.id, &follow_options).await.map_err(|e| e.to_string())?;
+    let seconds = simulated_seconds(simulator.now_ms().saturating_sub(began_ms));
+    let (run, results) = finished(app, run.id).await?;
+    let report = RunReport::new(&run, results, simulator.counters(), seconds, bound, began.elapsed(), lost_before);
+    report.say(title);
+    Ok(report)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a demo are far below 2^52")]
+fn simulated_seconds(ms: u64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+async fn finished(app: &App, id: RunId) -> Result<(Run, RunResults), String> {
+    let run = app.services.runs.get(id).await.map_err(|e| e.to_string())?.ok_or("the run is gone")?;
+    let results = finish_run::results(&app.services, id).await.map_err(|e| e.to_string())?;
+    Ok((run, results))
+}

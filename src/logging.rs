@@ -1,0 +1,32 @@
+//! How the process logs: one JSON object a line, or for people on a terminal. Always to standard error, so that
+//! standard output can be piped.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Starts logging. A filter that cannot be read falls back to `info`, and says so.
+pub fn start(format: LogFormat, filter: &str) {
+    let parsed = EnvFilter::try_new(filter);
+    let wrong = parsed.as_ref().err().map(ToString::to_string);
+    // The driver of apalis logs each lost connection as an error; our supervisor says it in one line.
+    let filter = parsed.unwrap_or_else(|_| EnvFilter::new("info"));
+    let pretty = match format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // A second start (in tests) keeps the first.
+    let _ = if pretty {
+        builder.with_ansi(colours).with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    };
+    if let Some(wrong) = wrong {
+        tracing::warn!("RUST_LOG cannot be read ({wrong}); logging at info");
+    }
+}

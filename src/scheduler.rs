@@ -1,0 +1,167 @@
+//! The clock: apalis-cron ticks, and each tick stores a job.
+//!
+//! Every worker ticks; the job's key is the nominal tick, so that any number of schedulers make one job. apalis-cron
+//! skips what it missed, so missed ticks are looked for at the start and every minute: of those, the newest is made up
+//! for, once.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
+use apalis_cron::{CronScheduler, Tick};
+use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use rolecall_core::Timestamp;
+use rolecall_workflows::schedule::{Action, tick};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
+/// How often missed ticks are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// A tick may be this late before it counts as missed.
+const LATE: Duration = Duration::from_secs(20);
+
+/// One schedule.
+#[derive(Clone)]
+pub struct Schedule {
+    /// What it starts.
+    pub action: Action,
+    /// When (UTC).
+    pub cron: cron::Schedule,
+}
+
+/// The cron expression (seconds first) of an interval: whole minutes that divide an hour, or whole hours that divide a
+/// day, begin on the clock; other intervals are rounded down to such a one.
+pub fn expression(interval: Duration) -> String {
+    let minutes = (interval.as_secs() / 60).max(1);
+    if minutes < 60 {
+        let every = (1..=minutes).rev().find(|m| 60 % m == 0).unwrap_or(1);
+        return if every == 1 { "0 * * * * *".to_owned() } else { format!("0 */{every} * * * *") };
+    }
+    let hours = (minutes / 60).min(24);
+    let every = (1..=hours).rev().find(|h| 24 % h == 0).unwrap_or(1);
+    match every {
+        1 => "0 0 * * * *".to_owned(),
+        24 => "0 0 0 * * *".to_owned(),
+        every => format!("0 0 */{every} * * *"),
+    }
+}
+
+/// The schedules of this installation.
+///
+/// # Errors
+/// If an expression cannot be read.
+pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::Error> {
+    let parse = |text: &str| cron::Schedule::from_str(text);
+    Ok(vec![
+        Schedule { action: Action::RoleSync, cron: parse(&expression(sync_interval))? },
+        Schedule { action: Action::TokenRefresh, cron: parse("0 */30 * * * *")? },
+    ])
+}
+
+/// The newest tick after `last` and up to `now`.
+pub fn newest_missed(cron: &cron::Schedule, last: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    cron.after(&last).take_while(|t| *t <= now).last()
+}
+
+async fn start(app: &App, action: Action, at: i64) {
+    if let Err(error) = tick(&app.services, &app.queue, action, at).await {
+        tracing::warn!(
+            %error, schedule = action.schedule_name(),
+            "discord_sync: a tick could not be stored; it is made up for within a minute"
+        );
+    }
+}
+
+async fn on_tick(tick: Tick<Utc>, action: Data<Action>, app: Data<Arc<App>>) {
+    let at = i64::try_from(tick.get_timestamp()).unwrap_or(i64::MAX);
+    start(&app, *action, at).await;
+}
+
+/// Ticks until `stop`.
+pub async fn run(app: Arc<App>, schedules: Vec<Schedule>, stop: CancellationToken) {
+    let ticking = schedules.iter().map(|s| tick_forever(Arc::clone(&app), s.clone(), stop.clone()));
+    let looking = look_for_missed(&app, &schedules, &stop);
+    futures::future::join(futures::future::join_all(ticking), looking).await;
+}
+
+async fn tick_forever(app: Arc<App>, schedule: Schedule, stop: CancellationToken) {
+    let name = schedule.action.schedule_name();
+    while !stop.is_cancelled() {
+        let context = WorkerContext::new(name);
+        let backend = CronScheduler::new(schedule.cron.clone()).with_timezone(Utc);
+        // No concurrency limit: a full worker is not polled at the next tick, which apalis-cron takes for an error.
+        let worker = WorkerBuilder::new(context.clone())
+            .backend(backend)
+            .data(schedule.action)
+            .data(Arc::clone(&app))
+            .build(on_tick);
+        let mut run = tokio::spawn(worker.run().boxed());
+        tokio::select! {
+            end = &mut run => {
+                tracing::warn!(schedule = name, ?end, "A schedule's worker ended; starting it again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            () = stop.cancelled() => {
+                let stopped = context.stop().is_ok()
+                    && tokio::time::timeout(Duration::from_secs(2), &mut run).await.is_ok();
+                if !stopped {
+                    run.abort();
+                }
+            }
+        }
+    }
+}
+
+/// A tick is made up for by its own key, so one that was not missed inserts what is there.
+async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationToken) {
+    // Nothing is known of the time before this process: a sync interval that was slept through is not caught up with
+    // at once by every start, but by the next tick.
+    let mut last = app.services.clock.now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let until: Timestamp = app.services.clock.now() - LATE;
+        for schedule in schedules {
+            if let Some(missed) = newest_missed(&schedule.cron, last.to_chrono(), until.to_chrono()) {
+                start(app, schedule.action, missed.timestamp()).await;
+            }
+        }
+        last = until.max(last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_become_ticks_on_the_clock() {
+        for (minutes, cron) in [
+            (15, "0 */15 * * * *"),
+            (30, "0 */30 * * * *"),
+            (1, "0 * * * * *"),
+            (7, "0 */6 * * * *"),
+            (60, "0 0 * * * *"),
+            (90, "0 0 * * * *"),
+            (300, "0 0 */4 * * *"),
+            (3_000, "0 0 0 * * *"),
+        ] {
+            assert_eq!(expression(Duration::from_secs(minutes * 60)), cron, "{minutes} minutes");
+            assert!(cron::Schedule::from_str(cron).is_ok());
+        }
+    }
+
+    #[test]
+    fn of_missed_ticks_the_newest_is_found() {
+        let cron = cron::Schedule::from_str("0 */15 * * * *").unwrap();
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc);
+        let newest = newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T11:02:00Z"));
+        assert_eq!(newest, Some(at("2026-11-25T11:00:00Z")));
+        assert_eq!(newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Makes the ports real, as the configuration says. A new store or delivery is registered here, in one line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rolecall_adapters::clock::SystemClock;
+use rolecall_adapters::delivery::Slots;
+use rolecall_adapters::delivery::memory::MemoryDelivery;
+use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
+use rolecall_adapters::directory::{Chosen, Setting};
+use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
+use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::store::mongo::MongoStore;
+use rolecall_adapters::store::sqlite::SqliteStore;
+use rolecall_adapters::vault::KeyRing;
+use rolecall_core::ports::{
+    Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings, OAuthClient, Runs, StoreHealth,
+    Vault,
+};
+use rolecall_jobs::kernel::guilds::GuildCache;
+use rolecall_jobs::kernel::queue::Queue;
+use rolecall_jobs::kernel::services::{Services, Settings};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::config::{Config, DirectoryChoice, Store};
+use crate::secret_files::{random_hex, read_or_make};
+
+/// Name of the embedded store's file in the data folder.
+pub const STORE_FILE: &str = "rolecall.db";
+/// Envelopes that may wait in a lane: a small multiple of the slots, so that Redis stays small and a big run cannot
+/// fill it.
+const WINDOW_PER_SLOT: usize = 4;
+
+/// What the application is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A command: stores, and leaves the sending to a running process.
+    Command,
+    /// The API: stores, and sends at once where Redis carries the jobs.
+    Serve,
+    /// A process that works.
+    Work,
+}
+
+/// Why the application could not be built: a sentence, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+/// All that one store implements.
+struct Stored {
+    ledger: Arc<dyn Ledger>,
+    runs: Arc<dyn Runs>,
+    guilds: Arc<dyn Guilds>,
+    mappings: Arc<dyn Mappings>,
+    links: Arc<dyn Links>,
+    health: Arc<dyn StoreHealth>,
+    directory: Arc<dyn Directory>,
+    import: Arc<dyn Import>,
+}
+
+/// Builds the application.
+///
+/// # Errors
+/// A sentence that says what is wrong and what to do.
+pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let stored = match &config.store {
+        Store::Embedded => embedded(&config).await?,
+        Store::Distributed { uri, database, .. } => distributed(uri, database, config.directory).await?,
+    };
+    let jwt_secret = jwt_secret(&config)?;
+    let vault = vault(&config, jwt_secret.as_ref())?;
+    let instance = instance();
+    let delivery = delivery(&config, purpose, &instance).await?;
+    let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::new(LimiterSettings {
+        speed: config.discord.speed,
+        min_spacing: config.discord.rate_limit_delay,
+        ..LimiterSettings::default()
+    }));
+    let discord = DiscordClient::new(
+        &DiscordSettings {
+            base_url: config.discord.base_url.clone(),
+            speed: config.discord.speed,
+            ..DiscordSettings::default()
+        },
+        Arc::clone(&limiter),
+    )
+    .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))?;
+    let oauth = match (&config.discord.client_id, &config.discord.client_secret) {
+        (Some(id), Some(secret)) => Some(OAuthClient { id: id.clone(), secret: secret.clone() }),
+        _ => None,
+    };
+    let services = Services {
+        ledger: Arc::clone(&stored.ledger),
+        runs: stored.runs,
+        guilds: stored.guilds,
+        mappings: stored.mappings,
+        links: stored.links,
+        directory: stored.directory,
+        discord: Arc::new(discord),
+        vault,
+        clock: Arc::clone(&clock),
+        oauth,
+        settings: Settings {
+            guard: config.guard,
+            token_refresh_threshold: config.discord.token_refresh_threshold,
+            ..Settings::default()
+        },
+        cache: Arc::new(GuildCache::default()),
+    };
+    Ok(App {
+        queue: Queue::new(stored.ledger, delivery.clone(), clock),
+        services: Arc::new(services),
+        store: stored.health,
+        import: stored.import,
+        delivery,
+        limiter,
+        instance,
+        jwt_secret,
+        config,
+    })
+}
+
+async fn embedded(config: &Config) -> Result<Stored, StartError> {
+    make_data_dir(&config.data_dir)?;
+    let path = config.data_dir.join(STORE_FILE);
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+        .await
+        .map_err(|e| StartError(e.to_string()))?
+        .map_err(|e| StartError(e.to_string()))?;
+    let store = Arc::new(store);
+    Ok(Stored {
+        ledger: Arc::clone(&store) as _,
+        runs: Arc::clone(&store) as _,
+        guilds: Arc::clone(&store) as _,
+        mappings: Arc::clone(&store) as _,
+        links: Arc::clone(&store) as _,
+        health: Arc::clone(&store) as _,
+        directory: Arc::clone(&store) as _,
+        import: store,
+    })
+}
+
+async fn distributed(
+    uri: &SecretString,
+    database: &str,
+    choice: DirectoryChoice,
+) -> Result<Stored, StartError> {
+    let store = MongoStore::connect(uri.expose_secret(), database)
+        .await
+        .map_err(|e| StartError(format!("{e}; check MONGODB_URI and that MongoDB runs")))?;
+    let setting = match choice {
+        DirectoryChoice::Auto => Setting::Auto,
+        DirectoryChoice::GoFalcon => Setting::GoFalcon,
+        DirectoryChoice::Imported => Setting::Imported,
+    };
+    let directory = Arc::new(Chosen::new(store.clone(), setting));
+    let store = Arc::new(store);
+    Ok(Stored {
+        ledger: Arc::clone(&store) as _,
+        runs: Arc::clone(&store) as _,
+        guilds: Arc::clone(&store) as _,
+        mappings: Arc::clone(&store) as _,
+        links: Arc::clone(&store) as _,
+        health: store,
+        directory: Arc::clone(&directory) as _,
+        import: directory,
+    })
+}
+
+/// Makes the data folder, or says why it cannot be used.
+///
+/// # Errors
+/// The sentence.
+pub fn make_data_dir(folder: &Path) -> Result<(), StartError> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        StartError(format!(
+            "the data folder {} cannot be made: {error}; make it writable, or set ROLECALL_DATA_DIR to another folder",
+            folder.display()
+        ))
+    })
+}
+
+fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
+    match (&config.jwt_secret, &config.store) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
+        (None, Store::Distributed { .. }) => Ok(None),
+        (None, Store::Embedded) => {
+            read_or_make(&config.data_dir, "jwt-secret", random_hex).map(Some).map_err(StartError)
+        }
+    }
+}
+
+fn vault(config: &Config, jwt_secret: Option<&SecretString>) -> Result<Arc<dyn Vault>, StartError> {
+    let parse = |text: &SecretString| {
+        KeyRing::parse(text.expose_secret()).map_err(|e| StartError(format!("ROLECALL_ENCRYPTION_KEYS: {e}")))
+    };
+    let ring = match (&config.encryption_keys, &config.store, jwt_secret) {
+        (Some(keys), _, _) => parse(keys)?,
+        (None, Store::Embedded, _) => {
+            let keys = read_or_make(&config.data_dir, "encryption-keys", random_key).map_err(StartError)?;
+            parse(&keys)?
+        }
+        (None, Store::Distributed { .. }, Some(secret)) => KeyRing::derive(secret),
+        (None, Store::Distributed { .. }, None) => {
+            return Err(StartError("set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS".to_owned()));
+        }
+    };
+    Ok(Arc::new(ring))
+}
+
+fn random_key() -> String {
+    // Three random UUIDs hold 366 random bits, more than the 256 that come out.
+    let mut hash = Sha256::new();
+    for _ in 0..3 {
+        hash.update(Uuid::new_v4().as_bytes());
+    }
+    format!("k1:{}", BASE64_STANDARD.encode(hash.finalize()))
+}
+
+/// Name of this process, new with every start.
+fn instance() -> String {
+    let host = std::env::var("DYNO").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_else(|_| "host".to_owned());
+    let host: String =
+        host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).collect();
+    let random = Uuid::new_v4().simple().to_string();
+    format!("{host}-{}-{}", std::process::id(), &random[..8])
+}
+
+fn slots(total: usize) -> Slots {
+    let quarter = (total / 4).max(1);
+    Slots { interactive: quarter, normal: quarter, bulk: total.saturating_sub(2 * quarter).max(1) }
+}
+
+async fn delivery(
+    config: &Config,
+    purpose: Purpose,
+    instance: &str,
+) -> Result<Option<Arc<dyn Delivery>>, StartError> {
+    let slots = slots(config.slots);
+    let window = (config.slots * WINDOW_PER_SLOT).clamp(16, 1_000);
+    let redis = match &config.store {
+        Store::Distributed { redis, .. } => redis.as_ref(),
+        Store::Embedded => None,
+    };
+    match (redis, purpose) {
+        (_, Purpose::Command) | (None, Purpose::Serve) => Ok(None),
+        (None, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(window, slots, config.shutdown_grace)))),
+        (Some(url), Purpose::Serve | Purpose::Work) => {
+            let settings = RedisSettings {
+                url: url.expose_secret().to_owned(),
+                installation: config.installation.clone(),
+                instance: instance.to_owned(),
+                window,
+                slots,
+                grace: config.shutdown_grace,
+            };
+            let delivery = RedisDelivery::connect(settings)
+                .await
+                .map_err(|e| StartError(format!("{e}; check REDIS_URL")))?;
+            Ok(Some(Arc::new(delivery)))
+        }
+    }
+}
