@@ -154,6 +154,10 @@ fn run_error(job: &Record) -> RunError {
 
 /// How a run ended. Pure.
 pub fn verdict(results: &RunResults) -> RunState {
+    if results.jobs.is_empty() {
+        // The process died between storing the run and its first job, before anybody was told that it was accepted.
+        return RunState::Failed;
+    }
     let jobs = |state: JobState| results.jobs.get(state.as_str()).copied().unwrap_or(0);
     let something_was_done =
         results.guilds_processed > 0 || results.roles_added + results.roles_removed + results.unchanged > 0;
@@ -205,6 +209,12 @@ mod tests {
             line("add_role", JobState::Discarded, None, 1, 0),
         ];
         assert_eq!(verdict(&add_up(&tally, &[], &[])), RunState::Partial);
-        assert_eq!(verdict(&RunResults::default()), RunState::Completed);
+        let unchanged = [line("sync_guild", JobState::Completed, Some(Effect::Unchanged), 1, 0)];
+        assert_eq!(verdict(&add_up(&unchanged, &[], &[])), RunState::Completed);
+    }
+
+    #[test]
+    fn a_run_whose_first_job_was_never_stored_is_failed() {
+        assert_eq!(verdict(&RunResults::default()), RunState::Failed);
     }
 }

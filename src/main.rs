@@ -1,1 +1,182 @@
-fn main() {}
+//! `rolecall`: reads the arguments and the configuration, and starts what was asked for.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rolecall::app::App;
+use rolecall::cli::doctor::Patient;
+use rolecall::cli::processes::Process;
+use rolecall::cli::{self, CliError, Command, Exit, Operate};
+use rolecall::config::{Config, LogFormat, Problem};
+use rolecall::processes::{self, Parts};
+use rolecall::wiring::{self, Purpose};
+use rolecall::{demo, healthcheck, logging, release, simulator_process};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = cli::parse().command;
+    let loaded = load();
+    match &loaded {
+        Ok(config) => {
+            // A command answers a person; what it logs besides is a warning or nothing.
+            let filter = if is_process(&command) { config.log_filter.as_str() } else { command_filter(config) };
+            logging::start(config.log_format, filter);
+        }
+        Err(_) => logging::start(LogFormat::Auto, "warn"),
+    }
+    let ended = match (command, loaded) {
+        (Command::Process(Process::Openapi), _) => cli::print_document(rolecall::web::openapi().to_pretty_json()),
+        (Command::Process(Process::EnvExample), _) => cli::print_text(&rolecall::config::settings::env_example()),
+        (Command::Process(Process::Demo(args)), _) => run_demo(&args).await,
+        (Command::Process(Process::Simulator(args)), _) => simulator_process::run(&args).await,
+        (Command::Doctor(args), loaded) => return doctor(loaded, args).await,
+        (_, Err(problems)) => Err(configuration(&problems)),
+        (Command::Process(Process::Healthcheck(args)), Ok(config)) => healthcheck::run(&config, &args).await,
+        (Command::Process(process), Ok(config)) => run_process(process, config).await,
+        (Command::Operate(operate), Ok(config)) => return run_operate(operate, config).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}
+
+fn load() -> Result<Config, Vec<Problem>> {
+    let vars = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Config::load(&vars, &|path| std::fs::read_to_string(path))
+}
+
+fn is_process(command: &Command) -> bool {
+    use Process::{All, Release, Scheduler, Simulator, Web, Worker};
+    matches!(command, Command::Process(All | Web | Worker | Scheduler | Release | Simulator(_)))
+}
+
+fn command_filter(config: &Config) -> &str {
+    if config.log_filter == "info" { "warn" } else { &config.log_filter }
+}
+
+/// All of what is wrong, each on a line.
+fn configuration(problems: &[Problem]) -> CliError {
+    let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+    CliError::bad_input(format!("the configuration is wrong:\n{}", lines.join("\n")))
+        .hint("the settings are environment variables; `.env.example` and `rolecall doctor` explain them")
+}
+
+async fn connect(config: Config, purpose: Purpose) -> Result<Arc<App>, CliError> {
+    wiring::connect(config, purpose).await.map(Arc::new).map_err(|e| CliError::failed(e.to_string()))
+}
+
+fn stop_on_signal() -> Result<CancellationToken, CliError> {
+    processes::stop_on_signal().map_err(|e| CliError::failed(format!("cannot listen to signals: {e}")))
+}
+
+async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
+    let (parts, purpose) = match process {
+        Process::All => (Parts::ALL, Purpose::Work),
+        Process::Web => (Parts::WEB, Purpose::Serve),
+        Process::Worker => (Parts::WORKER, Purpose::Work),
+        Process::Scheduler => (Parts::SCHEDULER, Purpose::Serve),
+        Process::Release => return release::run(config).await,
+        Process::Demo(_)
+        | Process::Simulator(_)
+        | Process::Healthcheck(_)
+        | Process::Openapi
+        | Process::EnvExample => return Ok(()),
+    };
+    let stop = stop_on_signal()?;
+    // The port first: a second copy on the same port ends before it touches anything.
+    let listener = match (parts.web, config.health_port) {
+        (true, _) => Some(processes::listen(&config.host, config.port, "PORT").await),
+        (false, Some(port)) => Some(processes::listen(&config.host, port, "HEALTH_PORT").await),
+        (false, None) => None,
+    };
+    let listener = listener.transpose().map_err(CliError::failed)?;
+    let app = connect(config, purpose).await?;
+    if parts.web && app.jwt_secret.is_none() {
+        return Err(CliError::bad_input("JWT_SECRET is not set; the API checks its callers' tokens with it"));
+    }
+    prepare(&app).await;
+    for (name, value) in app.config.describe() {
+        tracing::info!("{name} = {value}");
+    }
+    if let Some(address) = listener.as_ref().and_then(|l| l.local_addr().ok()) {
+        tracing::info!("Listening on http://{address}");
+    }
+    processes::run(app, parts, listener, stop).await.map_err(CliError::failed)?;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// A process that starts without `rolecall release` before it makes what the store needs, too. A store that is away
+/// now is waited for.
+async fn prepare(app: &App) {
+    match app.store.prepare().await {
+        Ok(sentences) => sentences.iter().for_each(|s| tracing::warn!("{s}")),
+        Err(error) => tracing::warn!(%error, "The store could not be prepared; going on, and waiting for it"),
+    }
+}
+
+async fn run_demo(args: &cli::processes::DemoArgs) -> Result<(), CliError> {
+    let stop = stop_on_signal()?;
+    let options = demo::Options {
+        size: demo::Size {
+            members: args.members as usize,
+            linked: args.linked() as usize,
+            guilds: args.guilds as usize,
+            changes: args.changes() as usize,
+            seed: args.seed,
+        },
+        speed: args.speed,
+        exit: args.exit,
+        json: args.format.json,
+        port: args.port,
+    };
+    match demo::run(options, stop).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CliError::failed("the roles at the end are not the desired ones")),
+        Err(sentence) => Err(CliError::failed(sentence)),
+    }
+}
+
+async fn doctor(loaded: Result<Config, Vec<Problem>>, args: cli::doctor::DoctorArgs) -> ExitCode {
+    let config = match loaded {
+        Ok(config) => config,
+        Err(problems) => return cli::doctor::run(Patient::Misconfigured(&problems), args).await,
+    };
+    match wiring::connect(config.clone(), Purpose::Command).await {
+        Ok(app) => cli::doctor::run(Patient::Whole(&app), args).await,
+        Err(error) => {
+            let sentence = error.to_string();
+            cli::doctor::run(Patient::NotBuilt { config: &config, reason: &sentence }, args).await
+        }
+    }
+}
+
+/// A command that waits for jobs works itself while it runs: in embedded mode there may be no other process.
+async fn run_operate(operate: Operate, config: Config) -> ExitCode {
+    let works = operate.waits_for_jobs() && matches!(config.store, rolecall::config::Store::Embedded);
+    let purpose = if works { Purpose::Work } else { Purpose::Command };
+    let app = match connect(config, purpose).await {
+        Ok(app) => app,
+        Err(error) => return error.report(),
+    };
+    if let Err(error) = app.store.prepare().await {
+        return CliError::from(error).report();
+    }
+    if !works {
+        return cli::run(app, operate).await;
+    }
+    let stop = CancellationToken::new();
+    let parts = Parts { web: false, work: true, ticks: false };
+    let working = tokio::spawn(processes::run(Arc::clone(&app), parts, None, stop.clone()));
+    let code = cli::run(app, operate).await;
+    stop.cancel();
+    match working.await {
+        Ok(Ok(())) => code,
+        Ok(Err(sentence)) => CliError { exit: Exit::Failed, message: sentence, hint: None }.report(),
+        Err(error) => CliError::failed(format!("the worker panicked: {error}")).report(),
+    }
+}

@@ -16,7 +16,7 @@ use rolecall_workflows::request::{SyncRequest, request_sync};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::cli::follow::{Follow, follow};
+use crate::cli::sync::follow;
 use crate::config::Config;
 use crate::processes::{self, Parts};
 use crate::wiring;
@@ -35,9 +35,12 @@ pub struct Options {
     pub exit: bool,
     /// One JSON object on standard output.
     pub json: bool,
-    /// Port of the API; `None`: 8080, or a free one if that is in use.
-    pub port: Option<u16>,
+    /// Port of the API; a free one is taken if it is in use.
+    pub port: u16,
 }
+
+/// How often a sync is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 const CLIENT_SECRET: &str = "the-simulators-own-client-secret";
 
@@ -112,13 +115,10 @@ async fn go_on(app: &Arc<App>, stop: &CancellationToken) {
     stop.cancelled().await;
 }
 
-async fn listen(port: Option<u16>) -> Result<tokio::net::TcpListener, String> {
-    match port {
-        Some(port) => processes::listen("127.0.0.1", port, "--port").await,
-        None => match processes::listen("127.0.0.1", 8080, "--port").await {
-            Ok(listener) => Ok(listener),
-            Err(_) => processes::listen("127.0.0.1", 0, "--port").await,
-        },
+async fn listen(port: u16) -> Result<tokio::net::TcpListener, String> {
+    match processes::listen("127.0.0.1", port, "--port").await {
+        Ok(listener) => Ok(listener),
+        Err(_) => processes::listen("127.0.0.1", 0, "--port").await,
     }
 }
 
@@ -129,10 +129,10 @@ async fn story(app: &Arc<App>, simulator: &Simulator, options: &Options) -> Resu
         "A little Discord with {} guild(s) of {} members, {} of them linked; its clock runs {} times faster.",
         options.size.guilds, options.size.members, options.size.linked, options.speed
     ));
-    let first = sync(app, simulator, &world, "first sync", options).await?;
+    let first = sync(app, simulator, &world, "first sync").await?;
     world.change(app, options.size.changes).await?;
     report::say(format_args!("\n{} memberships changed.", options.size.changes));
-    let second = sync(app, simulator, &world, "second sync", options).await?;
+    let second = sync(app, simulator, &world, "second sync").await?;
     let comparison = world.compare(simulator);
     Ok(Report::new(comparison, vec![first, second], options.speed, began.elapsed()))
 }
@@ -142,7 +142,6 @@ async fn sync(
     simulator: &Simulator,
     world: &world::World,
     title: &str,
-    options: &Options,
 ) -> Result<RunReport, String> {
     let bound = world.bound_seconds(simulator);
     let lost_before = simulator.counters().lost_updates;
@@ -152,8 +151,8 @@ async fn sync(
     let run = request_sync(&app.services, &app.queue, SyncRequest::default(), cause)
         .await
         .map_err(|e| e.to_string())?;
-    let follow_options = Follow { title: title.to_owned(), bar: !options.json, speed: options.speed };
-    follow(app, run.id, &follow_options).await.map_err(|e| e.to_string())?;
+    // A second of ours is a minute there, so it is looked at often.
+    follow::to_the_end(app, run.id, LOOK).await.map_err(|e| e.to_string())?.ok_or("interrupted")?;
     let seconds = simulated_seconds(simulator.now_ms().saturating_sub(began_ms));
     let (run, results) = finished(app, run.id).await?;
     let report = RunReport::new(&run, results, simulator.counters(), seconds, bound, began.elapsed(), lost_before);

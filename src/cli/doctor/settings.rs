@@ -1,0 +1,116 @@
+//! Are the settings complete, and can the data folder be written?
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::report::Report;
+use crate::app::App;
+use crate::config::{Config, MIN_JWT_SECRET, Problem, Store};
+
+/// Everything that is wrong with the configuration.
+pub(super) fn problems(problems: &[Problem], report: &mut Report) {
+    for problem in problems {
+        report.fail(
+            &format!("setting {}", problem.variable),
+            problem.sentence.clone(),
+            "",
+            "",
+        );
+    }
+    report.warn(
+        "everything else",
+        "not looked at, as the settings have to be good first",
+        "",
+        "Mend the settings and run `rolecall doctor` again.",
+    );
+}
+
+/// The configuration is good: what it says, in short.
+pub(super) fn good(config: &Config, report: &mut Report) {
+    let (store, redis) = match &config.store {
+        Store::Embedded => ("embedded store", "one process does all"),
+        Store::Distributed { redis: None, .. } => ("MongoDB", "no Redis, so one process does all"),
+        Store::Distributed { redis: Some(_), .. } => ("MongoDB", "Redis between the processes"),
+    };
+    report.ok("settings", format!("good: {store}, {redis}"));
+    match (&config.discord.client_id, &config.discord.client_secret) {
+        (Some(_), Some(_)) => report.ok("OAuth application", "set, so people can be joined to guilds"),
+        _ => report.ok(
+            "OAuth application",
+            "not set, so nobody is joined to a guild and no token is refreshed",
+        ),
+    }
+}
+
+/// The folder of the embedded store. A file without a name is made there and vanishes again.
+pub(super) fn data_folder(config: &Config, report: &mut Report) {
+    if !matches!(config.store, Store::Embedded) {
+        return;
+    }
+    let asked = format!("data folder {}", config.data_dir.display());
+    let expected = "a folder that can be written";
+    let remedy = "Make it writable for this user, or set ROLECALL_DATA_DIR to another folder.";
+    match tempfile::tempfile_in(existing(&config.data_dir)) {
+        Ok(_) if config.data_dir.is_dir() => report.ok(asked, "can be written"),
+        Ok(_) => report.ok(asked, "is not there yet, and can be made"),
+        Err(error) => report.fail(&asked, format!("cannot be written: {error}"), expected, remedy),
+    }
+}
+
+/// The folder, or the nearest one above it that exists.
+fn existing(folder: &Path) -> &Path {
+    folder
+        .ancestors()
+        .find(|f| f.exists())
+        .unwrap_or_else(|| Path::new("."))
+}
+
+/// Whether JWTs can be checked.
+pub(super) fn jwt_secret(app: &App, report: &mut Report) {
+    let asked = "JWT secret";
+    let remedy = "Set JWT_SECRET to the output of `openssl rand -hex 32`, the same for all processes and for the \
+                  application that makes the tokens.";
+    let expected = format!("at least {MIN_JWT_SECRET} characters");
+    match &app.jwt_secret {
+        Some(secret) if secret.expose_secret().len() >= MIN_JWT_SECRET => {
+            report.ok(asked, format!("has {expected}"));
+        }
+        Some(_) => report.fail(asked, "is too short", &expected, remedy),
+        None => report.warn(
+            asked,
+            "is not set, so HTTP requests cannot be answered",
+            &expected,
+            remedy,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_of_the_configuration_is_a_failure() {
+        let found = [
+            Problem {
+                variable: "PORT".to_owned(),
+                sentence: "is no number".to_owned(),
+            },
+            Problem {
+                variable: "HOST".to_owned(),
+                sentence: "is odd".to_owned(),
+            },
+        ];
+        let mut report = Report::default();
+        problems(&found, &mut report);
+        assert_eq!(report.exit() as u8, 2);
+        assert!(report.text(false).contains("FAIL setting PORT: is no number"));
+        assert_eq!(report.document()["failures"], 2);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_is_judged_by_the_one_above() {
+        assert_eq!(existing(Path::new("/no-such-folder/a/b")), Path::new("/"));
+    }
+}

@@ -1,0 +1,139 @@
+//! `rolecall jobs …`: single jobs, with every attempt.
+
+mod show;
+
+use clap::{Args, Subcommand};
+use rolecall_core::job::{Job, JobState};
+use rolecall_core::ports::JobFilter;
+use rolecall_core::{GuildId, JobId, RunId, UserId};
+use serde_json::{Value, json};
+
+use super::table::{Table, number, text, whole};
+use super::{CliError, Exit, Format, output, values, view};
+use crate::app::App;
+
+/// What to show of jobs.
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    List(ListArgs),
+    Show(ShowArgs),
+}
+
+/// Lists jobs, newest first
+///
+/// Example: rolecall jobs list --state discarded --state retryable --guild 123456789012345678
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those in this state (may be repeated)
+    #[arg(long = "state", value_name = "STATE", value_parser = values::job_state())]
+    pub states: Vec<JobState>,
+    /// Only those of this kind, such as add_role
+    #[arg(long, value_name = "KIND", value_parser = values::not_empty)]
+    pub kind: Option<String>,
+    /// Only those of this guild
+    #[arg(long, value_name = "GUILD_ID")]
+    pub guild: Option<GuildId>,
+    /// Only those of this user of the application
+    #[arg(long, value_name = "USER", value_parser = values::user_id)]
+    pub user: Option<UserId>,
+    /// Only those of this run
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Option<RunId>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Shows a job with every attempt: errors with their codes, the call that failed, and what to do
+///
+/// Example: rolecall jobs show 019a2c8e-5b1d-7c3a-9f00-0123456789ab
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The job's id, see `rolecall jobs list`
+    #[arg(value_name = "JOB_ID")]
+    pub id: JobId,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliError> {
+    match command {
+        JobsCommand::List(args) => list(app, args).await,
+        JobsCommand::Show(args) => show::run(app, &args).await,
+    }
+}
+
+async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
+    let filter = JobFilter {
+        states: args.states,
+        kind: args.kind,
+        guild_id: args.guild,
+        user_id: args.user,
+        discord_id: None,
+        run_id: args.run,
+    };
+    let ledger = &app.services.ledger;
+    let jobs = ledger.list(&filter, None, args.limit.into()).await?;
+    let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();
+    if args.format.json {
+        let all: Vec<Value> = jobs.iter().map(view::job).collect();
+        output::json(&json!({ "jobs": all, "total": total }));
+        return Ok(Exit::Done);
+    }
+    if jobs.is_empty() {
+        output::note("No job is like that.");
+        return Ok(Exit::Done);
+    }
+    table(&jobs).print();
+    let shown = jobs.len() as u64;
+    if total > shown {
+        output::note(&format!("The newest {shown} of {total}; --limit shows more."));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(jobs: &[Job]) -> Table {
+    let mut table = Table::new(&[
+        whole("ID"),
+        whole("KIND"),
+        whole("STATE"),
+        number("TRIES"),
+        whole("STORED (UTC)"),
+        text("ABOUT"),
+        text("WHAT CAME OF IT"),
+    ]);
+    for job in jobs {
+        table.row([
+            job.id.to_string(),
+            job.kind.clone(),
+            job.state.to_string(),
+            format!("{}/{}", job.attempt, job.max_attempts),
+            view::moment(job.inserted_at),
+            view::subject(&job.subject),
+            came_of(job),
+        ]);
+    }
+    table
+}
+
+/// `applied`, `skipped: superseded`, or the last error.
+fn came_of(job: &Job) -> String {
+    if let Some(outcome) = &job.outcome {
+        let reason = outcome
+            .reason
+            .as_ref()
+            .map(|r| format!(": {r}"))
+            .unwrap_or_default();
+        return format!("{}{reason}", outcome.effect.as_str());
+    }
+    job.attempts.last().map_or_else(String::new, |a| {
+        a.message
+            .clone()
+            .or_else(|| a.error_code.clone())
+            .unwrap_or_else(|| a.result.clone())
+    })
+}

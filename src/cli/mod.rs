@@ -1,0 +1,189 @@
+//! The command line: what can be typed, and what each command does.
+//!
+//! One file a command, or a folder where it has several. Everything a script reads goes to standard output,
+//! everything else to standard error. Exit codes: see [`exit::Exit`].
+
+pub mod directory;
+pub mod doctor;
+pub mod exit;
+pub mod guild;
+pub mod jobs;
+pub mod mapping;
+mod output;
+pub mod processes;
+mod reach;
+pub mod runs;
+mod seams;
+pub mod sync;
+mod table;
+pub mod token;
+mod values;
+mod version;
+mod view;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::app::App;
+
+pub use exit::{CliError, Exit};
+pub use version::version;
+
+/// Keeps the roles of Discord servers equal to the group memberships of an application.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rolecall",
+    version = version(),
+    max_term_width = 100,
+    arg_required_else_help = true,
+    long_about = "Keeps the roles of Discord servers equal to the group memberships of an application.\n\n\
+        `rolecall demo` shows it with a simulated Discord and changes nothing of yours. Settings are read from \
+        environment variables; without any, everything is kept in one file and one process does all.",
+    after_long_help = "Set up and sync a guild:\n  \
+        rolecall guild add --id 123456789012345678 --name Corp < bot-token.txt\n  \
+        rolecall directory import members.csv\n  \
+        rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789\n  \
+        rolecall sync --dry-run --wait\n\n\
+        Exit codes: 0 well, 1 failed or not found, 2 wrong usage or input, 3 held back or only partly done."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+#[command(subcommand_help_heading = "Commands")]
+pub enum Command {
+    /// Those that `main` starts itself.
+    #[command(flatten)]
+    Process(processes::Process),
+    Doctor(doctor::DoctorArgs),
+    /// Those that use the application and end; see [`run`].
+    #[command(flatten)]
+    Operate(Operate),
+}
+
+/// Commands that use the application and end.
+#[derive(Debug, Subcommand)]
+pub enum Operate {
+    /// Adds, shows and removes guilds (Discord servers)
+    ///
+    /// A guild is a Discord server whose roles rolecall keeps, with a bot of yours that may manage roles there.
+    ///
+    /// Example: rolecall guild add --id 123456789012345678 --name Corp < bot-token.txt
+    #[command(subcommand)]
+    Guild(guild::GuildCommand),
+    /// Adds, lists and removes mappings from groups to roles
+    ///
+    /// A mapping says that the members of a group have a role. Roles that no mapping names are never touched.
+    ///
+    /// Example: rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789
+    #[command(subcommand)]
+    Mapping(mapping::MappingCommand),
+    /// Imports users and their groups, and shows them
+    ///
+    /// The directory says who is in which group. It is go-falcon's database, or what was imported from files.
+    ///
+    /// Example: rolecall directory import members.csv
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
+    Sync(sync::SyncArgs),
+    /// Shows what syncs did
+    ///
+    /// Each sync is a run: it is stored with who asked for it, its numbers and its errors.
+    ///
+    /// Example: rolecall runs list
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    /// Shows single jobs, with every attempt
+    ///
+    /// A run is made of jobs: some plan, and there is one for each write to Discord.
+    ///
+    /// Example: rolecall jobs list --state discarded
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    Token(token::TokenArgs),
+}
+
+impl Operate {
+    /// Whether it waits for jobs to be done. In embedded mode no other process may do them, so that `main` works for
+    /// as long as the command runs.
+    pub const fn waits_for_jobs(&self) -> bool {
+        matches!(self, Self::Sync(sync::SyncArgs { wait: true, .. }))
+    }
+}
+
+/// For commands that scripts use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct Format {
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads the arguments of this process. Prints help, the version or what is wrong, and then ends the process (0, or
+/// 2 for wrong usage).
+pub fn parse() -> Cli {
+    try_parse(std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+/// Reads arguments, the name of the program first.
+///
+/// # Errors
+/// What is wrong with them, or that help or the version was asked for.
+pub fn try_parse<I, T>(arguments: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = Cli::try_parse_from(arguments)?;
+    if let Command::Process(processes::Process::Demo(demo)) = &cli.command {
+        demo.check()
+            .map_err(|sentence| Cli::command().error(ErrorKind::ValueValidation, sentence))?;
+    }
+    Ok(cli)
+}
+
+/// Prints a JSON document on standard output.
+///
+/// # Errors
+/// If there is none, or standard output is closed.
+pub fn print_document(document: Result<String, serde_json::Error>) -> Result<(), CliError> {
+    let text = document.map_err(|e| CliError::failed(format!("the document cannot be written: {e}")))?;
+    print_text(&text)
+}
+
+/// Prints a text on standard output.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_text(text: &str) -> Result<(), CliError> {
+    output::say(text.trim_end());
+    match output::failure() {
+        None => Ok(()),
+        Some(why) => Err(CliError::failed(format!("standard output could not be written: {why}"))),
+    }
+}
+
+/// Runs a command to its end, and prints why if it fails.
+pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
+    let result = match command {
+        Operate::Guild(command) => guild::run(&app, command).await,
+        Operate::Mapping(command) => mapping::run(&app, command).await,
+        Operate::Directory(command) => directory::run(&app, command).await,
+        Operate::Sync(args) => sync::run(app, args).await,
+        Operate::Runs(command) => runs::run(&app, command).await,
+        Operate::Jobs(command) => jobs::run(&app, command).await,
+        Operate::Token(args) => token::run(&app, &args),
+    };
+    exit::finish(result)
+}
+
+#[cfg(test)]
+mod tests;

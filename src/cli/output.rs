@@ -1,0 +1,113 @@
+//! Writes to standard output and standard error, so that nothing else has to.
+//!
+//! Names come from Discord and from files: what could move the cursor of a terminal is replaced before it is shown.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+/// The first error of standard output, other than that nobody reads it any more.
+static FAILURE: Mutex<Option<String>> = Mutex::new(None);
+
+/// What went wrong with standard output, if anything did.
+pub(super) fn failure() -> Option<String> {
+    FAILURE.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// One or more lines on standard output.
+pub(super) fn say(text: &str) {
+    put(&format!("{}\n", clean(text)));
+}
+
+/// A text on standard output that is ours, with its colours.
+pub(super) fn say_styled(text: &str) {
+    put(&format!("{text}\n"));
+}
+
+/// A JSON document on standard output.
+pub(super) fn json<T: Serialize>(document: &T) {
+    // Only maps whose keys are no text cannot be written; there are none here.
+    let text = serde_json::to_string_pretty(document).unwrap_or_default();
+    put(&format!("{text}\n"));
+}
+
+/// A line on standard error.
+pub(super) fn note(text: &str) {
+    let line = format!("{}\n", clean(text));
+    // There is nowhere left to say that standard error is closed.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// A warning on standard error.
+pub(super) fn warn(text: &str) {
+    note(&format!("warning: {text}"));
+}
+
+fn put(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        *FAILURE.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+}
+
+/// Whether marks and colours may be used on standard output.
+pub(super) fn styled() -> bool {
+    // Source: no-color.org: set and not empty.
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    !no_colour && std::io::stdout().is_terminal()
+}
+
+/// The same text without control characters and direction overrides; line breaks stay.
+pub(super) fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c != '\n' && is_unsafe(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Names with their values, in two aligned columns.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (name, value) in facts {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{name:<width$}  {value}");
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// `1 role`, `2 roles`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_move_the_cursor() {
+        assert_eq!(
+            clean("a\u{1b}[2Jb\r\nc\u{202e}d"),
+            "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d"
+        );
+        assert_eq!(clean("Ärger 🚀"), "Ärger 🚀");
+    }
+
+    #[test]
+    fn facts_are_aligned() {
+        assert_eq!(
+            facts(&[("id", "1".into()), ("name", "x".into())]),
+            "id    1\nname  x"
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! What other parts of rolecall do for the command line, each behind one function.
+
+use rolecall_adapters::delivery::redis;
+use secrecy::{ExposeSecret, SecretString};
+
+/// What `doctor` wants to know of Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RedisFacts {
+    /// Such as `7.4.1`.
+    pub(super) version: String,
+    /// Has to be `noeviction`; `None` if the server does not tell.
+    pub(super) maxmemory_policy: Option<String>,
+    /// Whether it writes an append-only file; `None` if the server does not tell.
+    pub(super) aof_enabled: Option<bool>,
+}
+
+/// Looks at Redis. An error is a sentence without the address, which may hold a password.
+pub(super) async fn inspect_redis(url: &SecretString) -> Result<RedisFacts, String> {
+    let facts = redis::inspect(url.expose_secret()).await.map_err(|e| e.to_string())?;
+    Ok(RedisFacts {
+        version: facts.version,
+        maxmemory_policy: Some(facts.maxmemory_policy).filter(|p| !p.is_empty()),
+        aof_enabled: Some(facts.aof_enabled),
+    })
+}
+
+/// Who types: part of the cause of what is stored.
+pub(super) fn actor() -> String {
+    let name = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()));
+    format!("cli:{}", name.as_deref().map_or("unknown", str::trim))
+}

@@ -1,0 +1,80 @@
+//! Where the token is.
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE};
+
+/// A token and where it was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The token.
+    pub(super) text: String,
+    /// The place, for error messages.
+    pub(super) place: &'static str,
+}
+
+/// `Authorization: Bearer …` (the prefix as written here, case and all) wins; only without that prefix is the cookie
+/// looked at. So a bad bearer token is never retried with the cookie. This is go-falcon's order.
+pub(super) fn find(headers: &HeaderMap) -> Option<Found> {
+    let bearer = headers
+        .get(AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Bearer "));
+    if let Some(text) = bearer {
+        return Some(Found {
+            text: text.trim().to_owned(),
+            place: "header.authorization",
+        });
+    }
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, value)| name.trim() == super::COOKIE && !value.trim().is_empty())
+        .map(|(_, value)| Found {
+            text: value.trim().trim_matches('"').to_owned(),
+            place: "cookie.falcon_auth_token",
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(authorization: Option<&str>, cookie: Option<&str>) -> Option<(String, &'static str)> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+        }
+        if let Some(value) = cookie {
+            headers.insert(COOKIE, value.parse().unwrap());
+        }
+        find(&headers).map(|f| (f.text, f.place))
+    }
+
+    #[test]
+    fn the_header_wins_even_with_a_bad_token() {
+        let both = found(Some("Bearer bad"), Some("falcon_auth_token=good"));
+        assert_eq!(both, Some(("bad".to_owned(), "header.authorization")));
+        let empty = found(Some("Bearer "), Some("falcon_auth_token=good"));
+        assert_eq!(empty, Some((String::new(), "header.authorization")));
+    }
+
+    #[test]
+    fn without_the_exact_prefix_the_cookie_is_looked_at() {
+        let cookie = Some(("good".to_owned(), "cookie.falcon_auth_token"));
+        for header in [None, Some("bearer x"), Some("Basic x"), Some("Bearer")] {
+            assert_eq!(
+                found(header, Some("a=1; falcon_auth_token=good; b=2")),
+                cookie,
+                "{header:?}"
+            );
+        }
+        assert_eq!(
+            found(None, Some("xfalcon_auth_token=good; falcon_auth_token=")),
+            None
+        );
+        assert_eq!(found(None, None), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! What every route shares: errors, bodies, queries, cursors, layers.
+
+pub(crate) mod body;
+pub(crate) mod cursor;
+pub(crate) mod etag;
+pub(crate) mod fields;
+pub(crate) mod layers;
+pub(crate) mod problem;
+pub(crate) mod query;
+pub(crate) mod trace;

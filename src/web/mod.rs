@@ -1,0 +1,23 @@
+//! The front door over HTTP: the `/discord` paths that go-falcon's callers know, `/v1` for everybody else, and health.
+//!
+//! One route is one file, with its document beside it: [`legacy`] has the old ones, [`v1`] the new ones. What all of
+//! them share (errors, bodies, cursors, layers) is in [`http`], who is asking in [`auth`].
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "readers of the source follow them"
+)]
+
+mod auth;
+mod health;
+mod http;
+mod legacy;
+mod openapi;
+mod routes;
+mod server;
+mod state;
+mod v1;
+
+pub use auth::issue_token;
+pub use openapi::openapi;
+pub use routes::{health_router, router};
+pub use server::{serve, serve_health};

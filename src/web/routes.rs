@@ -1,0 +1,79 @@
+//! All routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+
+use super::http::layers;
+use super::state::Web;
+use super::{health, legacy, openapi, v1};
+use crate::app::App;
+
+/// Everything that is answered over HTTP.
+pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
+    let routes = all(&app.config.api_prefix);
+    layers::around(routes).with_state(Web { app, stop })
+}
+
+/// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
+pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
+    layers::around(health_routes()).with_state(Web { app, stop })
+}
+
+fn all(api_prefix: &str) -> Router<Web> {
+    let mut routes = health_routes()
+        .route("/openapi.json", get(openapi::serve_document))
+        .route(
+            "/v1/runs",
+            get(v1::list_runs::list_runs).post(v1::create_run::create_run),
+        )
+        .route("/v1/runs/{run_id}", get(v1::get_run::get_run))
+        .route("/v1/runs/{run_id}/events", get(v1::run_events::run_events))
+        .route("/v1/jobs", get(v1::list_jobs::list_jobs))
+        .route("/v1/jobs/{job_id}", get(v1::get_job::get_job));
+    for prefix in prefixes(api_prefix) {
+        let at = |path: &str| format!("{prefix}/discord{path}");
+        routes = routes
+            .route(&at("/status"), get(legacy::status::status))
+            .route(&at("/sync/status"), get(legacy::sync_status::sync_status))
+            .route(&at("/sync/manual"), post(legacy::sync_manual::sync_manual))
+            .route(&at("/sync/user/{user_id}"), post(legacy::sync_user::sync_user));
+    }
+    routes
+}
+
+fn health_routes() -> Router<Web> {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/health", get(health::health))
+}
+
+/// Where the legacy paths begin: nowhere, at `/api`, and at the configured prefix.
+fn prefixes(api_prefix: &str) -> Vec<&str> {
+    let mut out = vec!["", "/api"];
+    // The router would read these as patterns.
+    if api_prefix.contains(['{', '}', '*', ':', '?', '#', ' ']) {
+        tracing::warn!("discord_api: API_PREFIX {api_prefix:?} is no plain path and is left out");
+    } else if !out.contains(&api_prefix) {
+        out.push(api_prefix);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_routes_collide_whatever_the_prefix() {
+        for prefix in ["", "/api", "/falcon/v2", "/v1", "/discord", "/{x}"] {
+            let _ = all(prefix);
+        }
+        assert_eq!(prefixes("/api"), ["", "/api"]);
+        assert_eq!(prefixes("/falcon"), ["", "/api", "/falcon"]);
+        assert_eq!(prefixes("/*"), ["", "/api"]);
+    }
+}

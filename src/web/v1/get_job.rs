@@ -1,0 +1,34 @@
+//! `GET /v1/jobs/{job_id}`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use rolecall_core::JobId;
+
+use super::job_view::JobView;
+use crate::web::auth::Caller;
+use crate::web::http::problem::{ApiError, Detail, Problem};
+use crate::web::state::Web;
+
+/// A job with its history.
+#[utoipa::path(get, path = "/v1/jobs/{job_id}", tag = "Jobs", operation_id = "getJob",
+    params(("job_id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "The job", body = JobView),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No id", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store did not answer", body = Problem,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn get_job(
+    State(web): State<Web>,
+    _caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    let id: JobId = id
+        .parse()
+        .map_err(|_| ApiError::invalid(vec![Detail::at("path.job_id", "expected a job's id: a UUID")]))?;
+    let job = web.services.ledger.get(id).await?;
+    let job = job.ok_or_else(|| ApiError::not_found("unknown_job", format!("there is no job {id}")))?;
+    Ok(Json(JobView::full(&job)))
+}

@@ -1,0 +1,69 @@
+//! `GET /v1/runs/{run_id}`.
+
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rolecall_core::RunId;
+use rolecall_jobs::finish_run;
+use rolecall_workflows::progress;
+
+use super::results_view::ResultsView;
+use super::run_view::{self, RunView};
+use crate::web::auth::Caller;
+use crate::web::http::etag;
+use crate::web::http::problem::{ApiError, Problem};
+use crate::web::state::Web;
+
+/// A run: where it is, how far, and what it did.
+#[utoipa::path(get, path = "/v1/runs/{run_id}", tag = "Runs", operation_id = "getRun",
+    params(
+        ("run_id" = String, Path, description = "The run"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of an earlier answer"),
+    ),
+    responses(
+        (status = 200, description = "The run; `Retry-After` while it runs", body = RunView,
+            headers(("ETag" = String), ("Retry-After" = u32))),
+        (status = 304, description = "Nothing has changed"),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store did not answer", body = Problem,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn get_run(
+    State(web): State<Web>,
+    _caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = run_view::parse_id(&id)?;
+    let (view, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    let body = serde_json::to_vec(&view).unwrap_or_default();
+    let tag = etag::of(&body);
+    let mut response = if etag::is_known(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    if !ended {
+        response.headers_mut().insert(RETRY_AFTER, run_view::POLL_AFTER);
+    }
+    Ok(response)
+}
+
+/// The run, and whether it has ended.
+async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, bool)>, ApiError> {
+    let Some(run) = web.services.runs.get(id).await? else {
+        return Ok(None);
+    };
+    let tally = web.services.ledger.tally(id).await?;
+    let so_far = match &run.results {
+        Some(_) => None,
+        None => Some(ResultsView::from(&finish_run::results(&web.services, id).await?)),
+    };
+    let view = RunView::of(&run).with(progress::from_tally(run.state, &tally), so_far);
+    Ok(Some((view, run.state.is_final())))
+}

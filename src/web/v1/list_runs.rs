@@ -1,0 +1,85 @@
+//! `GET /v1/runs`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::LINK;
+use rolecall_core::{GuildId, RunId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::run_view::RunView;
+use crate::web::auth::Caller;
+use crate::web::http::cursor::{self, Place};
+use crate::web::http::fields::SNOWFLAKE;
+use crate::web::http::problem::{ApiError, Problem};
+use crate::web::http::query::Params;
+use crate::web::state::Web;
+
+/// Entries of a page.
+pub(crate) const DEFAULT_LIMIT: usize = 50;
+/// Most entries of a page.
+pub(crate) const MOST: usize = 200;
+
+/// A page of runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunPage {
+    /// Runs, newest first.
+    runs: Vec<RunView>,
+    /// Cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/v1/runs", tag = "Runs", operation_id = "listRuns",
+    params(
+        ("guild" = Option<String>, Query, description = "Only runs of this guild"),
+        ("limit" = Option<u32>, Query, description = "1 to 200; default 50"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page; `Link` leads to the next", body = RunPage, headers(("Link" = String))),
+        (status = 400, description = "A foreign cursor", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Wrong values", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store did not answer", body = Problem,
+            content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list_runs(
+    State(web): State<Web>,
+    _caller: Caller,
+    mut params: Params,
+) -> Result<(HeaderMap, Json<RunPage>), ApiError> {
+    let guild: Option<GuildId> = params.parsed(&["guild", "guild_id"], SNOWFLAKE);
+    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let cursor = params.text(&["cursor"]);
+    params.finish_strictly()?;
+    let filter: Vec<(&str, String)> = guild.iter().map(|g| ("guild", g.to_string())).collect();
+    let list = format!("runs?{filter:?}");
+    let after = cursor.map(|text| cursor::read(&text, &list)).transpose()?;
+    let after = after.map(|place| (place.at, RunId(place.id)));
+    let mut runs = web.services.runs.list(guild, after, limit + 1).await?;
+    let more = runs.len() > limit;
+    runs.truncate(limit);
+    let next = runs.last().filter(|_| more).map(|run| {
+        let place = Place {
+            at: run.started_at,
+            id: run.id.0,
+        };
+        cursor::write(place, &list)
+    });
+    let headers = link_header(next.as_deref(), "/v1/runs", &filter, limit);
+    let runs = runs.iter().map(RunView::of).collect();
+    Ok((headers, Json(RunPage { runs, next })))
+}
+
+/// `Link` to the next page, if there is one.
+pub(crate) fn link_header(
+    next: Option<&str>,
+    path: &str,
+    filter: &[(&str, String)],
+    limit: usize,
+) -> HeaderMap {
+    let link = next.and_then(|next| cursor::next_link(path, filter, limit, next).parse().ok());
+    link.map(|value| (LINK, value)).into_iter().collect()
+}

@@ -1,0 +1,12 @@
+//! The new paths: runs and jobs as resources.
+
+pub(crate) mod accepted;
+pub(crate) mod create_run;
+pub(crate) mod get_job;
+pub(crate) mod get_run;
+pub(crate) mod job_view;
+pub(crate) mod list_jobs;
+pub(crate) mod list_runs;
+pub(crate) mod results_view;
+pub(crate) mod run_events;
+pub(crate) mod run_view;

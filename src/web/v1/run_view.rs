@@ -1,0 +1,172 @@
+//! A run, as it is sent.
+
+use std::collections::BTreeMap;
+
+use axum::http::HeaderValue;
+use rolecall_core::cause::Cause;
+use rolecall_core::run::{Run, Scope};
+use rolecall_core::{RunId, Timestamp};
+use rolecall_workflows::progress::Progress;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::results_view::ResultsView;
+use crate::web::http::problem::{ApiError, Detail};
+
+/// A run: one sync.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunView {
+    /// Its id.
+    id: String,
+    /// `full`, `guild`, `user` or `mapping`.
+    kind: String,
+    /// `running`, `completed`, `partial`, `failed` or `held`.
+    state: String,
+    /// Whether it only plans.
+    dry_run: bool,
+    /// What it covers.
+    scope: ScopeView,
+    /// Who asked, and why.
+    cause: CauseView,
+    /// When it was accepted.
+    started_at: String,
+    /// When it ended.
+    finished_at: Option<String>,
+    /// How far it is. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ProgressView>,
+    /// What it did, so far if it runs. In lists only once it has ended.
+    results: Option<ResultsView>,
+    /// Where to go from here.
+    links: RunLinks,
+}
+
+/// What a run covers. Empty lists mean all.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScopeView {
+    guild_ids: Vec<String>,
+    user_ids: Vec<String>,
+    mapping_id: Option<String>,
+    /// Whether its removals pass the guard.
+    allow_removals: bool,
+}
+
+/// Who asked, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CauseView {
+    /// `user:<id>`, `cli:<name>`, `schedule:<name>`, `job:<id>` or `demo`.
+    actor: String,
+    /// In words.
+    reason: String,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ProgressView {
+    /// Whether all is planned, so that `total` grows no more.
+    planned: bool,
+    /// Writes that are known.
+    total: u64,
+    /// Writes that ended, well or not.
+    done: u64,
+    /// Writes that failed for good.
+    failed: u64,
+    /// Roles given.
+    roles_added: u64,
+    /// Roles taken.
+    roles_removed: u64,
+    /// All jobs of the run, by state.
+    jobs: BTreeMap<String, u64>,
+}
+
+/// Paths that belong to a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunLinks {
+    #[serde(rename = "self")]
+    this: String,
+    events: String,
+    jobs: String,
+}
+
+impl From<&Scope> for ScopeView {
+    fn from(scope: &Scope) -> Self {
+        Self {
+            guild_ids: scope.guilds.iter().map(ToString::to_string).collect(),
+            user_ids: scope.users.iter().map(ToString::to_string).collect(),
+            mapping_id: scope.mapping.as_ref().map(ToString::to_string),
+            allow_removals: scope.allow_removals,
+        }
+    }
+}
+
+impl From<&Cause> for CauseView {
+    fn from(cause: &Cause) -> Self {
+        Self {
+            actor: cause.actor.clone(),
+            reason: cause.reason.clone(),
+        }
+    }
+}
+
+impl From<Progress> for ProgressView {
+    fn from(progress: Progress) -> Self {
+        Self {
+            planned: progress.planned,
+            total: progress.total,
+            done: progress.done,
+            failed: progress.failed,
+            roles_added: progress.roles_added,
+            roles_removed: progress.roles_removed,
+            jobs: progress.jobs,
+        }
+    }
+}
+
+impl RunView {
+    /// A run without what only its jobs know.
+    pub(crate) fn of(run: &Run) -> Self {
+        Self {
+            id: run.id.to_string(),
+            kind: run.kind.as_str().to_owned(),
+            state: run.state.as_str().to_owned(),
+            dry_run: run.dry_run,
+            scope: ScopeView::from(&run.scope),
+            cause: CauseView::from(&run.cause),
+            started_at: run.started_at.to_rfc3339(),
+            finished_at: run.finished_at.map(Timestamp::to_rfc3339),
+            progress: None,
+            results: run.results.as_ref().map(ResultsView::from),
+            links: RunLinks {
+                this: path(run.id),
+                events: format!("{}/events", path(run.id)),
+                jobs: format!("/v1/jobs?run={}", run.id),
+            },
+        }
+    }
+
+    /// With how far it is, and what it did so far.
+    pub(crate) fn with(mut self, progress: Progress, results: Option<ResultsView>) -> Self {
+        self.progress = Some(progress.into());
+        self.results = results.or(self.results);
+        self
+    }
+}
+
+/// Where a run is found.
+pub(crate) fn path(id: RunId) -> String {
+    format!("/v1/runs/{id}")
+}
+
+/// How many seconds to wait before asking for a running run again.
+pub(crate) const POLL_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// The id of a path.
+pub(crate) fn parse_id(text: &str) -> Result<RunId, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::invalid(vec![Detail::at("path.run_id", "expected a run's id: a UUID")]))
+}
+
+/// There is no such run.
+pub(crate) fn unknown(id: RunId) -> ApiError {
+    ApiError::not_found("unknown_run", format!("there is no run {id}"))
+}

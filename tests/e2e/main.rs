@@ -1,0 +1,10 @@
+//! The program as its users have it: real processes, real Redis, a real Mongo server. Only Discord is a simulator.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod api;
+mod bad_input;
+mod demo;
+mod deploy;
+mod distributed;
+mod embedded;
+mod support;

@@ -1,0 +1,29 @@
+//! What the tests have in common.
+
+pub(crate) mod http;
+pub(crate) mod process;
+pub(crate) mod servers;
+pub(crate) mod world;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Waits until `look` finds something. Fails with `what` after `patience`, which is far more than a slow machine needs.
+pub(crate) async fn wait_for<T, F>(what: &str, patience: Duration, mut look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(began.elapsed() < patience, "waited {patience:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
