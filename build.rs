@@ -9,8 +9,17 @@ fn main() {
     let given = std::env::var("ROLECALL_COMMIT").ok().filter(|c| !c.is_empty());
     // A build from an archive has no git; then nothing is claimed.
     let commit = given.or_else(|| {
-        let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let output = Command::new("git")
+            .args(["rev-parse", "--short=12", "HEAD"])
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     });
-    println!("cargo:rustc-env=ROLECALL_COMMIT={}", commit.unwrap_or_else(|| "unknown".to_owned()));
+    println!(
+        "cargo:rustc-env=ROLECALL_COMMIT={}",
+        commit.unwrap_or_else(|| "unknown".to_owned())
+    );
 }

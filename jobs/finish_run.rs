@@ -209,7 +209,13 @@ mod tests {
             line("add_role", JobState::Discarded, None, 1, 0),
         ];
         assert_eq!(verdict(&add_up(&tally, &[], &[])), RunState::Partial);
-        let unchanged = [line("sync_guild", JobState::Completed, Some(Effect::Unchanged), 1, 0)];
+        let unchanged = [line(
+            "sync_guild",
+            JobState::Completed,
+            Some(Effect::Unchanged),
+            1,
+            0,
+        )];
         assert_eq!(verdict(&add_up(&unchanged, &[], &[])), RunState::Completed);
     }
 

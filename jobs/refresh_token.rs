@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use rolecall_core::DiscordId;
+use rolecall_core::backoff::ExponentialBackoff;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::SealedTokens;
@@ -32,8 +33,17 @@ pub struct RefreshToken {
 impl Job for RefreshToken {
     const KIND: &'static str = "refresh_token";
     const LANE: Lane = Lane::Bulk;
-    /// As the original's schedule promised: three retries.
+    /// As the original's schedule promised: three retries, five minutes apart.
     const MAX_ATTEMPTS: u32 = 4;
+
+    fn backoff() -> ExponentialBackoff {
+        let five_minutes = Duration::from_secs(300);
+        ExponentialBackoff {
+            initial_interval: five_minutes,
+            multiplier: 1.0,
+            ..ExponentialBackoff::default()
+        }
+    }
 
     fn unique_key(&self) -> Option<String> {
         Some(format!("{}:{}", Self::KIND, self.discord_id))

@@ -19,18 +19,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn run(config: &Config, args: &HealthcheckArgs) -> Result<(), CliError> {
     let (authority, path) = match &args.url {
         Some(url) => split(url)?,
-        None => (format!("127.0.0.1:{}", port(config, args.process)?), "/readyz".to_owned()),
+        None => (
+            format!("127.0.0.1:{}", port(config, args.process)?),
+            "/readyz".to_owned(),
+        ),
     };
     let answer = tokio::time::timeout(PATIENCE, ask(&authority, &path)).await;
     let line = match answer {
         Ok(Ok(line)) => line,
         Ok(Err(error)) => return Err(CliError::failed(format!("http://{authority}{path}: {error}"))),
-        Err(_) => return Err(CliError::failed(format!("http://{authority}{path} did not answer within 5 s"))),
+        Err(_) => {
+            return Err(CliError::failed(format!(
+                "http://{authority}{path} did not answer within 5 s"
+            )));
+        }
     };
     if line.split_whitespace().nth(1) == Some("200") {
         return Ok(());
     }
-    Err(CliError::failed(format!("http://{authority}{path} answered {line:?}; its body says which part is not ready")))
+    Err(CliError::failed(format!(
+        "http://{authority}{path} answered {line:?}; its body says which part is not ready"
+    )))
 }
 
 fn port(config: &Config, process: Probed) -> Result<u16, CliError> {
@@ -38,7 +47,9 @@ fn port(config: &Config, process: Probed) -> Result<u16, CliError> {
         // A container that only works has HEALTH_PORT and no other port.
         (Probed::Worker | Probed::Web, Some(port)) => Ok(port),
         (Probed::Web, None) => Ok(config.port),
-        (Probed::Worker, None) => Err(CliError::bad_input("HEALTH_PORT is not set, so the worker answers nowhere")),
+        (Probed::Worker, None) => Err(CliError::bad_input(
+            "HEALTH_PORT is not set, so the worker answers nowhere",
+        )),
     }
 }
 
@@ -50,7 +61,11 @@ fn split(url: &str) -> Result<(String, String), CliError> {
         Some(at) => (&rest[..at], &rest[at..]),
         None => (rest, "/readyz"),
     };
-    let authority = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let authority = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
     Ok((authority, path.to_owned()))
 }
 

@@ -20,14 +20,22 @@ async fn main() -> ExitCode {
     match &loaded {
         Ok(config) => {
             // A command answers a person; what it logs besides is a warning or nothing.
-            let filter = if is_process(&command) { config.log_filter.as_str() } else { command_filter(config) };
+            let filter = if is_process(&command) {
+                config.log_filter.as_str()
+            } else {
+                command_filter(config)
+            };
             logging::start(config.log_format, filter);
         }
         Err(_) => logging::start(LogFormat::Auto, "warn"),
     }
     let ended = match (command, loaded) {
-        (Command::Process(Process::Openapi), _) => cli::print_document(rolecall::web::openapi().to_pretty_json()),
-        (Command::Process(Process::EnvExample), _) => cli::print_text(&rolecall::config::settings::env_example()),
+        (Command::Process(Process::Openapi), _) => {
+            cli::print_document(rolecall::web::openapi().to_pretty_json())
+        }
+        (Command::Process(Process::EnvExample), _) => {
+            cli::print_text(&rolecall::config::settings::env_example())
+        }
         (Command::Process(Process::Demo(args)), _) => run_demo(&args).await,
         (Command::Process(Process::Simulator(args)), _) => simulator_process::run(&args).await,
         (Command::Doctor(args), loaded) => return doctor(loaded, args).await,
@@ -51,11 +59,18 @@ fn load() -> Result<Config, Vec<Problem>> {
 
 fn is_process(command: &Command) -> bool {
     use Process::{All, Release, Scheduler, Simulator, Web, Worker};
-    matches!(command, Command::Process(All | Web | Worker | Scheduler | Release | Simulator(_)))
+    matches!(
+        command,
+        Command::Process(All | Web | Worker | Scheduler | Release | Simulator(_))
+    )
 }
 
 fn command_filter(config: &Config) -> &str {
-    if config.log_filter == "info" { "warn" } else { &config.log_filter }
+    if config.log_filter == "info" {
+        "warn"
+    } else {
+        &config.log_filter
+    }
 }
 
 /// All of what is wrong, each on a line.
@@ -66,7 +81,10 @@ fn configuration(problems: &[Problem]) -> CliError {
 }
 
 async fn connect(config: Config, purpose: Purpose) -> Result<Arc<App>, CliError> {
-    wiring::connect(config, purpose).await.map(Arc::new).map_err(|e| CliError::failed(e.to_string()))
+    wiring::connect(config, purpose)
+        .await
+        .map(Arc::new)
+        .map_err(|e| CliError::failed(e.to_string()))
 }
 
 fn stop_on_signal() -> Result<CancellationToken, CliError> {
@@ -96,7 +114,9 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
     let listener = listener.transpose().map_err(CliError::failed)?;
     let app = connect(config, purpose).await?;
     if parts.web && app.jwt_secret.is_none() {
-        return Err(CliError::bad_input("JWT_SECRET is not set; the API checks its callers' tokens with it"));
+        return Err(CliError::bad_input(
+            "JWT_SECRET is not set; the API checks its callers' tokens with it",
+        ));
     }
     prepare(&app).await;
     for (name, value) in app.config.describe() {
@@ -105,7 +125,9 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
     if let Some(address) = listener.as_ref().and_then(|l| l.local_addr().ok()) {
         tracing::info!("Listening on http://{address}");
     }
-    processes::run(app, parts, listener, stop).await.map_err(CliError::failed)?;
+    processes::run(app, parts, listener, stop)
+        .await
+        .map_err(CliError::failed)?;
     tracing::info!("Stopped");
     Ok(())
 }
@@ -150,7 +172,14 @@ async fn doctor(loaded: Result<Config, Vec<Problem>>, args: cli::doctor::DoctorA
         Ok(app) => cli::doctor::run(Patient::Whole(&app), args).await,
         Err(error) => {
             let sentence = error.to_string();
-            cli::doctor::run(Patient::NotBuilt { config: &config, reason: &sentence }, args).await
+            cli::doctor::run(
+                Patient::NotBuilt {
+                    config: &config,
+                    reason: &sentence,
+                },
+                args,
+            )
+            .await
         }
     }
 }
@@ -170,13 +199,22 @@ async fn run_operate(operate: Operate, config: Config) -> ExitCode {
         return cli::run(app, operate).await;
     }
     let stop = CancellationToken::new();
-    let parts = Parts { web: false, work: true, ticks: false };
+    let parts = Parts {
+        web: false,
+        work: true,
+        ticks: false,
+    };
     let working = tokio::spawn(processes::run(Arc::clone(&app), parts, None, stop.clone()));
     let code = cli::run(app, operate).await;
     stop.cancel();
     match working.await {
         Ok(Ok(())) => code,
-        Ok(Err(sentence)) => CliError { exit: Exit::Failed, message: sentence, hint: None }.report(),
+        Ok(Err(sentence)) => CliError {
+            exit: Exit::Failed,
+            message: sentence,
+            hint: None,
+        }
+        .report(),
         Err(error) => CliError::failed(format!("the worker panicked: {error}")).report(),
     }
 }

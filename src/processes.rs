@@ -25,13 +25,29 @@ pub struct Parts {
 
 impl Parts {
     /// `rolecall web`.
-    pub const WEB: Self = Self { web: true, work: false, ticks: false };
+    pub const WEB: Self = Self {
+        web: true,
+        work: false,
+        ticks: false,
+    };
     /// `rolecall worker`: a worker ticks, too.
-    pub const WORKER: Self = Self { web: false, work: true, ticks: true };
+    pub const WORKER: Self = Self {
+        web: false,
+        work: true,
+        ticks: true,
+    };
     /// `rolecall scheduler`.
-    pub const SCHEDULER: Self = Self { web: false, work: false, ticks: true };
+    pub const SCHEDULER: Self = Self {
+        web: false,
+        work: false,
+        ticks: true,
+    };
     /// `rolecall all`.
-    pub const ALL: Self = Self { web: true, work: true, ticks: true };
+    pub const ALL: Self = Self {
+        web: true,
+        work: true,
+        ticks: true,
+    };
 }
 
 /// Listens, or says in a sentence why it cannot.
@@ -65,13 +81,19 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
             tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" }
         };
         let name = wait().await;
-        tracing::info!(signal = name, "Stopping: no new work is taken, running work may end");
+        tracing::info!(
+            signal = name,
+            "Stopping: no new work is taken, running work may end"
+        );
         token.cancel();
         let first = tokio::time::Instant::now();
         loop {
             let name = wait().await;
             if first.elapsed() > Duration::from_secs(1) {
-                tracing::warn!(signal = name, "Second signal: ending now; what runs is taken up again elsewhere");
+                tracing::warn!(
+                    signal = name,
+                    "Second signal: ending now; what runs is taken up again elsewhere"
+                );
                 std::process::exit(130);
             }
         }
@@ -102,7 +124,10 @@ pub async fn run(
         });
     }
     if parts.work {
-        let delivery = app.delivery.clone().ok_or("this process has no delivery to work for")?;
+        let delivery = app
+            .delivery
+            .clone()
+            .ok_or("this process has no delivery to work for")?;
         let engine = Engine {
             services: Arc::clone(&app.services),
             queue: app.queue.clone(),
@@ -112,7 +137,12 @@ pub async fn run(
             grace: app.config.shutdown_grace,
         };
         let stop = stop.clone();
-        tasks.spawn(async move { engine.run(stop).await.map_err(|e| format!("the worker cannot run: {e}")) });
+        tasks.spawn(async move {
+            engine
+                .run(stop)
+                .await
+                .map_err(|e| format!("the worker cannot run: {e}"))
+        });
     }
     if parts.ticks {
         let schedules = scheduler::schedules(app.config.discord.sync_interval).map_err(|e| e.to_string())?;

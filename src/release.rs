@@ -11,7 +11,9 @@ use crate::wiring::{self, Purpose};
 /// # Errors
 /// If the new version could not work: then the platform keeps the old one.
 pub async fn run(config: Config) -> Result<(), CliError> {
-    let app = wiring::connect(config, Purpose::Serve).await.map_err(|e| CliError::failed(e.to_string()))?;
+    let app = wiring::connect(config, Purpose::Serve)
+        .await
+        .map_err(|e| CliError::failed(e.to_string()))?;
     let app = Arc::new(app);
     for sentence in app.store.prepare().await? {
         tracing::warn!("{sentence}");

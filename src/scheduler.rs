@@ -38,7 +38,11 @@ pub fn expression(interval: Duration) -> String {
     let minutes = (interval.as_secs() / 60).max(1);
     if minutes < 60 {
         let every = (1..=minutes).rev().find(|m| 60 % m == 0).unwrap_or(1);
-        return if every == 1 { "0 * * * * *".to_owned() } else { format!("0 */{every} * * * *") };
+        return if every == 1 {
+            "0 * * * * *".to_owned()
+        } else {
+            format!("0 */{every} * * * *")
+        };
     }
     let hours = (minutes / 60).min(24);
     let every = (1..=hours).rev().find(|h| 24 % h == 0).unwrap_or(1);
@@ -56,13 +60,23 @@ pub fn expression(interval: Duration) -> String {
 pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::Error> {
     let parse = |text: &str| cron::Schedule::from_str(text);
     Ok(vec![
-        Schedule { action: Action::RoleSync, cron: parse(&expression(sync_interval))? },
-        Schedule { action: Action::TokenRefresh, cron: parse("0 */30 * * * *")? },
+        Schedule {
+            action: Action::RoleSync,
+            cron: parse(&expression(sync_interval))?,
+        },
+        Schedule {
+            action: Action::TokenRefresh,
+            cron: parse("0 */30 * * * *")?,
+        },
     ])
 }
 
 /// The newest tick after `last` and up to `now`.
-pub fn newest_missed(cron: &cron::Schedule, last: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn newest_missed(
+    cron: &cron::Schedule,
+    last: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     cron.after(&last).take_while(|t| *t <= now).last()
 }
 
@@ -82,7 +96,9 @@ async fn on_tick(tick: Tick<Utc>, action: Data<Action>, app: Data<Arc<App>>) {
 
 /// Ticks until `stop`.
 pub async fn run(app: Arc<App>, schedules: Vec<Schedule>, stop: CancellationToken) {
-    let ticking = schedules.iter().map(|s| tick_forever(Arc::clone(&app), s.clone(), stop.clone()));
+    let ticking = schedules
+        .iter()
+        .map(|s| tick_forever(Arc::clone(&app), s.clone(), stop.clone()));
     let looking = look_for_missed(&app, &schedules, &stop);
     futures::future::join(futures::future::join_all(ticking), looking).await;
 }
@@ -151,7 +167,11 @@ mod tests {
             (300, "0 0 */4 * * *"),
             (3_000, "0 0 0 * * *"),
         ] {
-            assert_eq!(expression(Duration::from_secs(minutes * 60)), cron, "{minutes} minutes");
+            assert_eq!(
+                expression(Duration::from_secs(minutes * 60)),
+                cron,
+                "{minutes} minutes"
+            );
             assert!(cron::Schedule::from_str(cron).is_ok());
         }
     }
@@ -162,6 +182,9 @@ mod tests {
         let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc);
         let newest = newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T11:02:00Z"));
         assert_eq!(newest, Some(at("2026-11-25T11:00:00Z")));
-        assert_eq!(newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")), None);
+        assert_eq!(
+            newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")),
+            None
+        );
     }
 }

@@ -12,7 +12,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// A sentence, if it can neither be read nor written.
-pub fn read_or_make(folder: &Path, name: &str, make: impl FnOnce() -> String) -> Result<SecretString, String> {
+pub fn read_or_make(
+    folder: &Path,
+    name: &str,
+    make: impl FnOnce() -> String,
+) -> Result<SecretString, String> {
     let path = folder.join(name);
     match fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(SecretString::from(text.trim().to_owned())),
@@ -41,7 +45,12 @@ pub fn read_or_make(folder: &Path, name: &str, make: impl FnOnce() -> String) ->
             .ok()
             .filter(|text| !text.trim().is_empty())
             .map(|text| SecretString::from(text.trim().to_owned()))
-            .ok_or_else(|| format!("the file {} is empty; remove it, and a new secret is made", path.display())),
+            .ok_or_else(|| {
+                format!(
+                    "the file {} is empty; remove it, and a new secret is made",
+                    path.display()
+                )
+            }),
         Err(error) => Err(format!("the file {} cannot be written: {error}", path.display())),
     }
 }
@@ -66,7 +75,10 @@ mod tests {
         let second = read_or_make(folder.path(), "jwt-secret", random_hex).unwrap();
         assert_eq!(first.expose_secret(), second.expose_secret());
         assert_eq!(first.expose_secret().len(), 64);
-        let mode = fs::metadata(folder.path().join("jwt-secret")).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join("jwt-secret"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -12,18 +12,41 @@ use crate::processes;
 /// # Errors
 /// A sentence, if it cannot listen.
 pub async fn run(args: &SimulatorArgs) -> Result<(), CliError> {
-    let stop = processes::stop_on_signal().map_err(|e| CliError::failed(format!("cannot listen to signals: {e}")))?;
-    let listener = processes::listen(&args.host, args.port, "--port").await.map_err(CliError::failed)?;
-    let address = listener.local_addr().map_err(|e| CliError::failed(e.to_string()))?;
-    let config = SimulatorConfig { speed: args.speed, seed: args.seed, ..SimulatorConfig::default() };
+    let stop = processes::stop_on_signal()
+        .map_err(|e| CliError::failed(format!("cannot listen to signals: {e}")))?;
+    let listener = processes::listen(&args.host, args.port, "--port")
+        .await
+        .map_err(CliError::failed)?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| CliError::failed(e.to_string()))?;
+    let config = SimulatorConfig {
+        speed: args.speed,
+        seed: args.seed,
+        ..SimulatorConfig::default()
+    };
     let simulator = Simulator::new(config);
     let world = simulator.seed_small_world();
-    eprintln!("A little Discord at http://{address}/ (its clock runs {} times as fast as ours).", args.speed);
-    eprintln!("It has guild {} with {} members. Its bot's token is {}", world.guild_id, world.members.len(), world.bot_token);
+    eprintln!(
+        "A little Discord at http://{address}/ (its clock runs {} times as fast as ours).",
+        args.speed
+    );
+    eprintln!(
+        "It has guild {} with {} members. Its bot's token is {}",
+        world.guild_id,
+        world.members.len(),
+        world.bot_token
+    );
     eprintln!("Point rolecall at it:\n");
-    eprintln!("  export DISCORD_API_BASE_URL=http://{address}/api/v10 ROLECALL_SIMULATOR_SPEED={}", args.speed);
+    eprintln!(
+        "  export DISCORD_API_BASE_URL=http://{address}/api/v10 ROLECALL_SIMULATOR_SPEED={}",
+        args.speed
+    );
     eprintln!("  export BOT_TOKEN={}", world.bot_token);
-    eprintln!("  rolecall guild add --id {} --name Trial --bot-token-env BOT_TOKEN\n", world.guild_id);
+    eprintln!(
+        "  rolecall guild add --id {} --name Trial --bot-token-env BOT_TOKEN\n",
+        world.guild_id
+    );
     eprintln!("Roles:");
     for (id, name, position) in simulator.guild_roles(world.guild_id) {
         eprintln!("  {id}  {name} (position {position})");

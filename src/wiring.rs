@@ -16,8 +16,8 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
-    Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings, OAuthClient, Runs, StoreHealth,
-    Vault,
+    Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings, OAuthClient, Runs,
+    StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -93,7 +93,10 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     )
     .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))?;
     let oauth = match (&config.discord.client_id, &config.discord.client_secret) {
-        (Some(id), Some(secret)) => Some(OAuthClient { id: id.clone(), secret: secret.clone() }),
+        (Some(id), Some(secret)) => Some(OAuthClient {
+            id: id.clone(),
+            secret: secret.clone(),
+        }),
         _ => None,
     };
     let services = Services {
@@ -191,9 +194,9 @@ fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
     match (&config.jwt_secret, &config.store) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Store::Distributed { .. }) => Ok(None),
-        (None, Store::Embedded) => {
-            read_or_make(&config.data_dir, "jwt-secret", random_hex).map(Some).map_err(StartError)
-        }
+        (None, Store::Embedded) => read_or_make(&config.data_dir, "jwt-secret", random_hex)
+            .map(Some)
+            .map_err(StartError),
     }
 }
 
@@ -209,7 +212,9 @@ fn vault(config: &Config, jwt_secret: Option<&SecretString>) -> Result<Arc<dyn V
         }
         (None, Store::Distributed { .. }, Some(secret)) => KeyRing::derive(secret),
         (None, Store::Distributed { .. }, None) => {
-            return Err(StartError("set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS".to_owned()));
+            return Err(StartError(
+                "set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS".to_owned(),
+            ));
         }
     };
     Ok(Arc::new(ring))
@@ -226,16 +231,30 @@ fn random_key() -> String {
 
 /// Name of this process, new with every start.
 fn instance() -> String {
-    let host = std::env::var("DYNO").or_else(|_| std::env::var("HOSTNAME")).unwrap_or_else(|_| "host".to_owned());
-    let host: String =
-        host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).collect();
+    let host = std::env::var("DYNO")
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .unwrap_or_else(|_| "host".to_owned());
+    let host: String = host
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let random = Uuid::new_v4().simple().to_string();
     format!("{host}-{}-{}", std::process::id(), &random[..8])
 }
 
 fn slots(total: usize) -> Slots {
     let quarter = (total / 4).max(1);
-    Slots { interactive: quarter, normal: quarter, bulk: total.saturating_sub(2 * quarter).max(1) }
+    Slots {
+        interactive: quarter,
+        normal: quarter,
+        bulk: total.saturating_sub(2 * quarter).max(1),
+    }
 }
 
 async fn delivery(
@@ -251,7 +270,11 @@ async fn delivery(
     };
     match (redis, purpose) {
         (_, Purpose::Command) | (None, Purpose::Serve) => Ok(None),
-        (None, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(window, slots, config.shutdown_grace)))),
+        (None, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(
+            window,
+            slots,
+            config.shutdown_grace,
+        )))),
         (Some(url), Purpose::Serve | Purpose::Work) => {
             let settings = RedisSettings {
                 url: url.expose_secret().to_owned(),

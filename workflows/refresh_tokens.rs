@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::backoff::ExponentialBackoff;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Lane;
 use rolecall_core::outcome::{Effect, Outcome};
@@ -21,6 +22,15 @@ impl Job for RefreshTokens {
     const KIND: &'static str = "refresh_tokens";
     const LANE: Lane = Lane::Bulk;
     const MAX_ATTEMPTS: u32 = 4;
+
+    fn backoff() -> ExponentialBackoff {
+        let five_minutes = Duration::from_secs(300);
+        ExponentialBackoff {
+            initial_interval: five_minutes,
+            multiplier: 1.0,
+            ..ExponentialBackoff::default()
+        }
+    }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let services = &context.services;

@@ -48,8 +48,9 @@ pub struct SyncGuild {
 
 impl Job for SyncGuild {
     const KIND: &'static str = "sync_guild";
-    /// As the original's schedule promised: two retries, and 30 minutes each.
-    const MAX_ATTEMPTS: u32 = 3;
+    /// Tried for about nine minutes: less than the usual interval, and longer than most outages.
+    const MAX_ATTEMPTS: u32 = 10;
+    /// As the original's schedule promised.
     const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
     fn concurrency_key(&self) -> Option<String> {

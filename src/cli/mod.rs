@@ -167,7 +167,9 @@ pub fn print_text(text: &str) -> Result<(), CliError> {
     output::say(text.trim_end());
     match output::failure() {
         None => Ok(()),
-        Some(why) => Err(CliError::failed(format!("standard output could not be written: {why}"))),
+        Some(why) => Err(CliError::failed(format!(
+            "standard output could not be written: {why}"
+        ))),
     }
 }
 

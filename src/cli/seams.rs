@@ -16,7 +16,9 @@ pub(super) struct RedisFacts {
 
 /// Looks at Redis. An error is a sentence without the address, which may hold a password.
 pub(super) async fn inspect_redis(url: &SecretString) -> Result<RedisFacts, String> {
-    let facts = redis::inspect(url.expose_secret()).await.map_err(|e| e.to_string())?;
+    let facts = redis::inspect(url.expose_secret())
+        .await
+        .map_err(|e| e.to_string())?;
     Ok(RedisFacts {
         version: facts.version,
         maxmemory_policy: Some(facts.maxmemory_policy).filter(|p| !p.is_empty()),

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
-use crate::web::issue_token;
 use crate::config::parse_duration;
+use crate::web::issue_token;
 
 /// Longer than this, a token is a password that nobody can take back.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);

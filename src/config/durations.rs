@@ -17,7 +17,9 @@ pub fn parse(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let unit_end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        let unit_end = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
         let seconds = match &rest[..unit_end] {
             "ms" => 0.001,
             "s" => 1.0,
@@ -38,7 +40,13 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_in_go_with_days_besides() {
-        for (text, seconds) in [("15m", 900.0), ("1h30m", 5_400.0), ("500ms", 0.5), ("7d", 604_800.0), ("30", 30.0)] {
+        for (text, seconds) in [
+            ("15m", 900.0),
+            ("1h30m", 5_400.0),
+            ("500ms", 0.5),
+            ("7d", 604_800.0),
+            ("30", 30.0),
+        ] {
             assert_eq!(parse(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
         for bad in ["", "m", "15x", "-5m", "1e99h", "NaN"] {

@@ -142,7 +142,9 @@ impl Config {
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(vars, read_file);
         let store = store(&mut reader);
-        let data_dir = reader.text("ROLECALL_DATA_DIR").map_or_else(|| default_data_dir(vars), PathBuf::from);
+        let data_dir = reader
+            .text("ROLECALL_DATA_DIR")
+            .map_or_else(|| default_data_dir(vars), PathBuf::from);
         let discord = discord(&mut reader);
         let default_installation = match &store {
             Store::Embedded => "rolecall".to_owned(),
@@ -163,7 +165,9 @@ impl Config {
         let config = Self {
             store,
             data_dir,
-            installation: reader.name("ROLECALL_INSTALLATION").unwrap_or(default_installation),
+            installation: reader
+                .name("ROLECALL_INSTALLATION")
+                .unwrap_or(default_installation),
             host: reader.text("HOST").unwrap_or_else(|| "0.0.0.0".to_owned()),
             port: reader.number("PORT", 8080),
             api_prefix: prefix(reader.text("API_PREFIX")),
@@ -186,7 +190,11 @@ impl Config {
             shutdown_grace: Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECS", 25)),
             log_format: reader.one_of(
                 "LOG_FORMAT",
-                &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)],
+                &[
+                    ("auto", LogFormat::Auto),
+                    ("json", LogFormat::Json),
+                    ("pretty", LogFormat::Pretty),
+                ],
             ),
             log_filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             health_port: reader.optional_number("HEALTH_PORT"),
@@ -204,8 +212,13 @@ impl Config {
     pub fn describe(&self) -> Vec<(&'static str, String)> {
         let set = |secret: bool| if secret { "(set)" } else { "(not set)" }.to_owned();
         let (store, redis) = match &self.store {
-            Store::Embedded => (format!("embedded, in {}", self.data_dir.display()), "(not set)".to_owned()),
-            Store::Distributed { database, redis, .. } => (format!("MongoDB, database {database}"), set(redis.is_some())),
+            Store::Embedded => (
+                format!("embedded, in {}", self.data_dir.display()),
+                "(not set)".to_owned(),
+            ),
+            Store::Distributed { database, redis, .. } => {
+                (format!("MongoDB, database {database}"), set(redis.is_some()))
+            }
         };
         vec![
             ("store", store),
@@ -218,9 +231,18 @@ impl Config {
             ("JWT_SECRET", set(self.jwt_secret.is_some())),
             ("ROLECALL_ENCRYPTION_KEYS", set(self.encryption_keys.is_some())),
             ("DISCORD_API_BASE_URL", self.discord.base_url.clone()),
-            ("DISCORD_CLIENT_ID", self.discord.client_id.clone().unwrap_or_else(|| "(not set)".to_owned())),
+            (
+                "DISCORD_CLIENT_ID",
+                self.discord
+                    .client_id
+                    .clone()
+                    .unwrap_or_else(|| "(not set)".to_owned()),
+            ),
             ("DISCORD_CLIENT_SECRET", set(self.discord.client_secret.is_some())),
-            ("DISCORD_SYNC_INTERVAL", format!("{:?}", self.discord.sync_interval)),
+            (
+                "DISCORD_SYNC_INTERVAL",
+                format!("{:?}", self.discord.sync_interval),
+            ),
             ("ROLECALL_DIRECTORY", format!("{:?}", self.directory)),
             ("ROLECALL_WORKER_SLOTS", self.slots.to_string()),
             ("SHUTDOWN_GRACE_SECS", self.shutdown_grace.as_secs().to_string()),
@@ -231,7 +253,9 @@ impl Config {
 fn store(reader: &mut Reader<'_>) -> Store {
     let uri = reader.first_secret(&["MONGODB_URI", "MONGO_URL", "MONGODB_URL"]);
     let redis = reader.first_secret(&["REDIS_URL", "REDIS_TLS_URL"]);
-    let database = reader.name("MONGODB_DATABASE").unwrap_or_else(|| "falcon".to_owned());
+    let database = reader
+        .name("MONGODB_DATABASE")
+        .unwrap_or_else(|| "falcon".to_owned());
     reader.check_scheme("REDIS_URL", redis.as_ref(), &["redis://", "rediss://"]);
     reader.check_scheme("MONGODB_URI", uri.as_ref(), &["mongodb://", "mongodb+srv://"]);
     match uri {
@@ -251,15 +275,26 @@ fn store(reader: &mut Reader<'_>) -> Store {
 }
 
 fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
-    let base_url = reader.text("DISCORD_API_BASE_URL").unwrap_or_else(|| "https://discord.com/api/v10".to_owned());
+    let base_url = reader
+        .text("DISCORD_API_BASE_URL")
+        .unwrap_or_else(|| "https://discord.com/api/v10".to_owned());
     if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-        reader.problem("DISCORD_API_BASE_URL", "is no address: it has to begin with https:// (or http://)");
+        reader.problem(
+            "DISCORD_API_BASE_URL",
+            "is no address: it has to begin with https:// (or http://)",
+        );
     }
     let client_id = reader.text("DISCORD_CLIENT_ID");
     let client_secret = reader.secret("DISCORD_CLIENT_SECRET");
     match (&client_id, &client_secret) {
-        (Some(_), None) => reader.problem("DISCORD_CLIENT_SECRET", "is not set, but DISCORD_CLIENT_ID is; set both"),
-        (None, Some(_)) => reader.problem("DISCORD_CLIENT_ID", "is not set, but DISCORD_CLIENT_SECRET is; set both"),
+        (Some(_), None) => reader.problem(
+            "DISCORD_CLIENT_SECRET",
+            "is not set, but DISCORD_CLIENT_ID is; set both",
+        ),
+        (None, Some(_)) => reader.problem(
+            "DISCORD_CLIENT_ID",
+            "is not set, but DISCORD_CLIENT_SECRET is; set both",
+        ),
         _ => {}
     }
     let speed = reader.factor("ROLECALL_SIMULATOR_SPEED", 1.0);
@@ -271,7 +306,10 @@ fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
     }
     let sync_interval = reader.duration("DISCORD_SYNC_INTERVAL", Duration::from_secs(15 * 60));
     if sync_interval < Duration::from_secs(60) {
-        reader.problem("DISCORD_SYNC_INTERVAL", "is shorter than a minute; use at least 1m");
+        reader.problem(
+            "DISCORD_SYNC_INTERVAL",
+            "is shorter than a minute; use at least 1m",
+        );
     }
     DiscordConfig {
         base_url,
@@ -302,7 +340,11 @@ fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
 fn prefix(text: Option<String>) -> String {
     let text = text.unwrap_or_default();
     let trimmed = text.trim_matches('/');
-    if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") }
+    if trimmed.is_empty() {
+        String::new()
+    } else {
+        format!("/{trimmed}")
+    }
 }
 
 /// `$XDG_DATA_HOME/rolecall`, `~/.local/share/rolecall`, or `rolecall-data` in the current folder.

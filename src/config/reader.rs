@@ -20,20 +20,37 @@ impl<'a> Reader<'a> {
         vars: &'a BTreeMap<String, String>,
         read_file: &'a dyn Fn(&str) -> std::io::Result<String>,
     ) -> Self {
-        Self { vars, read_file, problems: Vec::new() }
+        Self {
+            vars,
+            read_file,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn problem(&mut self, variable: &str, sentence: &str) {
-        self.problems.push(Problem { variable: variable.to_owned(), sentence: sentence.to_owned() });
+        self.problems.push(Problem {
+            variable: variable.to_owned(),
+            sentence: sentence.to_owned(),
+        });
     }
 
     pub(super) fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
-        if self.problems.is_empty() { Ok(value) } else { Err(self.problems) }
+        if self.problems.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.problems)
+        }
     }
 
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        debug_assert!(settings::is_known(name), "{name} is missing in config/settings.rs");
-        self.vars.get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+        debug_assert!(
+            settings::is_known(name),
+            "{name} is missing in config/settings.rs"
+        );
+        self.vars
+            .get(name)
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty())
     }
 
     /// A secret: the variable, or the file that `NAME_FILE` names.
@@ -50,7 +67,10 @@ impl<'a> Reader<'a> {
                 None
             }
             Err(error) => {
-                self.problem(&file_variable, &format!("the file {path} cannot be read: {error}"));
+                self.problem(
+                    &file_variable,
+                    &format!("the file {path} cannot be read: {error}"),
+                );
                 None
             }
         }
@@ -73,7 +93,10 @@ impl<'a> Reader<'a> {
     /// A name that becomes part of keys.
     pub(super) fn name(&mut self, name: &str) -> Option<String> {
         let value = self.text(name)?;
-        if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        if value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        {
             return Some(value);
         }
         self.problem(name, &format!("is {value:?}; use letters, digits, - and _ only"));
@@ -104,7 +127,10 @@ impl<'a> Reader<'a> {
     pub(super) fn share(&mut self, name: &str, default: f64) -> f64 {
         let n = self.number(name, default);
         if !(0.0..=1.0).contains(&n) {
-            self.problem(name, &format!("is {n}; use a share from 0 to 1, such as 0.25 for a quarter"));
+            self.problem(
+                name,
+                &format!("is {n}; use a share from 0 to 1, such as 0.25 for a quarter"),
+            );
         }
         n
     }
@@ -119,9 +145,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn duration(&mut self, name: &str, default: Duration) -> Duration {
-        let Some(value) = self.text(name) else { return default };
+        let Some(value) = self.text(name) else {
+            return default;
+        };
         durations::parse(&value).unwrap_or_else(|| {
-            self.problem(name, &format!("is {value:?}, which is no duration; write it like 90s, 15m or 24h"));
+            self.problem(
+                name,
+                &format!("is {value:?}, which is no duration; write it like 90s, 15m or 24h"),
+            );
             default
         })
     }
@@ -129,7 +160,9 @@ impl<'a> Reader<'a> {
     /// One of these words; the first is the default.
     pub(super) fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> T {
         let default = words[0].1;
-        let Some(value) = self.text(name) else { return default };
+        let Some(value) = self.text(name) else {
+            return default;
+        };
         if let Some((_, found)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&value)) {
             return *found;
         }

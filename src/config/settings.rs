@@ -12,39 +12,115 @@ pub struct Setting {
 }
 
 const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default, meaning }
+    Setting {
+        name,
+        default,
+        meaning,
+    }
 }
 
 /// All of them, in the order of `.env.example`.
 pub const SETTINGS: &[Setting] = &[
-    setting("MONGODB_URI", "", "MongoDB with everything that is stored; not set: one SQLite file in ROLECALL_DATA_DIR"),
+    setting(
+        "MONGODB_URI",
+        "",
+        "MongoDB with everything that is stored; not set: one SQLite file in ROLECALL_DATA_DIR",
+    ),
     setting("MONGO_URL", "", "read when MONGODB_URI is not set"),
     setting("MONGODB_URL", "", "read when MONGODB_URI is not set"),
     setting("MONGODB_DATABASE", "falcon", "name of the database"),
-    setting("REDIS_URL", "", "Redis that carries jobs between processes; not set: one process does all"),
+    setting(
+        "REDIS_URL",
+        "",
+        "Redis that carries jobs between processes; not set: one process does all",
+    ),
     setting("REDIS_TLS_URL", "", "read when REDIS_URL is not set"),
-    setting("ROLECALL_DATA_DIR", "", "folder of the embedded store; default ~/.local/share/rolecall"),
-    setting("ROLECALL_INSTALLATION", "", "name of this installation, part of every Redis key; default: the database's name"),
+    setting(
+        "ROLECALL_DATA_DIR",
+        "",
+        "folder of the embedded store; default ~/.local/share/rolecall",
+    ),
+    setting(
+        "ROLECALL_INSTALLATION",
+        "",
+        "name of this installation, part of every Redis key; default: the database's name",
+    ),
     setting("HOST", "0.0.0.0", "address to listen on"),
     setting("PORT", "8080", "port to listen on"),
-    setting("API_PREFIX", "", "further prefix of the /discord paths; they always answer without one and under /api"),
-    setting("JWT_SECRET", "", "key of the JWTs that callers bring, at least 32 characters; embedded: made at the first start"),
-    setting("ROLECALL_ENCRYPTION_KEYS", "", "keys that stored tokens are sealed with, as id:base64 of 32 bytes, comma-separated, newest first; not set: derived from JWT_SECRET"),
-    setting("DISCORD_API_BASE_URL", "https://discord.com/api/v10", "where Discord is; point it at the simulator to try things"),
-    setting("DISCORD_CLIENT_ID", "", "the Discord application, for joining people to guilds"),
+    setting(
+        "API_PREFIX",
+        "",
+        "further prefix of the /discord paths; they always answer without one and under /api",
+    ),
+    setting(
+        "JWT_SECRET",
+        "",
+        "key of the JWTs that callers bring, at least 32 characters; embedded: made at the first start",
+    ),
+    setting(
+        "ROLECALL_ENCRYPTION_KEYS",
+        "",
+        "keys that stored tokens are sealed with, as id:base64 of 32 bytes, comma-separated, newest first; not set: derived from JWT_SECRET",
+    ),
+    setting(
+        "DISCORD_API_BASE_URL",
+        "https://discord.com/api/v10",
+        "where Discord is; point it at the simulator to try things",
+    ),
+    setting(
+        "DISCORD_CLIENT_ID",
+        "",
+        "the Discord application, for joining people to guilds",
+    ),
     setting("DISCORD_CLIENT_SECRET", "", "its secret"),
     setting("DISCORD_SYNC_INTERVAL", "15m", "how often all guilds are synced"),
-    setting("DISCORD_TOKEN_REFRESH_THRESHOLD", "24h", "tokens that end within this time are refreshed"),
-    setting("DISCORD_RATE_LIMIT_DELAY", "0s", "shortest time between two calls of one budget; Discord's own limits are kept anyway"),
-    setting("ROLECALL_DIRECTORY", "auto", "where groups come from: auto, go-falcon or imported"),
-    setting("ROLECALL_MAX_REMOVAL_SHARE", "0.25", "a sync that would take a role from a larger share of a guild's linked members is held"),
-    setting("ROLECALL_MAX_REMOVAL_FLOOR", "20", "so many members may lose a role in one sync whatever their share"),
-    setting("ROLECALL_WORKER_SLOTS", "64", "jobs that one process runs at once"),
-    setting("SHUTDOWN_GRACE_SECS", "25", "how long running jobs may take to end after SIGTERM"),
-    setting("HEALTH_PORT", "", "port on which a worker or scheduler answers /livez and /readyz"),
+    setting(
+        "DISCORD_TOKEN_REFRESH_THRESHOLD",
+        "24h",
+        "tokens that end within this time are refreshed",
+    ),
+    setting(
+        "DISCORD_RATE_LIMIT_DELAY",
+        "0s",
+        "shortest time between two calls of one budget; Discord's own limits are kept anyway",
+    ),
+    setting(
+        "ROLECALL_DIRECTORY",
+        "auto",
+        "where groups come from: auto, go-falcon or imported",
+    ),
+    setting(
+        "ROLECALL_MAX_REMOVAL_SHARE",
+        "0.25",
+        "a sync that would take a role from a larger share of a guild's linked members is held",
+    ),
+    setting(
+        "ROLECALL_MAX_REMOVAL_FLOOR",
+        "20",
+        "so many members may lose a role in one sync whatever their share",
+    ),
+    setting(
+        "ROLECALL_WORKER_SLOTS",
+        "64",
+        "jobs that one process runs at once",
+    ),
+    setting(
+        "SHUTDOWN_GRACE_SECS",
+        "25",
+        "how long running jobs may take to end after SIGTERM",
+    ),
+    setting(
+        "HEALTH_PORT",
+        "",
+        "port on which a worker or scheduler answers /livez and /readyz",
+    ),
     setting("LOG_FORMAT", "auto", "auto, json or pretty"),
     setting("RUST_LOG", "info", "what is logged, such as info,rolecall=debug"),
-    setting("ROLECALL_SIMULATOR_SPEED", "1", "how much faster the simulator's clock runs; only with a simulator"),
+    setting(
+        "ROLECALL_SIMULATOR_SPEED",
+        "1",
+        "how much faster the simulator's clock runs; only with a simulator",
+    ),
 ];
 
 /// Whether it is listed.

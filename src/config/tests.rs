@@ -1,8 +1,13 @@
 use super::*;
 
 fn load(pairs: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
-    let vars = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Config::load(&vars, &|_| Ok("a secret from a file that is long enough".to_owned()))
+    let vars = pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    Config::load(&vars, &|_| {
+        Ok("a secret from a file that is long enough".to_owned())
+    })
 }
 
 fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
@@ -28,7 +33,9 @@ fn redis_without_mongodb_is_refused_with_what_to_set() {
 #[test]
 fn mongodb_without_redis_is_one_process() {
     let config = load(&[("MONGODB_URI", "mongodb://localhost"), SECRET]).unwrap();
-    assert!(matches!(config.store, Store::Distributed { redis: None, ref database, .. } if database == "falcon"));
+    assert!(
+        matches!(config.store, Store::Distributed { redis: None, ref database, .. } if database == "falcon")
+    );
 }
 
 #[test]
@@ -48,21 +55,38 @@ fn every_mistake_is_reported_at_once() {
 fn no_secret_is_shown() {
     let secret = "s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t";
     let uri = "mongodb://user:s3cr3t@host";
-    let config = load(&[("JWT_SECRET", secret), ("MONGODB_URI", uri), ("REDIS_URL", "redis://:s3cr3t@h")]).unwrap();
+    let config = load(&[
+        ("JWT_SECRET", secret),
+        ("MONGODB_URI", uri),
+        ("REDIS_URL", "redis://:s3cr3t@h"),
+    ])
+    .unwrap();
     assert!(!format!("{config:?} {:?}", config.describe()).contains("s3cr3t"));
-    let problems = problems(&[("MONGODB_URI", "s3cr3t://x"), ("REDIS_URL", "s3cr3t"), ("JWT_SECRET", "s3cr3t")]);
+    let problems = problems(&[
+        ("MONGODB_URI", "s3cr3t://x"),
+        ("REDIS_URL", "s3cr3t"),
+        ("JWT_SECRET", "s3cr3t"),
+    ]);
     assert!(!format!("{problems:?}").contains("s3cr3t"));
 }
 
 #[test]
 fn a_secret_can_come_from_a_file() {
-    assert!(load(&[("JWT_SECRET_FILE", "/run/secrets/jwt")]).unwrap().jwt_secret.is_some());
+    assert!(
+        load(&[("JWT_SECRET_FILE", "/run/secrets/jwt")])
+            .unwrap()
+            .jwt_secret
+            .is_some()
+    );
 }
 
 #[test]
 fn a_faster_clock_is_refused_for_discord_itself() {
     assert!(problems(&[("ROLECALL_SIMULATOR_SPEED", "60")])[0].contains("simulator"));
-    let simulated = [("ROLECALL_SIMULATOR_SPEED", "60"), ("DISCORD_API_BASE_URL", "http://127.0.0.1:4000/api/v10")];
+    let simulated = [
+        ("ROLECALL_SIMULATOR_SPEED", "60"),
+        ("DISCORD_API_BASE_URL", "http://127.0.0.1:4000/api/v10"),
+    ];
     assert!(load(&simulated).is_ok());
 }
 

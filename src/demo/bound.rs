@@ -67,7 +67,10 @@ mod tests {
 
     #[test]
     fn the_bound_is_the_known_one_for_known_cases() {
-        let guild = |members, changed, d| GuildWork { members, deltas: vec![d; changed] };
+        let guild = |members, changed, d| GuildWork {
+            members,
+            deltas: vec![d; changed],
+        };
         // 100,000 members, 1 % changed by one role each.
         assert!((seconds(&[guild(100_000, 1_000, 1)]) - 490.0).abs() < 1.0);
         // The same with three roles each.

@@ -69,7 +69,10 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, Stri
     };
     let vars = [
         ("ROLECALL_DATA_DIR", folder.path().display().to_string()),
-        ("DISCORD_API_BASE_URL", format!("http://{simulator_address}/api/v10")),
+        (
+            "DISCORD_API_BASE_URL",
+            format!("http://{simulator_address}/api/v10"),
+        ),
         ("ROLECALL_SIMULATOR_SPEED", options.speed.to_string()),
         ("HOST", "127.0.0.1".to_owned()),
         ("SHUTDOWN_GRACE_SECS", "5".to_owned()),
@@ -79,13 +82,25 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, Stri
     let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     let config = Config::load(&vars, &|_| Ok(String::new()))
         .map_err(|p| p.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    let app = Arc::new(wiring::connect(config, wiring::Purpose::Work).await.map_err(|e| e.to_string())?);
+    let app = Arc::new(
+        wiring::connect(config, wiring::Purpose::Work)
+            .await
+            .map_err(|e| e.to_string())?,
+    );
     let listener = listen(options.port).await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
 
     let working = CancellationToken::new();
-    let parts = Parts { ticks: false, ..Parts::ALL };
-    let process = tokio::spawn(processes::run(Arc::clone(&app), parts, Some(listener), working.clone()));
+    let parts = Parts {
+        ticks: false,
+        ..Parts::ALL
+    };
+    let process = tokio::spawn(processes::run(
+        Arc::clone(&app),
+        parts,
+        Some(listener),
+        working.clone(),
+    ));
     let outcome = tokio::select! {
         outcome = story(&app, &simulator, &options) => outcome,
         () = stop.cancelled() => Err("interrupted".to_owned()),
@@ -134,7 +149,12 @@ async fn story(app: &Arc<App>, simulator: &Simulator, options: &Options) -> Resu
     report::say(format_args!("\n{} memberships changed.", options.size.changes));
     let second = sync(app, simulator, &world, "second sync").await?;
     let comparison = world.compare(simulator);
-    Ok(Report::new(comparison, vec![first, second], options.speed, began.elapsed()))
+    Ok(Report::new(
+        comparison,
+        vec![first, second],
+        options.speed,
+        began.elapsed(),
+    ))
 }
 
 async fn sync(
@@ -152,21 +172,43 @@ async fn sync(
         .await
         .map_err(|e| e.to_string())?;
     // A second of ours is a minute there, so it is looked at often.
-    follow::to_the_end(app, run.id, LOOK).await.map_err(|e| e.to_string())?.ok_or("interrupted")?;
+    follow::to_the_end(app, run.id, LOOK)
+        .await
+        .map_err(|e| e.to_string())?
+        .ok_or("interrupted")?;
     let seconds = simulated_seconds(simulator.now_ms().saturating_sub(began_ms));
     let (run, results) = finished(app, run.id).await?;
-    let report = RunReport::new(&run, results, simulator.counters(), seconds, bound, began.elapsed(), lost_before);
+    let report = RunReport::new(
+        &run,
+        results,
+        simulator.counters(),
+        seconds,
+        bound,
+        began.elapsed(),
+        lost_before,
+    );
     report.say(title);
     Ok(report)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of a demo are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of a demo are far below 2^52"
+)]
 fn simulated_seconds(ms: u64) -> f64 {
     ms as f64 / 1_000.0
 }
 
 async fn finished(app: &App, id: RunId) -> Result<(Run, RunResults), String> {
-    let run = app.services.runs.get(id).await.map_err(|e| e.to_string())?.ok_or("the run is gone")?;
-    let results = finish_run::results(&app.services, id).await.map_err(|e| e.to_string())?;
+    let run = app
+        .services
+        .runs
+        .get(id)
+        .await
+        .map_err(|e| e.to_string())?
+        .ok_or("the run is gone")?;
+    let results = finish_run::results(&app.services, id)
+        .await
+        .map_err(|e| e.to_string())?;
     Ok((run, results))
 }

@@ -92,7 +92,10 @@ impl RunReport {
             bound_seconds: rounded(bound),
             ratio: (bound > 0.0).then(|| rounded(seconds / bound)),
             rate_limited: counters.rate_limited.total(),
-            calls: Calls { total: counters.total, by_route: counters.by_route },
+            calls: Calls {
+                total: counters.total,
+                by_route: counters.by_route,
+            },
             jobs: results.jobs,
             real_seconds: rounded(real.as_secs_f64()),
             roles_added: results.roles_added,
@@ -105,7 +108,10 @@ impl RunReport {
 
     /// For people.
     pub fn say(&self, title: &str) {
-        eprintln!("{title}: {} in {:.1} s of Discord's time ({:.1} s real)", self.state, self.seconds, self.real_seconds);
+        eprintln!(
+            "{title}: {} in {:.1} s of Discord's time ({:.1} s real)",
+            self.state, self.seconds, self.real_seconds
+        );
         eprintln!(
             "  {} granted, {} revoked, {} members unchanged",
             self.roles_added, self.roles_removed, self.unchanged
@@ -178,14 +184,22 @@ impl Report {
                 self.comparison.wrong, self.comparison.members, self.unmanaged_touched
             );
         }
-        let memory = self.peak_rss_mb.map_or_else(String::new, |mb| format!(", {mb} MiB at most"));
-        eprintln!("{:.1} s real in all{memory}. Lost updates: {}.", self.real_seconds, self.lost_updates);
+        let memory = self
+            .peak_rss_mb
+            .map_or_else(String::new, |mb| format!(", {mb} MiB at most"));
+        eprintln!(
+            "{:.1} s real in all{memory}. Lost updates: {}.",
+            self.real_seconds, self.lost_updates
+        );
         if !options.exit {
             eprintln!("\nThe API answers at http://{api} (try http://{api}/discord/status),");
             eprintln!("and the little Discord shows itself at http://{simulator}/. Ctrl-C ends both.");
         }
         if options.json {
-            println!("{}", serde_json::to_string(self).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}")));
+            println!(
+                "{}",
+                serde_json::to_string(self).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
+            );
         }
     }
 }

@@ -17,8 +17,13 @@ use crate::app::App;
 
 const BOT_TOKEN: &str = "demo.bot.token";
 /// Groups, and how likely somebody is in each.
-const GROUPS: [(&str, f64); 5] =
-    [("Members", 0.8), ("Pilots", 0.45), ("Scouts", 0.25), ("Officers", 0.1), ("Directors", 0.03)];
+const GROUPS: [(&str, f64); 5] = [
+    ("Members", 0.8),
+    ("Pilots", 0.45),
+    ("Scouts", 0.25),
+    ("Officers", 0.1),
+    ("Directors", 0.03),
+];
 /// Roles that nobody maps.
 const UNMANAGED: [&str; 2] = ["Music fan", "Announcements"];
 
@@ -45,7 +50,10 @@ impl Size {
             return Err("--members and --guilds have to be at least 1".to_owned());
         }
         if self.linked > self.members {
-            return Err(format!("--linked {} is more than --members {}", self.linked, self.members));
+            return Err(format!(
+                "--linked {} is more than --members {}",
+                self.linked, self.members
+            ));
         }
         if self.changes > self.linked {
             return Err(format!(
@@ -88,9 +96,18 @@ impl World {
         linked.truncate(size.linked);
         let groups: BTreeMap<u64, BTreeSet<usize>> = linked
             .iter()
-            .map(|a| (*a, (0..GROUPS.len()).filter(|i| dice.f64() < GROUPS[*i].1).collect()))
+            .map(|a| {
+                (
+                    *a,
+                    (0..GROUPS.len()).filter(|i| dice.f64() < GROUPS[*i].1).collect(),
+                )
+            })
             .collect();
-        let mut world = Self { dice, guilds: Vec::new(), groups };
+        let mut world = Self {
+            dice,
+            guilds: Vec::new(),
+            groups,
+        };
         world.import(app, world.groups.keys().copied().collect()).await?;
         for n in 1..=size.guilds {
             let guild = world.add_guild(simulator, n, &accounts);
@@ -101,21 +118,43 @@ impl World {
     }
 
     fn add_guild(&mut self, simulator: &Simulator, n: usize, accounts: &[u64]) -> Guild {
-        let mut roles: Vec<NewRole> = UNMANAGED.iter().zip(1..).map(|(name, p)| NewRole::at(name, p)).collect();
+        let mut roles: Vec<NewRole> = UNMANAGED
+            .iter()
+            .zip(1..)
+            .map(|(name, p)| NewRole::at(name, p))
+            .collect();
         roles.extend(GROUPS.iter().zip(10..).map(|((name, _), p)| NewRole::at(name, p)));
         let id = simulator.add_guild(NewGuild {
             name: format!("Demo guild {n}"),
             roles,
-            bots: vec![BotIn { position: Some(50), ..BotIn::with_token(BOT_TOKEN) }],
+            bots: vec![BotIn {
+                position: Some(50),
+                ..BotIn::with_token(BOT_TOKEN)
+            }],
             ..NewGuild::default()
         });
-        let named: BTreeMap<String, u64> =
-            simulator.guild_roles(id).into_iter().map(|(id, name, _)| (name, id)).collect();
-        let mapped: Vec<u64> = GROUPS.iter().filter_map(|(name, _)| named.get(*name)).copied().collect();
-        let unmanaged: Vec<u64> = UNMANAGED.iter().filter_map(|name| named.get(*name)).copied().collect();
+        let named: BTreeMap<String, u64> = simulator
+            .guild_roles(id)
+            .into_iter()
+            .map(|(id, name, _)| (name, id))
+            .collect();
+        let mapped: Vec<u64> = GROUPS
+            .iter()
+            .filter_map(|(name, _)| named.get(*name))
+            .copied()
+            .collect();
+        let unmanaged: Vec<u64> = UNMANAGED
+            .iter()
+            .filter_map(|name| named.get(*name))
+            .copied()
+            .collect();
         let mut before = BTreeMap::new();
         for account in accounts {
-            let mut held: BTreeSet<u64> = unmanaged.iter().copied().filter(|_| self.dice.f64() < 0.2).collect();
+            let mut held: BTreeSet<u64> = unmanaged
+                .iter()
+                .copied()
+                .filter(|_| self.dice.f64() < 0.2)
+                .collect();
             if let Some(groups) = self.groups.get(account) {
                 // One in ten is right already, one in twenty has a role too many.
                 if self.dice.f64() < 0.1 {
@@ -136,7 +175,10 @@ impl World {
             .map(|account| ImportRow {
                 user_id: user_id(account),
                 name: format!("Member {account}"),
-                groups: self.groups[&account].iter().map(|i| GROUPS[*i].0.to_owned()).collect(),
+                groups: self.groups[&account]
+                    .iter()
+                    .map(|i| GROUPS[*i].0.to_owned())
+                    .collect(),
                 discord_id: DiscordId::new(account),
             })
             .collect();
@@ -163,7 +205,12 @@ impl World {
     }
 
     fn wanted(&self, guild: &Guild, account: u64) -> BTreeSet<u64> {
-        self.groups.get(&account).into_iter().flatten().map(|i| guild.mapped[*i]).collect()
+        self.groups
+            .get(&account)
+            .into_iter()
+            .flatten()
+            .map(|i| guild.mapped[*i])
+            .collect()
     }
 
     /// The least time that Discord's limits allow for what is to be done now, in its seconds.
@@ -196,7 +243,9 @@ impl World {
         for guild in &self.guilds {
             let mapped: BTreeSet<u64> = guild.mapped.iter().copied().collect();
             for (account, roles) in simulator.all_roles(guild.id) {
-                let Some(before) = guild.before.get(&account) else { continue };
+                let Some(before) = guild.before.get(&account) else {
+                    continue;
+                };
                 let (ours, foreign): (BTreeSet<u64>, BTreeSet<u64>) =
                     roles.into_iter().partition(|r| mapped.contains(r));
                 let right = if self.groups.contains_key(&account) {
@@ -209,8 +258,11 @@ impl World {
                 let foreign_before: BTreeSet<u64> = before.difference(&mapped).copied().collect();
                 out.unmanaged_touched += u64::from(foreign != foreign_before);
             }
-            out.unmanaged_touched +=
-                simulator.touched_roles(guild.id).into_iter().filter(|r| !mapped.contains(r)).count() as u64;
+            out.unmanaged_touched += simulator
+                .touched_roles(guild.id)
+                .into_iter()
+                .filter(|r| !mapped.contains(r))
+                .count() as u64;
         }
         out
     }
@@ -234,7 +286,10 @@ async fn store_guild(app: &App, guild: &Guild, n: usize, bot: u64) -> Result<(),
     };
     services
         .guilds
-        .put(StoredGuild { config, sealed_token: Some(sealed) })
+        .put(StoredGuild {
+            config,
+            sealed_token: Some(sealed),
+        })
         .await
         .map_err(|e| e.to_string())?;
     for ((name, _), role) in GROUPS.iter().zip(&guild.mapped) {

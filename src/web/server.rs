@@ -31,7 +31,13 @@ pub async fn serve_health(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    answer(routes::health_router(app, stop.clone()), Duration::from_secs(1), listener, stop).await
+    answer(
+        routes::health_router(app, stop.clone()),
+        Duration::from_secs(1),
+        listener,
+        stop,
+    )
+    .await
 }
 
 async fn answer(

@@ -17,12 +17,19 @@ pub(crate) struct Api {
 pub(crate) fn client() -> Client {
     // The tests speak plain HTTP, but the client wants to know how it would encrypt. A second call changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().timeout(Duration::from_secs(30)).build().unwrap()
+    Client::builder()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
 }
 
 impl Api {
     pub(crate) fn new(port: u16, token: &str) -> Self {
-        Self { client: client(), base: format!("http://127.0.0.1:{port}"), token: token.to_owned() }
+        Self {
+            client: client(),
+            base: format!("http://127.0.0.1:{port}"),
+            token: token.to_owned(),
+        }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -38,7 +45,12 @@ impl Api {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let answer = self.request(Method::GET, path).bearer_auth(&self.token).send().await.unwrap();
+        let answer = self
+            .request(Method::GET, path)
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap();
         json(answer, StatusCode::OK, path).await
     }
 
@@ -79,10 +91,13 @@ impl Api {
         .await
     }
 
-    /// Jobs of a run that are not in a final state.
-    pub(crate) async fn live_jobs(&self, run: &str) -> Vec<Value> {
+    /// Waits until every job of a run is in a final state: the one that ends the run settles a moment after it.
+    pub(crate) async fn no_live_job(&self, run: &str) {
         let path = format!("/v1/jobs?run={run}&state=scheduled,available,running,retryable");
-        self.get(&path).await["jobs"].as_array().unwrap().clone()
+        wait_for("all jobs to be final", Duration::from_secs(20), || async {
+            self.get(&path).await["jobs"].as_array()?.is_empty().then_some(())
+        })
+        .await;
     }
 }
 

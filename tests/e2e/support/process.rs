@@ -20,7 +20,10 @@ impl Installation {
     pub(crate) fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data").display().to_string();
-        Self { folder, env: vec![("ROLECALL_DATA_DIR".to_owned(), data)] }
+        Self {
+            folder,
+            env: vec![("ROLECALL_DATA_DIR".to_owned(), data)],
+        }
     }
 
     pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
@@ -33,7 +36,9 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
         command.args(args).env_clear().current_dir(self.folder.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.folder.path()).envs(self.env.iter().cloned());
+        command
+            .env("HOME", self.folder.path())
+            .envs(self.env.iter().cloned());
         command
     }
 
@@ -68,7 +73,11 @@ impl Installation {
             .stderr(file)
             .spawn()
             .unwrap();
-        Running { child, name: name.to_owned(), log }
+        Running {
+            child,
+            name: name.to_owned(),
+            log,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -79,7 +88,8 @@ impl Installation {
 /// A command that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) args: String,
+    #[expect(dead_code, reason = "shown when a test fails")]
+    args: String,
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
@@ -135,14 +145,23 @@ impl Running {
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits until it has ended by itself.
     pub(crate) async fn ended(&mut self, patience: Duration) -> ExitStatus {
         let what = format!("{} to end", self.name);
         let child = std::cell::RefCell::new(&mut self.child);
-        wait_for(&what, patience, || async { child.borrow_mut().try_wait().unwrap() }).await
+        wait_for(&what, patience, || async {
+            child.borrow_mut().try_wait().unwrap()
+        })
+        .await
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

@@ -17,11 +17,17 @@ impl Mongo {
     pub(crate) fn fresh() -> Self {
         let uri = std::env::var("TEST_MONGODB_URI")
             .expect("TEST_MONGODB_URI is not set; `make test` starts a server and sets it");
-        Self { uri, database: format!("e2e_{}", uuid::Uuid::new_v4().simple()) }
+        Self {
+            uri,
+            database: format!("e2e_{}", uuid::Uuid::new_v4().simple()),
+        }
     }
 
     pub(crate) async fn client(&self) -> mongodb::Database {
-        mongodb::Client::with_uri_str(&self.uri).await.unwrap().database(&self.database)
+        mongodb::Client::with_uri_str(&self.uri)
+            .await
+            .unwrap()
+            .database(&self.database)
     }
 
     /// Removes the database again: the server is slow, and goes on for the other tests.
@@ -43,21 +49,41 @@ impl Redis {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let child = Command::new(&binary)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .args(["--maxmemory-policy", "noeviction"])
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|e| panic!("{binary} cannot be started ({e}); `make test` installs it"));
-        let redis = Self { child, url: format!("redis://127.0.0.1:{port}"), _folder: folder };
-        wait_for("Redis to answer", Duration::from_secs(20), || async { redis.ask("PING").await }).await;
+        let redis = Self {
+            child,
+            url: format!("redis://127.0.0.1:{port}"),
+            _folder: folder,
+        };
+        wait_for("Redis to answer", Duration::from_secs(20), || async {
+            redis.ask("PING").await
+        })
+        .await;
         redis
     }
 
     async fn ask(&self, command: &str) -> Option<()> {
         let client = redis::Client::open(self.url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.ok()?;
-        redis::cmd(command).query_async::<String>(&mut connection).await.ok().map(|_| ())
+        redis::cmd(command)
+            .query_async::<String>(&mut connection)
+            .await
+            .ok()
+            .map(|_| ())
     }
 
     pub(crate) async fn flush_all(&self) {

@@ -29,7 +29,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start(speed: f64, members: usize, linked: usize) -> Self {
         // A write takes some time, so that two at once would be seen.
-        let config = SimulatorConfig { speed, write_latency_ms: 2, ..SimulatorConfig::default() };
+        let config = SimulatorConfig {
+            speed,
+            write_latency_ms: 2,
+            ..SimulatorConfig::default()
+        };
         let simulator = Simulator::new(config);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v10", listener.local_addr().unwrap());
@@ -40,29 +44,63 @@ impl World {
         let mut dice = fastrand::Rng::with_seed(7);
         simulator.add_bot(BOT_TOKEN);
         let mut roles = vec![NewRole::at("music", 1)];
-        roles.extend(GROUPS.iter().zip(2..).map(|(name, position)| NewRole::at(name, position)));
+        roles.extend(
+            GROUPS
+                .iter()
+                .zip(2..)
+                .map(|(name, position)| NewRole::at(name, position)),
+        );
         let guild = simulator.add_guild(NewGuild {
             name: "Testers".into(),
             roles,
-            bots: vec![BotIn { position: Some(20), ..BotIn::with_token(BOT_TOKEN) }],
+            bots: vec![BotIn {
+                position: Some(20),
+                ..BotIn::with_token(BOT_TOKEN)
+            }],
             ..NewGuild::default()
         });
-        let named: BTreeMap<String, u64> =
-            simulator.guild_roles(guild).into_iter().map(|(id, name, _)| (name, id)).collect();
+        let named: BTreeMap<String, u64> = simulator
+            .guild_roles(guild)
+            .into_iter()
+            .map(|(id, name, _)| (name, id))
+            .collect();
         let unmanaged = named["music"];
         let accounts = simulator.add_users("member", members);
         let before: BTreeMap<u64, BTreeSet<u64>> = accounts
             .iter()
-            .map(|a| (*a, if dice.bool() { [unmanaged].into() } else { BTreeSet::new() }))
+            .map(|a| {
+                (
+                    *a,
+                    if dice.bool() {
+                        [unmanaged].into()
+                    } else {
+                        BTreeSet::new()
+                    },
+                )
+            })
             .collect();
-        simulator.add_members(guild, before.iter().map(|(a, r)| (*a, r.iter().copied().collect())));
+        simulator.add_members(
+            guild,
+            before.iter().map(|(a, r)| (*a, r.iter().copied().collect())),
+        );
         let groups = accounts
             .into_iter()
             .take(linked)
             .map(|a| (a, (0..GROUPS.len()).filter(|_| dice.f64() < 0.45).collect()))
             .collect();
         let roles = GROUPS.iter().map(|g| named[*g]).collect();
-        Self { simulator, speed, guild, roles, unmanaged, groups, url, before, dice, _stop: stop.drop_guard() }
+        Self {
+            simulator,
+            speed,
+            guild,
+            roles,
+            unmanaged,
+            groups,
+            url,
+            before,
+            dice,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// The directory as a file.
@@ -70,7 +108,12 @@ impl World {
         let mut text = "user_id,name,groups,discord_id\n".to_owned();
         for (account, groups) in &self.groups {
             let names: Vec<&str> = groups.iter().map(|i| GROUPS[*i]).collect();
-            writeln!(text, "user-{account},Member {account},{},{account}", names.join(";")).unwrap();
+            writeln!(
+                text,
+                "user-{account},Member {account},{},{account}",
+                names.join(";")
+            )
+            .unwrap();
         }
         std::fs::write(path, text).unwrap();
     }
@@ -92,14 +135,25 @@ impl World {
     #[track_caller]
     pub(crate) fn assert_equal(&self) {
         for (account, roles) in self.simulator.all_roles(self.guild) {
-            let Some(before) = self.before.get(&account) else { continue };
+            let Some(before) = self.before.get(&account) else {
+                continue;
+            };
             let mut right = before.clone();
-            right.extend(self.groups.get(&account).into_iter().flatten().map(|i| self.roles[*i]));
+            right.extend(
+                self.groups
+                    .get(&account)
+                    .into_iter()
+                    .flatten()
+                    .map(|i| self.roles[*i]),
+            );
             let roles: BTreeSet<u64> = roles.into_iter().collect();
             assert_eq!(roles, right, "roles of account {account}");
         }
         let touched = self.simulator.touched_roles(self.guild);
-        assert!(!touched.contains(&self.unmanaged), "an unmanaged role was touched");
+        assert!(
+            !touched.contains(&self.unmanaged),
+            "an unmanaged role was touched"
+        );
         let counters = self.simulator.counters();
         assert_eq!((counters.lost_updates, counters.overlapping_writes), (0, 0));
     }

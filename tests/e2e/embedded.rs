@@ -1,0 +1,224 @@
+//! One process, one file, nothing configured: the newcomer's way.
+
+use std::time::Duration;
+
+use rolecall_simulator::{Fault, FaultKind};
+
+use crate::support::free_port;
+use crate::support::http::Api;
+use crate::support::process::Installation;
+use crate::support::world::{BOT_TOKEN, GROUPS, World};
+
+fn installation(world: &World, port: u16) -> Installation {
+    Installation::embedded()
+        .set("DISCORD_API_BASE_URL", &world.url)
+        .set("ROLECALL_SIMULATOR_SPEED", world.speed)
+        .set("HOST", "127.0.0.1")
+        .set("PORT", port)
+}
+
+fn set_up(installation: &Installation, world: &World) {
+    let guild = world.guild.to_string();
+    // The token comes on standard input.
+    installation
+        .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
+        .ok();
+    import(installation, world);
+    for (group, role) in GROUPS.iter().zip(&world.roles) {
+        installation
+            .run(&[
+                "mapping",
+                "add",
+                "--guild",
+                &guild,
+                "--group",
+                group,
+                "--role",
+                &role.to_string(),
+            ])
+            .ok();
+    }
+}
+
+fn import(installation: &Installation, world: &World) {
+    let file = installation.path("directory.csv");
+    world.write_csv(&file);
+    installation
+        .run(&["directory", "import", file.to_str().unwrap()])
+        .ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_alone_makes_roles_equal_to_groups() {
+    let mut world = World::start(60.0, 40, 20).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+
+    let preview = installation.run(&["sync", "--dry-run", "--wait"]).ok();
+    assert!(preview.out.contains("Nothing was changed"), "{preview:#?}");
+    assert_eq!(world.simulator.counters().writes, 0);
+
+    installation.run(&["sync", "--wait"]).ok();
+    world.assert_equal();
+
+    world.change(10);
+    import(&installation, &world);
+    let json = installation.run(&["sync", "--wait", "--json"]).ok().json();
+    assert_eq!(json["run"]["state"], "completed");
+    world.assert_equal();
+
+    let runs = installation.run(&["runs", "list", "--json"]).ok().json();
+    assert!(runs.to_string().contains(json["run"]["id"].as_str().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_who_gets_three_roles_costs_at_most_three_calls() {
+    let mut world = World::start(60.0, 30, 10).await;
+    let port = free_port();
+    let installation = installation(&world, port);
+    set_up(&installation, &world);
+    let all = installation.start("all", &["all"], &[]);
+    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let first = api.sync().await;
+    assert_eq!(api.finished(&first).await["state"], "completed");
+
+    let account = *world.groups.keys().next().unwrap();
+    for (groups, calls_at_most) in [(vec![], 3), (vec![0, 1, 2], 3)] {
+        world.groups.insert(account, groups.into_iter().collect());
+        import(&installation, &world);
+        world.simulator.reset_counters();
+        let answer = api
+            .post(&format!("/api/discord/sync/user/user-{account}"), None)
+            .await;
+        assert_eq!(answer.status(), 202);
+        let body: serde_json::Value = answer.json().await.unwrap();
+        let run = body["sync_id"].as_str().unwrap().to_owned();
+        assert_eq!(api.finished(&run).await["state"], "completed");
+        let counters = world.simulator.counters();
+        assert!(counters.total <= calls_at_most, "{counters:?}");
+        world.assert_equal();
+    }
+    drop(all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_goes_on_where_it_was() {
+    let world = World::start(20.0, 300, 200).await;
+    let port = free_port();
+    let installation = installation(&world, port);
+    set_up(&installation, &world);
+    let mut all = installation.start("first", &["all"], &[]);
+    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let run = api.sync().await;
+    api.done(&run, 10).await;
+    all.kill();
+
+    let mut again = installation.start("second", &["all"], &[]);
+    api.ready().await;
+    assert_eq!(api.finished(&run).await["state"], "completed");
+    api.no_live_job(&run).await;
+    world.assert_equal();
+
+    again.terminate();
+    assert!(
+        again.ended(Duration::from_secs(30)).await.success(),
+        "{}",
+        again.log()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_hands_back_and_uses_no_attempt() {
+    let world = World::start(2.0, 120, 100).await;
+    let port = free_port();
+    let installation = installation(&world, port).set("SHUTDOWN_GRACE_SECS", 4);
+    set_up(&installation, &world);
+    let mut all = installation.start("first", &["all"], &[]);
+    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let run = api.sync().await;
+    api.done(&run, 5).await;
+    all.terminate();
+    assert!(
+        all.ended(Duration::from_secs(30)).await.success(),
+        "{}",
+        all.log()
+    );
+
+    let jobs = installation
+        .run(&["jobs", "list", "--run", &run, "--limit", "200", "--json"])
+        .ok()
+        .json();
+    let jobs = jobs["jobs"].as_array().unwrap().clone();
+    let running: Vec<_> = jobs.iter().filter(|j| j["state"] == "running").collect();
+    assert_eq!(
+        running,
+        Vec::<&serde_json::Value>::new(),
+        "a job was not handed back"
+    );
+    assert!(
+        jobs.iter()
+            .any(|j| j["state"] == "available" || j["state"] == "scheduled")
+    );
+    let left = jobs.iter().filter(|j| j["state"] != "completed");
+    assert!(
+        left.into_iter().all(|j| j["attempt"] == 0),
+        "an attempt was used up"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discord_failing_for_a_while_is_waited_for() {
+    let world = World::start(60.0, 40, 20).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+    world
+        .simulator
+        .faults()
+        .add(Fault::new(FaultKind::Status { status: 503 }).times(3));
+    world
+        .simulator
+        .faults()
+        .add(Fault::new(FaultKind::ResetAfter).on("PUT *").times(2));
+    installation.run(&["sync", "--wait"]).ok();
+    world.assert_equal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mass_removal_is_held_and_passes_when_it_is_allowed() {
+    let mut world = World::start(60.0, 100, 80).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+    installation.run(&["sync", "--wait"]).ok();
+    let before = world.simulator.all_roles(world.guild);
+
+    for groups in world.groups.values_mut() {
+        groups.clear();
+    }
+    import(&installation, &world);
+    let held = installation.run(&["sync", "--wait"]);
+    assert_eq!(held.code, Some(3), "{held:#?}");
+    assert!(held.out.contains("--allow-removals"), "{held:#?}");
+    assert_eq!(world.simulator.all_roles(world.guild), before);
+
+    installation.run(&["sync", "--allow-removals", "--wait"]).ok();
+    world.assert_equal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_above_the_bot_is_left_alone_and_told() {
+    let world = World::start(60.0, 40, 20).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+    world.simulator.move_role(world.guild, world.roles[0], 99);
+    let ended = installation.run(&["sync", "--wait"]).ok();
+    assert!(ended.out.contains("above"), "{ended:#?}");
+    assert_eq!(world.simulator.counters().by_status.get(&403), None);
+    let touched = world.simulator.touched_roles(world.guild);
+    assert!(!touched.contains(&world.roles[0]) && touched.contains(&world.roles[1]));
+}
