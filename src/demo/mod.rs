@@ -4,6 +4,8 @@ mod bound;
 mod report;
 mod world;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use rolecall_core::run::{Run, RunResults};
 use rolecall_jobs::finish_run;
 use rolecall_simulator::{Simulator, SimulatorConfig};
 use rolecall_workflows::request::{SyncRequest, request_sync};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -42,8 +45,6 @@ pub struct Options {
 /// How often a sync is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-const CLIENT_SECRET: &str = "the-simulators-own-client-secret";
-
 /// Runs it. The exit code says whether the roles are right at the end.
 ///
 /// # Errors
@@ -54,39 +55,12 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, Stri
         .prefix("rolecall-demo-")
         .tempdir()
         .map_err(|e| format!("cannot make a temporary folder: {e}"))?;
-    let simulator = Simulator::new(SimulatorConfig {
-        speed: options.speed,
-        seed: options.size.seed,
-        client_secret: CLIENT_SECRET.to_owned(),
-        ..SimulatorConfig::default()
-    });
-    let simulator_listener = processes::listen("127.0.0.1", 0, "PORT").await?;
-    let simulator_address = simulator_listener.local_addr().map_err(|e| e.to_string())?;
-    let simulator_stop = CancellationToken::new();
-    let serving = {
-        let (simulator, stop) = (simulator.clone(), simulator_stop.clone());
-        tokio::spawn(async move { simulator.serve(simulator_listener, stop.cancelled_owned()).await })
-    };
-    let vars = [
-        ("ROLECALL_DATA_DIR", folder.path().display().to_string()),
-        (
-            "DISCORD_API_BASE_URL",
-            format!("http://{simulator_address}/api/v10"),
-        ),
-        ("ROLECALL_SIMULATOR_SPEED", options.speed.to_string()),
-        ("HOST", "127.0.0.1".to_owned()),
-        ("SHUTDOWN_GRACE_SECS", "5".to_owned()),
-        // The demo wants its own removals, however many.
-        ("ROLECALL_MAX_REMOVAL_SHARE", "1".to_owned()),
-    ];
-    let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-    let config = Config::load(&vars, &|_| Ok(String::new()))
-        .map_err(|p| p.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    let app = Arc::new(
-        wiring::connect(config, wiring::Purpose::Work)
-            .await
-            .map_err(|e| e.to_string())?,
-    );
+    let discord = LittleDiscord::start(&options).await?;
+    let config = config(folder.path(), discord.address, options.speed)?;
+    let app = wiring::connect(config, wiring::Purpose::Work)
+        .await
+        .map(Arc::new)
+        .map_err(|e| e.to_string())?;
     let listener = listen(options.port).await?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
 
@@ -102,12 +76,12 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, Stri
         working.clone(),
     ));
     let outcome = tokio::select! {
-        outcome = story(&app, &simulator, &options) => outcome,
+        outcome = story(&app, &discord.simulator, &options) => outcome,
         () = stop.cancelled() => Err("interrupted".to_owned()),
     };
     let result = match outcome {
         Ok(report) => {
-            report.print(&options, address, simulator_address);
+            report.print(&options, address, discord.address);
             if !options.exit {
                 go_on(&app, &stop).await;
             }
@@ -117,9 +91,59 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<bool, Stri
     };
     working.cancel();
     let ended = process.await.unwrap_or_else(|e| Err(e.to_string()));
-    simulator_stop.cancel();
-    let _ = tokio::time::timeout(Duration::from_secs(2), serving).await;
+    discord.stop().await;
     ended.and(result)
+}
+
+/// The simulator, served on a free port.
+struct LittleDiscord {
+    simulator: Simulator,
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl LittleDiscord {
+    async fn start(options: &Options) -> Result<Self, String> {
+        let simulator = Simulator::new(SimulatorConfig {
+            speed: options.speed,
+            seed: options.size.seed,
+            // Long enough for two writes to one member to overlap, if there ever were two.
+            write_latency_ms: 1,
+            ..SimulatorConfig::default()
+        });
+        let listener = processes::listen("127.0.0.1", 0, "--port").await?;
+        let address = listener.local_addr().map_err(|e| e.to_string())?;
+        let stop = CancellationToken::new();
+        let (served, stopped) = (simulator.clone(), stop.clone());
+        let serving = tokio::spawn(async move { served.serve(listener, stopped.cancelled_owned()).await });
+        Ok(Self {
+            simulator,
+            address,
+            stop,
+            serving,
+        })
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.serving).await;
+    }
+}
+
+fn config(folder: &Path, discord: SocketAddr, speed: f64) -> Result<Config, String> {
+    let vars = [
+        ("ROLECALL_DATA_DIR", folder.display().to_string()),
+        ("DISCORD_API_BASE_URL", format!("http://{discord}/api/v10")),
+        ("ROLECALL_SIMULATOR_SPEED", speed.to_string()),
+        ("HOST", "127.0.0.1".to_owned()),
+        ("SHUTDOWN_GRACE_SECS", "5".to_owned()),
+        // The demo wants its own removals, however many.
+        ("ROLECALL_MAX_REMOVAL_SHARE", "1".to_owned()),
+    ];
+    let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    Config::load(&vars, &|_| Ok(String::new()))
+        .map_err(|p| p.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// The API goes on answering, and the clock ticks.

@@ -42,28 +42,7 @@ impl World {
         tokio::spawn(async move { served.serve(listener, stopped.cancelled_owned()).await });
 
         let mut dice = fastrand::Rng::with_seed(7);
-        simulator.add_bot(BOT_TOKEN);
-        let mut roles = vec![NewRole::at("music", 1)];
-        roles.extend(
-            GROUPS
-                .iter()
-                .zip(2..)
-                .map(|(name, position)| NewRole::at(name, position)),
-        );
-        let guild = simulator.add_guild(NewGuild {
-            name: "Testers".into(),
-            roles,
-            bots: vec![BotIn {
-                position: Some(20),
-                ..BotIn::with_token(BOT_TOKEN)
-            }],
-            ..NewGuild::default()
-        });
-        let named: BTreeMap<String, u64> = simulator
-            .guild_roles(guild)
-            .into_iter()
-            .map(|(id, name, _)| (name, id))
-            .collect();
+        let (guild, named) = add_guild(&simulator);
         let unmanaged = named["music"];
         let accounts = simulator.add_users("member", members);
         let before: BTreeMap<u64, BTreeSet<u64>> = accounts
@@ -157,4 +136,33 @@ impl World {
         let counters = self.simulator.counters();
         assert_eq!((counters.lost_updates, counters.overlapping_writes), (0, 0));
     }
+}
+
+fn add_guild(simulator: &Simulator) -> (u64, BTreeMap<String, u64>) {
+    simulator.add_bot(BOT_TOKEN);
+    let mut roles = vec![NewRole::at("music", 1)];
+    roles.extend(
+        GROUPS
+            .iter()
+            .zip(2..)
+            .map(|(name, position)| NewRole::at(name, position)),
+    );
+    let bot = BotIn {
+        position: Some(20),
+        ..BotIn::with_token(BOT_TOKEN)
+    };
+    let guild = simulator.add_guild(NewGuild {
+        name: "Testers".into(),
+        roles,
+        bots: vec![bot],
+        ..NewGuild::default()
+    });
+    (
+        guild,
+        simulator
+            .guild_roles(guild)
+            .into_iter()
+            .map(|(id, name, _)| (name, id))
+            .collect(),
+    )
 }
