@@ -137,6 +137,33 @@ mod tests {
         assert_eq!(desired.wanted[&RoleId::new(1).unwrap()].len(), 2);
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None, ..proptest::prelude::ProptestConfig::default()
+        })]
+
+        #[test]
+        fn the_order_of_mappings_is_irrelevant_and_the_union_over_them_counts(
+            pairs in proptest::collection::vec((0usize..5, 1u64..8, proptest::bool::ANY), 0..12),
+            held in proptest::collection::btree_set(0usize..5, 0..5),
+        ) {
+            const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+            let mut mappings: Vec<_> = pairs.iter().map(|(g, r, active)| mapping(NAMES[*g], *r, *active)).collect();
+            let groups: BTreeSet<GroupId> = held.iter().map(|g| GroupId::from(NAMES[*g])).collect();
+            let forward = Rules::new(&mappings, None);
+            mappings.reverse();
+            let backward = Rules::new(&mappings, None);
+            proptest::prop_assert_eq!(forward.desired(&groups).roles(), backward.desired(&groups).roles());
+            proptest::prop_assert_eq!(forward.managed(), backward.managed());
+            let union: BTreeSet<RoleId> = pairs
+                .iter()
+                .filter(|(g, _, active)| *active && held.contains(g))
+                .filter_map(|(_, r, _)| RoleId::new(*r))
+                .collect();
+            proptest::prop_assert_eq!(forward.desired(&groups).roles(), union);
+        }
+    }
+
     #[test]
     fn an_inactive_mapping_neither_gives_nor_takes() {
         let rules = Rules::new(&[mapping("a", 1, false)], None);

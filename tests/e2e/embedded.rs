@@ -7,6 +7,7 @@ use rolecall_simulator::{Fault, FaultKind};
 use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::Installation;
+use crate::support::wait_for;
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
 
 fn installation(world: &World, port: u16) -> Installation {
@@ -221,4 +222,44 @@ async fn a_role_above_the_bot_is_left_alone_and_told() {
     assert_eq!(world.simulator.counters().by_status.get(&403), None);
     let touched = world.simulator.touched_roles(world.guild);
     assert!(!touched.contains(&world.roles[0]) && touched.contains(&world.roles[1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_list_that_is_cut_takes_nothing_away() {
+    let mut world = World::start(600.0, 60, 30).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+    installation.run(&["sync", "--wait"]).ok();
+    let before = world.simulator.all_roles(world.guild);
+
+    for groups in world.groups.values_mut().take(10) {
+        groups.clear();
+    }
+    import(&installation, &world);
+    // The guild's job is tried ten times over some minutes; its reads go on failing, and it is looked at meanwhile.
+    world
+        .simulator
+        .faults()
+        .add(Fault::new(FaultKind::HalfBody).on("GET /guilds/{guild}/members"));
+    let mut all = installation.start("all", &["all"], &[]);
+    let run = installation.run(&["sync"]).ok().out.trim().to_owned();
+    wait_for("some failed tries", Duration::from_secs(60), || async {
+        let jobs = installation
+            .run(&["jobs", "list", "--run", &run, "--kind", "sync_guild", "--json"])
+            .ok()
+            .json();
+        (jobs["jobs"][0]["attempt"].as_u64()? >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(world.simulator.all_roles(world.guild), before);
+
+    world.simulator.faults().clear();
+    wait_for("the end of the run", Duration::from_secs(60), || async {
+        let run = installation.run(&["runs", "show", &run, "--json"]).ok().json();
+        run.to_string().contains("\"completed\"").then_some(())
+    })
+    .await;
+    world.assert_equal();
+    all.terminate();
+    assert!(all.ended(Duration::from_secs(30)).await.success());
 }
