@@ -22,16 +22,17 @@ pub enum Process {
     ///
     /// Example: rolecall web
     Web,
-    /// Runs jobs
+    /// Runs jobs, and starts what is due
     ///
     /// Any number of these processes may run; each works on ROLECALL_WORKER_SLOTS (64) jobs at once. With HEALTH_PORT,
     /// /livez and /readyz answer there. A stop gives back what could not be finished.
     ///
     /// Example: HEALTH_PORT=8081 rolecall worker
     Worker,
-    /// Starts what is due: regular syncs and token refreshes
+    /// Starts what is due, such as regular syncs, and runs nothing
     ///
-    /// One is enough; several harm nobody, as each tick is stored once.
+    /// Workers do the same, so it is only needed where they are switched off at times. Several harm nobody: each tick
+    /// is stored once.
     ///
     /// Example: rolecall scheduler
     Scheduler,

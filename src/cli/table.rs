@@ -13,6 +13,13 @@ pub(super) struct Column {
     right: bool,
 }
 
+impl Column {
+    /// Its title is never shortened.
+    fn narrowest(&self) -> usize {
+        self.title.chars().count().max(NARROWEST)
+    }
+}
+
 /// A column whose values are always whole, such as ids.
 pub(super) const fn whole(title: &'static str) -> Column {
     Column {
@@ -89,7 +96,7 @@ impl Table {
         let gaps = 2 * widths.len().saturating_sub(1);
         while widths.iter().sum::<usize>() + gaps > limit {
             let widest = (0..widths.len())
-                .filter(|i| self.columns[*i].flexible && widths[*i] > NARROWEST)
+                .filter(|i| self.columns[*i].flexible && widths[*i] > self.columns[*i].narrowest())
                 .max_by_key(|i| widths[*i]);
             match widest {
                 Some(i) => widths[i] -= 1,

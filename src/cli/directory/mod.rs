@@ -81,9 +81,6 @@ pub(super) async fn run(app: &App, command: DirectoryCommand) -> Result<Exit, Cl
 
 /// Whether groups come from imported files, so that a missing one may be made.
 pub(super) fn is_imported(app: &App) -> bool {
-    app.services
-        .directory
-        .describe()
-        .to_lowercase()
-        .contains("imported")
+    // Where MongoDB may hold both, `describe` knows which it is once groups were read.
+    app.services.directory.describe() == "imported"
 }

@@ -1,6 +1,5 @@
 //! `rolecall mapping add`.
 
-use rolecall_core::guild::GuildConfig;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Group;
 use rolecall_core::{MappingId, Timestamp};
@@ -46,7 +45,7 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
         if existing.role_id == args.role {
             return already_there(args, &existing);
         }
-        return Err(taken(&guild, &existing));
+        return Err(taken(&existing));
     }
     services.cache.forget(args.guild);
     if args.format.json {
@@ -140,10 +139,9 @@ fn already_there(args: &AddArgs, there: &Mapping) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn taken(guild: &GuildConfig, existing: &Mapping) -> CliError {
+fn taken(existing: &Mapping) -> CliError {
     CliError::failed(format!(
-        "in guild {} a group gives one role, and {} (mapping {})",
-        guild.guild_name,
+        "a group gives one role in a guild, and {} (mapping {})",
         told(existing),
         existing.id
     ))

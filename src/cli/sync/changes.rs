@@ -4,7 +4,6 @@ use rolecall_core::RunId;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::Job;
 use rolecall_core::ports::{JobCursor, JobFilter};
-use rolecall_core::run::Run;
 use rolecall_jobs::kernel::services::Services;
 use serde::Serialize;
 
@@ -66,11 +65,8 @@ fn of_job(job: &Job) -> Option<Planned> {
     })
 }
 
-/// For people; empty for a run that was no dry run.
-pub(super) fn told(run: &Run, planned: &[Planned]) -> String {
-    if !run.dry_run {
-        return String::new();
-    }
+/// For people.
+pub(super) fn told(planned: &[Planned]) -> String {
     if planned.is_empty() {
         return "Nothing would be changed.".to_owned();
     }

@@ -73,7 +73,7 @@ async fn look(app: &App, id: RunId) -> Result<Look, StoreError> {
 struct Shown {
     bar: Option<ProgressBar>,
     started: Instant,
-    last_line: Option<Instant>,
+    last_line: Instant,
 }
 
 impl Shown {
@@ -87,7 +87,8 @@ impl Shown {
         Self {
             bar,
             started: Instant::now(),
-            last_line: None,
+            // A short run needs none.
+            last_line: Instant::now(),
         }
     }
 
@@ -120,9 +121,9 @@ impl Shown {
     }
 
     fn line_is_due(&mut self) -> bool {
-        let due = self.last_line.is_none_or(|at| at.elapsed() >= LINE);
+        let due = self.last_line.elapsed() >= LINE;
         if due {
-            self.last_line = Some(Instant::now());
+            self.last_line = Instant::now();
         }
         due
     }

@@ -93,7 +93,9 @@ pub async fn run(app: Arc<App>, mut args: SyncArgs) -> Result<Exit, CliError> {
         output::json(&json!({ "run": view::run(&ended, None), "changes": changes }));
     } else {
         output::say(&summary::told(&ended));
-        output::say(&changes::told(&ended, &changes));
+        if ended.dry_run {
+            output::say(&changes::told(&changes));
+        }
     }
     Ok(exit_of(ended.state))
 }
