@@ -34,6 +34,15 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::RoleMissing,
+        Self::RoleIsEveryone,
+        Self::RoleManaged,
+        Self::RoleAboveBot,
+        Self::BotLacksManageRoles,
+    ];
+
     /// Stable name. Stored with outcomes.
     pub const fn as_str(self) -> &'static str {
         match self {

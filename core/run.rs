@@ -141,6 +141,10 @@ pub mod counts {
     pub const HELD: &str = "held";
     /// Guilds that were planned.
     pub const GUILDS: &str = "guilds";
+    /// Words in the note about a mapped role that the bot cannot move.
+    pub const CANNOT_BE_MOVED: &str = "cannot be moved";
+    /// Changes that another run had begun, and whose end was waited for.
+    pub const UNDER_WAY: &str = "under_way_elsewhere";
     /// Prefix of the reasons why something was left alone, such as `skipped.role_above_bot`.
     pub const SKIPPED: &str = "skipped.";
 }

@@ -42,7 +42,7 @@ impl Job for AddRole {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
-        let now = match look_again(context, &self.target).await? {
+        let now = match look_again(context, &self.target, Some(self.role_id)).await? {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
@@ -60,7 +60,7 @@ impl Job for AddRole {
             .await;
         match added {
             Ok(()) => Ok(Outcome::applied(1, 0)),
-            Err(error) => refused(context, &self.target, error),
+            Err(error) => refused(context, &self.target, Some(self.role_id), error),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::RunId;
 use rolecall_core::error::JobError;
+use rolecall_core::hierarchy::Obstacle;
 use rolecall_core::job::{Job as Record, JobState};
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::JobFilter;
@@ -19,7 +20,7 @@ const ERRORS_KEPT: usize = 100;
 /// Failed jobs looked at to count the users concerned.
 const FAILED_LOOKED_AT: usize = 5_000;
 /// Kinds that plan; their outcomes carry the counts of [`counts`].
-pub const PLANNING_KINDS: [&str; 3] = ["sync_guild", "sync_member", "sync_user"];
+pub const PLANNING_KINDS: [&str; 4] = ["sync_guild", "sync_member", "sync_user", "await_jobs"];
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -106,11 +107,20 @@ pub fn add_up(tally: &[TallyLine], planning: &[Record], failed: &[Record]) -> Ru
         }
     }
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut blocked = Vec::new();
     for job in planning {
         let Some(outcome) = &job.outcome else { continue };
         for (name, n) in &outcome.counts {
             *sums.entry(name.as_str()).or_default() += n;
         }
+        let told = outcome
+            .notes
+            .iter()
+            .filter(|n| n.contains(counts::CANNOT_BE_MOVED));
+        blocked.extend(told.map(|note| RunError {
+            error: note.clone(),
+            ..run_error(job)
+        }));
         if outcome.counts.contains_key(counts::HELD) {
             out.held
                 .extend(outcome.notes.iter().filter(|n| n.starts_with("held:")).cloned());
@@ -127,6 +137,7 @@ pub fn add_up(tally: &[TallyLine], planning: &[Record], failed: &[Record]) -> Ru
             counts::PLANNED_REMOVES,
             counts::PLANNED_JOINS,
             counts::HELD,
+            counts::UNDER_WAY,
         ]
         .contains(name)
         {
@@ -137,17 +148,28 @@ pub fn add_up(tally: &[TallyLine], planning: &[Record], failed: &[Record]) -> Ru
     out.users_processed = sum(counts::LINKED);
     out.users_failed = users.len() as u64;
     out.users_succeeded = out.users_processed.saturating_sub(out.users_failed);
-    out.errors = failed.iter().take(ERRORS_KEPT).map(run_error).collect();
+    out.errors = failed
+        .iter()
+        .map(run_error)
+        .chain(blocked)
+        .take(ERRORS_KEPT)
+        .collect();
     out
 }
 
 fn run_error(job: &Record) -> RunError {
-    let message = job.attempts.last().and_then(|a| a.message.clone());
+    let last = job.attempts.last();
+    let mut message = last
+        .and_then(|a| a.message.clone())
+        .unwrap_or_else(|| "failed".to_owned());
+    if let Some(remedy) = last.and_then(|a| a.remedy.as_ref()) {
+        message = format!("{message}. {remedy}");
+    }
     RunError {
         user_id: job.subject.user_id.clone(),
         discord_id: job.subject.discord_id,
         guild_id: job.subject.guild_id,
-        error: format!("{}: {}", job.kind, message.unwrap_or_else(|| "failed".to_owned())),
+        error: format!("{}: {message}", job.kind),
         occurred_at: job.finished_at.unwrap_or(job.inserted_at),
     }
 }
@@ -159,6 +181,10 @@ pub fn verdict(results: &RunResults) -> RunState {
         return RunState::Failed;
     }
     let jobs = |state: JobState| results.jobs.get(state.as_str()).copied().unwrap_or(0);
+    // A mapped role that the bot cannot move is a difference that stays: somebody has to mend it.
+    let blocked = Obstacle::ALL
+        .iter()
+        .any(|o| results.skipped.contains_key(o.as_str()));
     let something_was_done =
         results.guilds_processed > 0 || results.roles_added + results.roles_removed + results.unchanged > 0;
     match (
@@ -166,6 +192,7 @@ pub fn verdict(results: &RunResults) -> RunState {
         something_was_done,
     ) {
         (0, _) if !results.held.is_empty() => RunState::Held,
+        (0, _) if blocked => RunState::Partial,
         (0, _) => RunState::Completed,
         (_, true) => RunState::Partial,
         (_, false) => RunState::Failed,

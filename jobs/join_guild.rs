@@ -45,7 +45,7 @@ impl Job for JoinGuild {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
-        let now = match look_again(context, &self.target).await? {
+        let now = match look_again(context, &self.target, None).await? {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
@@ -117,7 +117,7 @@ impl JoinGuild {
             (Some(30_001 | 30_019 | 40_007 | 50_178 | 340_015 | 50_026), _) => {
                 Ok(Outcome::skipped(error.error_code()).with_note(in_words(&error)))
             }
-            _ => refused(context, &self.target, error),
+            _ => refused(context, &self.target, None, error),
         }
     }
 }

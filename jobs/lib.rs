@@ -4,6 +4,7 @@
 //! dependencies, so the build proves it.
 
 pub mod add_role;
+pub mod await_jobs;
 pub mod finish_run;
 pub mod join_guild;
 pub mod kernel;
@@ -16,6 +17,7 @@ use kernel::registry::Registry;
 /// Registers the kinds of this crate.
 pub fn register(registry: &mut Registry) {
     registry.add::<add_role::AddRole>();
+    registry.add::<await_jobs::AwaitJobs>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<join_guild::JoinGuild>();
     registry.add::<refresh_token::RefreshToken>();

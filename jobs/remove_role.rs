@@ -44,7 +44,7 @@ impl Job for RemoveRole {
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         // The second read of the directory: without it, a moment in which the application rewrites its memberships
         // would lock people out.
-        let now = match look_again(context, &self.target).await? {
+        let now = match look_again(context, &self.target, Some(self.role_id)).await? {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
@@ -62,7 +62,7 @@ impl Job for RemoveRole {
             .await;
         match removed {
             Ok(()) => Ok(Outcome::applied(0, 1)),
-            Err(error) => refused(context, &self.target, error),
+            Err(error) => refused(context, &self.target, Some(self.role_id), error),
         }
     }
 }

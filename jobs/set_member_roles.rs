@@ -66,7 +66,7 @@ impl SetMemberRoles {
             .await
         {
             Ok(member) => Ok(Ok(member.roles.into_iter().collect())),
-            Err(error) => refused(context, &self.target, error).map(Err),
+            Err(error) => refused(context, &self.target, None, error).map(Err),
         }
     }
 }
@@ -90,7 +90,7 @@ impl Job for SetMemberRoles {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
-        let now = match look_again(context, &self.target).await? {
+        let now = match look_again(context, &self.target, None).await? {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
@@ -121,7 +121,7 @@ impl Job for SetMemberRoles {
             .await;
         match set {
             Ok(()) => Ok(Outcome::applied(given, taken)),
-            Err(error) => refused(context, &self.target, error),
+            Err(error) => refused(context, &self.target, None, error),
         }
     }
 }

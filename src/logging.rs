@@ -7,20 +7,27 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
+/// What is logged unless RUST_LOG says otherwise. The driver of apalis logs each lost connection many times a second;
+/// our supervisor says it in one line.
+const DEFAULT: &str = "info,apalis=off,apalis_core=off,apalis_redis=off,apalis_cron=off";
+
 /// Starts logging. A filter that cannot be read falls back to `info`, and says so.
 pub fn start(format: LogFormat, filter: &str) {
-    let parsed = EnvFilter::try_new(filter);
+    let parsed = EnvFilter::try_new(if filter == "info" { DEFAULT } else { filter });
     let wrong = parsed.as_ref().err().map(ToString::to_string);
-    // The driver of apalis logs each lost connection as an error; our supervisor says it in one line.
-    let filter = parsed.unwrap_or_else(|_| EnvFilter::new("info"));
+
+    let filter = parsed.unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let pretty = match format {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
         LogFormat::Auto => std::io::stderr().is_terminal(),
     };
+    // A reader of the log that goes away (`| head`, a dead collector) must not end a job: what cannot be written is lost,
+    // and nothing is said of it on the same broken stream.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second start (in tests) keeps the first.
     let _ = if pretty {

@@ -7,7 +7,7 @@ use rolecall::app::App;
 use rolecall::cli::doctor::Patient;
 use rolecall::cli::processes::Process;
 use rolecall::cli::{self, CliError, Command, Exit, Operate};
-use rolecall::config::{Config, LogFormat, Problem};
+use rolecall::config::{Config, LogFormat, Problem, Store};
 use rolecall::processes::{self, Parts};
 use rolecall::wiring::{self, Purpose};
 use rolecall::{demo, healthcheck, logging, release, simulator_process};
@@ -119,6 +119,7 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
         ));
     }
     prepare(&app).await;
+    warn_of_halves(&app.config, parts);
     for (name, value) in app.config.describe() {
         tracing::info!("{name} = {value}");
     }
@@ -130,6 +131,23 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
         .map_err(CliError::failed)?;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Says what a process alone does not do. Both halves work; they are slower or wait for another process.
+fn warn_of_halves(config: &Config, parts: Parts) {
+    let embedded = matches!(config.store, Store::Embedded);
+    if matches!(config.store, Store::Distributed { redis: None, .. }) && parts != Parts::ALL {
+        tracing::warn!(
+            "REDIS_URL is not set: workers find jobs by looking into MongoDB every second. Set it to start jobs at once"
+        );
+    }
+    if embedded && !parts.work {
+        tracing::warn!(
+            "MONGODB_URI is not set, so jobs are in a file in {}: they wait for `rolecall worker` or `rolecall all` on this \
+             machine with the same ROLECALL_DATA_DIR",
+            config.data_dir.display()
+        );
+    }
 }
 
 /// A process that starts without `rolecall release` before it makes what the store needs, too. A store that is away
@@ -186,7 +204,7 @@ async fn doctor(loaded: Result<Config, Vec<Problem>>, args: cli::doctor::DoctorA
 
 /// A command that waits for jobs works itself while it runs: in embedded mode there may be no other process.
 async fn run_operate(operate: Operate, config: Config) -> ExitCode {
-    let works = operate.waits_for_jobs() && matches!(config.store, rolecall::config::Store::Embedded);
+    let works = operate.waits_for_jobs() && matches!(config.store, Store::Embedded);
     let purpose = if works { Purpose::Work } else { Purpose::Command };
     let app = match connect(config, purpose).await {
         Ok(app) => app,

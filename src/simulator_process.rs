@@ -1,11 +1,15 @@
 //! `rolecall simulator`: a little Discord for trials.
-#![expect(clippy::print_stderr, reason = "a command line prints")]
 
 use rolecall_simulator::{Simulator, SimulatorConfig};
 
-use crate::cli::CliError;
 use crate::cli::processes::SimulatorArgs;
+use crate::cli::{CliError, output};
 use crate::processes;
+
+/// A line for people, on standard error.
+macro_rules! note {
+    ($($words:tt)*) => { output::note(&format!($($words)*)) };
+}
 
 /// Serves until a signal.
 ///
@@ -27,31 +31,31 @@ pub async fn run(args: &SimulatorArgs) -> Result<(), CliError> {
     };
     let simulator = Simulator::new(config);
     let world = simulator.seed_small_world();
-    eprintln!(
+    note!(
         "A little Discord at http://{address}/ (its clock runs {} times as fast as ours).",
         args.speed
     );
-    eprintln!(
+    note!(
         "It has guild {} with {} members. Its bot's token is {}",
         world.guild_id,
         world.members.len(),
         world.bot_token
     );
-    eprintln!("Point rolecall at it:\n");
-    eprintln!(
+    note!("Point rolecall at it:\n");
+    note!(
         "  export DISCORD_API_BASE_URL=http://{address}/api/v10 ROLECALL_SIMULATOR_SPEED={}",
         args.speed
     );
-    eprintln!("  export BOT_TOKEN={}", world.bot_token);
-    eprintln!(
+    note!("  export BOT_TOKEN={}", world.bot_token);
+    note!(
         "  rolecall guild add --id {} --name Trial --bot-token-env BOT_TOKEN\n",
         world.guild_id
     );
-    eprintln!("Roles:");
+    note!("Roles:");
     for (id, name, position) in simulator.guild_roles(world.guild_id) {
-        eprintln!("  {id}  {name} (position {position})");
+        note!("  {id}  {name} (position {position})");
     }
-    eprintln!("Ctrl-C ends it.");
+    note!("Ctrl-C ends it.");
     simulator
         .serve(listener, stop.cancelled_owned())
         .await

@@ -1,5 +1,7 @@
 //! Makes the ports real, as the configuration says. A new store or delivery is registered here, in one line.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,11 +29,15 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::config::{Config, DirectoryChoice, Store};
+use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
 use crate::secret_files::{random_hex, read_or_make};
 
 /// Name of the embedded store's file in the data folder.
 pub const STORE_FILE: &str = "rolecall.db";
+/// Name of the file with the key of the JWTs.
+const JWT_FILE: &str = "jwt-secret";
+/// Name of the file with the keys that stored secrets are sealed with.
+const KEYS_FILE: &str = "encryption-keys";
 /// Envelopes that may wait in a lane: a small multiple of the slots, so that Redis stays small and a big run cannot
 /// fill it.
 const WINDOW_PER_SLOT: usize = 4;
@@ -70,12 +76,13 @@ struct Stored {
 /// A sentence that says what is wrong and what to do.
 pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let is_new = !config.data_dir.join(STORE_FILE).exists();
     let stored = match &config.store {
         Store::Embedded => embedded(&config).await?,
         Store::Distributed { uri, database, .. } => distributed(uri, database, config.directory).await?,
     };
     let jwt_secret = jwt_secret(&config)?;
-    let vault = vault(&config, jwt_secret.as_ref())?;
+    let vault = vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
     let delivery = delivery(&config, purpose, &instance).await?;
     let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::new(LimiterSettings {
@@ -133,6 +140,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
 async fn embedded(config: &Config) -> Result<Stored, StartError> {
     make_data_dir(&config.data_dir)?;
     let path = config.data_dir.join(STORE_FILE);
+    keep_private(&path);
     let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
         .await
         .map_err(|e| StartError(e.to_string()))?
@@ -177,12 +185,22 @@ async fn distributed(
     })
 }
 
+/// The store names people and holds sealed tokens, so only its owner reads it. SQLite gives its other files the rights of
+/// this one. What fails here fails again when the store is opened, with a sentence.
+fn keep_private(path: &Path) {
+    let _ = OpenOptions::new()
+        .create_new(true)
+        .append(true)
+        .mode(0o600)
+        .open(path);
+}
+
 /// Makes the data folder, or says why it cannot be used.
 ///
 /// # Errors
 /// The sentence.
 pub fn make_data_dir(folder: &Path) -> Result<(), StartError> {
-    std::fs::create_dir_all(folder).map_err(|error| {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         StartError(format!(
             "the data folder {} cannot be made: {error}; make it writable, or set ROLECALL_DATA_DIR to another folder",
             folder.display()
@@ -194,21 +212,42 @@ fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
     match (&config.jwt_secret, &config.store) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Store::Distributed { .. }) => Ok(None),
-        (None, Store::Embedded) => read_or_make(&config.data_dir, "jwt-secret", random_hex)
-            .map(Some)
-            .map_err(StartError),
+        (None, Store::Embedded) => {
+            let secret = read_or_make(&config.data_dir, JWT_FILE, random_hex).map_err(StartError)?;
+            let length = secret.expose_secret().len();
+            if length < MIN_JWT_SECRET {
+                return Err(StartError(format!(
+                    "the file {} holds {length} characters; a shorter secret than {MIN_JWT_SECRET} can be guessed: \
+                     remove the file, and a new secret is made",
+                    config.data_dir.join(JWT_FILE).display()
+                )));
+            }
+            Ok(Some(secret))
+        }
     }
 }
 
-fn vault(config: &Config, jwt_secret: Option<&SecretString>) -> Result<Arc<dyn Vault>, StartError> {
-    let parse = |text: &SecretString| {
-        KeyRing::parse(text.expose_secret()).map_err(|e| StartError(format!("ROLECALL_ENCRYPTION_KEYS: {e}")))
+fn vault(
+    config: &Config,
+    jwt_secret: Option<&SecretString>,
+    is_new: bool,
+) -> Result<Arc<dyn Vault>, StartError> {
+    let parse = |text: &SecretString, from: &str| {
+        KeyRing::parse(text.expose_secret()).map_err(|e| StartError(format!("{from}: {e}")))
     };
     let ring = match (&config.encryption_keys, &config.store, jwt_secret) {
-        (Some(keys), _, _) => parse(keys)?,
+        (Some(keys), _, _) => parse(keys, "ROLECALL_ENCRYPTION_KEYS")?,
         (None, Store::Embedded, _) => {
-            let keys = read_or_make(&config.data_dir, "encryption-keys", random_key).map_err(StartError)?;
-            parse(&keys)?
+            let file = config.data_dir.join(KEYS_FILE);
+            if !is_new && !file.exists() {
+                tracing::warn!(
+                    "The file {} is gone; a new key is made. Tokens that are already stored cannot be opened with it: \
+                     put the old file back, or store the bots' tokens again",
+                    file.display()
+                );
+            }
+            let keys = read_or_make(&config.data_dir, KEYS_FILE, random_key).map_err(StartError)?;
+            parse(&keys, &format!("the file {}", file.display()))?
         }
         (None, Store::Distributed { .. }, Some(secret)) => KeyRing::derive(secret),
         (None, Store::Distributed { .. }, None) => {

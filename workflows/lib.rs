@@ -37,6 +37,7 @@ mod tests {
             names,
             [
                 "add_role",
+                "await_jobs",
                 "finish_run",
                 "join_guild",
                 "refresh_token",

@@ -91,8 +91,9 @@ impl<'a> Planner<'a> {
             self.outcome
                 .count(&format!("{}{}", counts::SKIPPED, why.as_str()), 1);
             let line = format!(
-                "{} cannot be moved: {}. {}",
+                "{} {}: {}. {}",
                 self.guild.role_name(*role),
+                counts::CANNOT_BE_MOVED,
                 why.as_str(),
                 why.remedy()
             );

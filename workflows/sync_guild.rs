@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rolecall_core::desired::Membership;
-use rolecall_core::error::JobError;
+use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::guild::Member;
 use rolecall_core::job::Subject;
 use rolecall_core::link::ActiveLink;
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::MEMBER_PAGE;
+use rolecall_core::ports::{CallError, CallFailure, MEMBER_PAGE};
 use rolecall_core::run::counts;
 use rolecall_core::{DiscordId, GuildId, MappingId, RoleId, UserId};
 use rolecall_jobs::kernel::context::Context;
@@ -74,20 +74,35 @@ impl Job for SyncGuild {
             return Ok(Outcome::skipped("no_active_mappings"));
         }
         let options = context.call(None)?;
-        let info = context.services.read_info(&guild, &options).await?;
+        let info = context
+            .services
+            .read_info(&guild, &options)
+            .await
+            .map_err(|e| doubted(e, context.attempt))?;
         let standing = context.services.standing(&guild, &options).await?;
         let mut planner = Planner::new(context, &guild, &info, standing, self.dry_run);
         planner.only = self.only_role(context).await?;
         planner.outcome.count(counts::GUILDS, 1);
         self.plan(context, &guild, &mut planner).await?;
         let jobs = planner.finish(context.services.settings.guard, self.allow_removals);
-        context.insert(jobs).await?;
+        context.insert_or_await(jobs).await?;
         let mut outcome = planner.outcome;
         if outcome.counts.keys().any(|k| k.starts_with("planned_")) && !self.dry_run {
             outcome.effect = Effect::Applied;
         }
         Ok(outcome)
     }
+}
+
+/// Discord has said 10004 of guilds that a bot was in (discord/discord-api-docs issue 8445), so it is asked again before it
+/// is believed.
+fn doubted(error: CallError, attempt: u32) -> JobError {
+    let flickers = error.failure == CallFailure::UnknownGuild && attempt < 3;
+    let mut out = JobError::from(error);
+    if flickers {
+        out.class = ErrorClass::Transient;
+    }
+    out
 }
 
 impl SyncGuild {
@@ -127,7 +142,7 @@ impl SyncGuild {
                 .filter_map(|m| absent.remove(&m.id).map(|link| (m, link)))
                 .collect();
             let jobs = plan_page(context, guild, planner, &linked, read_at).await?;
-            context.insert(jobs).await?;
+            context.insert_or_await(jobs).await?;
             if last {
                 break;
             }
@@ -135,7 +150,7 @@ impl SyncGuild {
         let absent: Vec<ActiveLink> = absent.into_values().collect();
         for some in absent.chunks(DIRECTORY_BATCH) {
             let jobs = plan_absent(context, guild, planner, some).await?;
-            context.insert(jobs).await?;
+            context.insert_or_await(jobs).await?;
         }
         Ok(())
     }

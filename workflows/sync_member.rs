@@ -95,7 +95,7 @@ impl Job for SyncMember {
         let mut outcome = planner.outcome;
         if !jobs.is_empty() {
             outcome.effect = Effect::Applied;
-            context.insert(jobs).await?;
+            context.insert_or_await(jobs).await?;
         }
         Ok(outcome)
     }

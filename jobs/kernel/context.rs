@@ -13,7 +13,10 @@ use super::heartbeat::LeaseWatch;
 use super::job::Job;
 use super::queue::{Enqueue, Queue};
 use super::services::Services;
+use crate::await_jobs::AwaitJobs;
 
+/// Jobs of another run that one job waits for.
+const AWAITED_AT_ONCE: usize = 500;
 /// A request has to be over this long before its lease is.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,8 @@ pub struct Context {
     pub cause: Cause,
     /// The request that caused it.
     pub trace: Option<String>,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
     /// Its lease.
     pub lease: LeaseWatch,
 }
@@ -83,5 +88,27 @@ impl Context {
     /// were stored.
     pub async fn insert(&self, jobs: Vec<Enqueue>) -> Result<Vec<Inserted>, JobError> {
         Ok(self.queue.insert(jobs).await?)
+    }
+
+    /// The same for changes that another run may have begun: this run then waits for the other one's jobs.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub async fn insert_or_await(&self, jobs: Vec<Enqueue>) -> Result<(), JobError> {
+        let foreign: Vec<JobId> = self
+            .insert(jobs)
+            .await?
+            .into_iter()
+            .filter_map(|inserted| match inserted {
+                Inserted::Duplicate(id) => Some(id),
+                Inserted::Created(_) | Inserted::Repeated(_) => None,
+            })
+            .collect();
+        let waits = foreign.chunks(AWAITED_AT_ONCE).map(|jobs| {
+            let key = format!("await:{}", jobs[0]);
+            self.follow_up(&key, &AwaitJobs { jobs: jobs.to_vec() })
+        });
+        self.insert(waits.collect()).await?;
+        Ok(())
     }
 }

@@ -15,6 +15,8 @@ use rolecall_core::{GroupId, GuildId, RoleId, Timestamp, UserId};
 
 use super::services::Services;
 
+/// How long after a refusal nothing like it is tried.
+const REFUSED_MS: i64 = 60_000;
 /// How long configuration and mappings are kept.
 const CONFIG_MS: i64 = 2_000;
 /// How long the bot's standing is kept.
@@ -68,6 +70,7 @@ pub struct GuildCache {
     ready: Mutex<HashMap<GuildId, (Timestamp, ReadyGuild)>>,
     info: Mutex<HashMap<GuildId, (Timestamp, Arc<GuildInfo>)>>,
     standing: Mutex<HashMap<GuildId, (Timestamp, BotStanding)>>,
+    refused: Mutex<HashMap<(GuildId, Option<RoleId>), (Timestamp, JobError)>>,
 }
 
 fn fresh<T: Clone>(
@@ -91,6 +94,25 @@ fn keep<T>(cache: &Mutex<HashMap<GuildId, (Timestamp, T)>>, guild: GuildId, now:
 }
 
 impl GuildCache {
+    /// Notes that Discord refused a write in this guild (or of this role of it): the next ones would be refused, too, and
+    /// Discord bans an address that asks in vain too often.
+    pub fn note_refusal(&self, guild: GuildId, role: Option<RoleId>, now: Timestamp, error: JobError) {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((guild, role), (now, error));
+    }
+
+    /// What was refused in this guild, or of this role of it, a moment ago.
+    pub fn recent_refusal(&self, guild: GuildId, role: Option<RoleId>, now: Timestamp) -> Option<JobError> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = [(guild, None), (guild, role)];
+        keys.iter()
+            .filter_map(|key| refused.get(key))
+            .find(|(at, _)| (0..REFUSED_MS).contains(&now.millis_since(*at)))
+            .map(|(_, error)| error.clone())
+    }
+
     /// Forgets a guild, because Discord contradicted what is kept.
     pub fn forget(&self, guild: GuildId) {
         self.ready

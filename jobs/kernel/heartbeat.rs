@@ -37,6 +37,8 @@ impl LeaseWatch {
 
 struct Held {
     fence: i64,
+    /// The job is being settled: that its lease cannot be renewed then is no loss.
+    settling: bool,
     until: watch::Sender<Instant>,
     lost: CancellationToken,
 }
@@ -52,6 +54,16 @@ pub struct HeldLease {
     heartbeat: Heartbeat,
     id: JobId,
     fence: i64,
+}
+
+impl HeldLease {
+    /// The job has ended, and its settlement is about to be written.
+    pub fn settling(&self) {
+        let mut held = self.heartbeat.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = held.get_mut(&self.id).filter(|h| h.fence == self.fence) {
+            entry.settling = true;
+        }
+    }
 }
 
 impl Drop for HeldLease {
@@ -72,10 +84,15 @@ impl Heartbeat {
             until: watched,
             lost: lost.clone(),
         };
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Held { fence, until, lost });
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(
+            id,
+            Held {
+                fence,
+                settling: false,
+                until,
+                lost,
+            },
+        );
         (
             HeldLease {
                 heartbeat: self.clone(),
@@ -149,6 +166,9 @@ impl Heartbeat {
             let Some(entry) = held.get(id).filter(|h| h.fence == *fence) else {
                 continue;
             };
+            if entry.settling {
+                continue;
+            }
             if renewed.contains(id) {
                 entry.until.send_replace(before + LEASE);
             } else {

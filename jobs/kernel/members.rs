@@ -65,7 +65,19 @@ impl Now {
 /// Looks again: the wish may have changed while the job waited. `Err(Ok(outcome))` inside means: nothing to do.
 ///
 /// This is also the second read of the directory that a removal needs; a read that fails fails the job.
-pub async fn look_again(context: &Context, target: &Target) -> Result<Result<Now, Outcome>, JobError> {
+///
+/// # Errors
+/// What Discord refused a moment ago in this guild, or of this role: asking again at once would be in vain.
+pub async fn look_again(
+    context: &Context,
+    target: &Target,
+    role: Option<RoleId>,
+) -> Result<Result<Now, Outcome>, JobError> {
+    let now = context.services.clock.now();
+    if let Some(mut error) = context.services.cache.recent_refusal(target.guild_id, role, now) {
+        error.message = format!("not sent, because a moment ago: {}", error.message);
+        return Err(error);
+    }
     let guild = match context.services.ready_guild(target.guild_id).await {
         Ok(guild) => guild,
         Err(NotReady::Skip(reason)) => return Ok(Err(Outcome::skipped(reason))),
@@ -83,15 +95,30 @@ pub async fn look_again(context: &Context, target: &Target) -> Result<Result<Now
 
 /// What a refused write means. A member who left is no failure; a role that is gone or too high is one that people
 /// have to mend, and what is kept about the guild is wrong.
-pub fn refused(context: &Context, target: &Target, error: CallError) -> Result<Outcome, JobError> {
+pub fn refused(
+    context: &Context,
+    target: &Target,
+    role: Option<RoleId>,
+    error: CallError,
+) -> Result<Outcome, JobError> {
     match error.failure {
         CallFailure::UnknownMember | CallFailure::UnknownUser => Ok(Outcome::skipped("not_a_member")),
         CallFailure::UnknownRole
         | CallFailure::UnknownGuild
         | CallFailure::Forbidden
         | CallFailure::Unauthorized => {
-            context.services.cache.forget(target.guild_id);
-            Err(error.into())
+            let services = &context.services;
+            services.cache.forget(target.guild_id);
+            // 50013 and 10011 are about the role, where there is one; the rest is about the bot or the guild.
+            let about = role.filter(|_| matches!(error.code, Some(50_013 | 10_011)));
+            let error = JobError::from(error);
+            let whole = about.is_some() || error.discord_code != Some(50_013);
+            if whole {
+                services
+                    .cache
+                    .note_refusal(target.guild_id, about, services.clock.now(), error.clone());
+            }
+            Err(error)
         }
         CallFailure::Wait(_) | CallFailure::Transient | CallFailure::Refused => Err(error.into()),
     }

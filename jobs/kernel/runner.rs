@@ -110,6 +110,7 @@ impl Runner {
             return;
         }
         let settlement = self.settlement(&job, started_at, &end, Some(&kind));
+        held.settling();
         log_end(
             &end,
             &settlement,
@@ -130,6 +131,7 @@ impl Runner {
             lane: job.lane,
             cause: job.cause.clone(),
             trace: job.trace.clone(),
+            attempt: job.attempt,
             lease: lease.clone(),
         };
         let mut task = tokio::spawn(kind.run(job.payload.clone(), context).in_current_span());

@@ -9,7 +9,7 @@ pub mod exit;
 pub mod guild;
 pub mod jobs;
 pub mod mapping;
-mod output;
+pub(crate) mod output;
 pub mod processes;
 mod reach;
 pub mod runs;

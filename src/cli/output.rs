@@ -33,8 +33,16 @@ pub(super) fn json<T: Serialize>(document: &T) {
     put(&format!("{text}\n"));
 }
 
+/// A JSON document on one line of standard output.
+pub(crate) fn json_line<T: Serialize>(document: &T) {
+    put(&format!(
+        "{}\n",
+        serde_json::to_string(document).unwrap_or_default()
+    ));
+}
+
 /// A line on standard error.
-pub(super) fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let line = format!("{}\n", clean(text));
     // There is nowhere left to say that standard error is closed.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());

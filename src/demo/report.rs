@@ -1,5 +1,4 @@
 //! What the demo says at the end. The counts are the simulator's.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 use std::collections::BTreeMap;
 use std::fmt::Arguments;
@@ -11,10 +10,11 @@ use rolecall_simulator::Counters;
 use serde::Serialize;
 
 use super::Options;
+use crate::cli::output;
 
 /// A line for people, on standard error.
 pub(super) fn say(line: Arguments<'_>) {
-    eprintln!("{line}");
+    output::note(&line.to_string());
 }
 
 /// The simulator's final state against what should be.
@@ -108,23 +108,23 @@ impl RunReport {
 
     /// For people.
     pub fn say(&self, title: &str) {
-        eprintln!(
+        say(format_args!(
             "{title}: {} in {:.1} s of Discord's time ({:.1} s real)",
             self.state, self.seconds, self.real_seconds
-        );
-        eprintln!(
+        ));
+        say(format_args!(
             "  {} granted, {} revoked, {} members unchanged",
             self.roles_added, self.roles_removed, self.unchanged
-        );
+        ));
         for (reason, n) in &self.skipped {
-            eprintln!("  {n} skipped: {}", reason.replace('_', " "));
+            say(format_args!("  {n} skipped: {}", reason.replace('_', " ")));
         }
-        eprintln!(
+        say(format_args!(
             "  {} calls, {} answers 429; Discord's limits allow no less than {:.1} s",
             self.calls.total, self.rate_limited, self.bound_seconds
-        );
+        ));
         for (route, n) in &self.calls.by_route {
-            eprintln!("    {n:>6}  {route}");
+            say(format_args!("    {n:>6}  {route}"));
         }
     }
 }
@@ -172,34 +172,35 @@ impl Report {
 
     /// For people on standard error; as JSON on standard output if asked.
     pub fn print(&self, options: &Options, api: SocketAddr, simulator: SocketAddr) {
-        eprintln!();
+        say(format_args!(""));
         if self.is_right() {
-            eprintln!(
+            say(format_args!(
                 "All {} members have exactly the roles that their groups give, and no other role was touched.",
                 self.comparison.members
-            );
+            ));
         } else {
-            eprintln!(
+            say(format_args!(
                 "WRONG: {} of {} members have other roles than their groups give; {} other roles were touched.",
                 self.comparison.wrong, self.comparison.members, self.unmanaged_touched
-            );
+            ));
         }
         let memory = self
             .peak_rss_mb
             .map_or_else(String::new, |mb| format!(", {mb} MiB at most"));
-        eprintln!(
+        say(format_args!(
             "{:.1} s real in all{memory}. Lost updates: {}.",
             self.real_seconds, self.lost_updates
-        );
+        ));
         if !options.exit {
-            eprintln!("\nThe API answers at http://{api} (try http://{api}/discord/status),");
-            eprintln!("and the little Discord shows itself at http://{simulator}/. Ctrl-C ends both.");
+            say(format_args!(
+                "\nThe API answers at http://{api} (try http://{api}/discord/status),"
+            ));
+            say(format_args!(
+                "and the little Discord shows itself at http://{simulator}/. Ctrl-C ends both."
+            ));
         }
         if options.json {
-            println!(
-                "{}",
-                serde_json::to_string(self).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"))
-            );
+            output::json_line(self);
         }
     }
 }

@@ -215,3 +215,21 @@ async fn a_dead_bot_token_fails_the_run_with_what_to_do() {
     .await
     .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_any_more_ends_nothing() {
+    let port = free_port();
+    let installation = Installation::embedded()
+        .set("HOST", "127.0.0.1")
+        .set("PORT", port)
+        .set("RUST_LOG", "debug");
+    let mut all = installation.start_unread(&["all"]);
+    let api = crate::support::http::Api::new(port, "");
+    api.ready().await;
+    for _ in 0..20 {
+        api.ready().await;
+    }
+    assert!(all.is_running());
+    all.terminate();
+    assert!(all.ended(Duration::from_secs(30)).await.success());
+}

@@ -49,6 +49,16 @@ fn import(installation: &Installation, world: &World) {
         .ok();
 }
 
+fn state(installation: &Installation, run: &str) -> String {
+    let shown = installation.run(&["runs", "show", run, "--json"]).ok().json();
+    let run = if shown["run"].is_object() {
+        &shown["run"]
+    } else {
+        &shown
+    };
+    run["state"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_alone_makes_roles_equal_to_groups() {
     let mut world = World::start(60.0, 40, 20).await;
@@ -217,8 +227,9 @@ async fn a_role_above_the_bot_is_left_alone_and_told() {
     let installation = installation(&world, free_port());
     set_up(&installation, &world);
     world.simulator.move_role(world.guild, world.roles[0], 99);
-    let ended = installation.run(&["sync", "--wait"]).ok();
-    assert!(ended.out.contains("above"), "{ended:#?}");
+    let ended = installation.run(&["sync", "--wait"]);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    assert!(ended.out.contains("drag the bot's role above"), "{ended:#?}");
     assert_eq!(world.simulator.counters().by_status.get(&403), None);
     let touched = world.simulator.touched_roles(world.guild);
     assert!(!touched.contains(&world.roles[0]) && touched.contains(&world.roles[1]));
@@ -255,11 +266,80 @@ async fn a_member_list_that_is_cut_takes_nothing_away() {
 
     world.simulator.faults().clear();
     wait_for("the end of the run", Duration::from_secs(60), || async {
-        let run = installation.run(&["runs", "show", &run, "--json"]).ok().json();
-        run.to_string().contains("\"completed\"").then_some(())
+        (state(&installation, &run) == "completed").then_some(())
     })
     .await;
     world.assert_equal();
     all.terminate();
     assert!(all.ended(Duration::from_secs(30)).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sync_waits_for_what_the_first_one_began() {
+    let world = World::start(60.0, 30, 12).await;
+    let installation = installation(&world, free_port());
+    set_up(&installation, &world);
+    let writes = ["PUT *", "PATCH *", "DELETE *"].map(|route| {
+        world
+            .simulator
+            .faults()
+            .add(Fault::new(FaultKind::Status { status: 503 }).on(route))
+    });
+    let all = installation.start("all", &["all"], &[]);
+    let first = installation.run(&["sync"]).ok().out.trim().to_owned();
+    wait_for("failed tries", Duration::from_secs(60), || async {
+        let list = ["jobs", "list", "--run", &first, "--state", "retryable", "--json"];
+        let jobs = installation.run(&list).ok().json();
+        (!jobs["jobs"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+
+    let second = installation.run(&["sync"]).ok().out.trim().to_owned();
+    wait_for("the second plan", Duration::from_secs(60), || async {
+        let list = ["jobs", "list", "--run", &second, "--kind", "await_jobs", "--json"];
+        let jobs = installation.run(&list).ok().json();
+        (!jobs["jobs"].as_array()?.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(state(&installation, &second), "running");
+
+    for fault in writes {
+        world.simulator.faults().remove(fault);
+    }
+    for run in [&first, &second] {
+        wait_for("the end of both runs", Duration::from_secs(100), || async {
+            (state(&installation, run) == "completed").then_some(())
+        })
+        .await;
+    }
+    world.assert_equal();
+    drop(all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_kicked_is_not_asked_again_for_every_member() {
+    let world = World::start(60.0, 150, 120).await;
+    let port = free_port();
+    let installation = installation(&world, port);
+    set_up(&installation, &world);
+    let all = installation.start("all", &["all"], &[]);
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let run = api.sync().await;
+    api.done(&run, 5).await;
+    let bot = world.simulator.add_bot(BOT_TOKEN);
+    assert!(world.simulator.kick_bot(world.guild, bot));
+    let ended = api.finished(&run).await;
+    assert_eq!(ended["state"], "partial", "{ended:#}");
+    assert!(
+        ended["results"]["errors"].to_string().contains("Invite the bot"),
+        "{ended:#}"
+    );
+    let invalid = world.simulator.counters().invalid;
+    assert!(invalid < 40, "{invalid} calls in vain");
+    drop(all);
 }

@@ -80,6 +80,23 @@ impl Installation {
         }
     }
 
+    /// Starts a process whose standard output and error are closed at the other end.
+    pub(crate) fn start_unread(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        Running {
+            child,
+            name: "unread".to_owned(),
+            log: self.path("unread.log"),
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
