@@ -19,6 +19,9 @@ use super::services::Services;
 /// What is left of the grace for handing back, when jobs did not end in time.
 const HAND_BACK: Duration = Duration::from_secs(2);
 
+/// How long the delivery may take to take back its envelopes and forget this worker.
+const DELIVERY_END: Duration = Duration::from_secs(4);
+
 /// A worker's parts.
 pub struct Engine {
     /// The ports.
@@ -86,7 +89,7 @@ impl Engine {
         let _ = tokio::time::timeout(HAND_BACK, idle(&heartbeat)).await;
         tasks.close();
         let _ = tokio::time::timeout(HAND_BACK, tasks.wait()).await;
-        let _ = tokio::time::timeout(HAND_BACK, work).await;
+        let _ = tokio::time::timeout(DELIVERY_END, work).await;
         over.cancel();
         // The thread sleeps on the token, so this does not block.
         let _ = tokio::task::spawn_blocking(move || beating.join()).await;

@@ -24,9 +24,16 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         Err("it is empty".to_owned())
+    } else if text.chars().any(char::is_control) {
+        Err("it holds control characters".to_owned())
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// A kind of jobs, by its written name.
+pub(super) fn job_kind() -> PossibleValuesParser {
+    PossibleValuesParser::new(rolecall_workflows::registry().names())
 }
 
 /// A state of jobs, by its written name.

@@ -28,7 +28,7 @@ pub struct ListArgs {
     #[arg(long = "state", value_name = "STATE", value_parser = values::job_state())]
     pub states: Vec<JobState>,
     /// Only those of this kind, such as add_role
-    #[arg(long, value_name = "KIND", value_parser = values::not_empty)]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::job_kind())]
     pub kind: Option<String>,
     /// Only those of this guild
     #[arg(long, value_name = "GUILD_ID")]
