@@ -19,7 +19,7 @@ use super::guilds::order;
 use super::links::{LINKS, by_account, read as read_link};
 
 impl MongoStore {
-    /// The links that the filter lets through. Of an account that is there twice, only the document that counts is asked.
+    /// The links that the filter lets through. Of an account that is there twice, the document that counts is asked.
     async fn filtered(&self, filter: &AccountFilter) -> Result<Vec<Link>, StoreError> {
         let mut links = match (filter.discord_id, &filter.user_id) {
             (Some(account), _) => self.of_account(account).await?.into_iter().collect(),
