@@ -112,7 +112,9 @@ mod tests {
             role_id: RoleId::new(role).unwrap(),
             role_name: String::new(),
             priority: 0,
+            conditions: crate::conditions::Conditions::default(),
             is_active,
+            created_by: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

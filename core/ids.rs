@@ -18,6 +18,12 @@ pub enum RoleMarker {}
 #[derive(Debug)]
 pub enum AccountMarker {}
 
+/// Marks a channel's id.
+#[derive(Debug)]
+pub enum ChannelMarker {}
+
+/// A channel of a guild.
+pub type ChannelId = Snowflake<ChannelMarker>;
 /// A Discord guild ("server").
 pub type GuildId = Snowflake<GuildMarker>;
 /// A role of a guild. The role `@everyone` has its guild's number.

@@ -6,8 +6,11 @@
 //! held back is [`guard`].
 #![warn(missing_docs)]
 
+pub mod account;
+pub mod audit;
 pub mod backoff;
 pub mod cause;
+pub mod conditions;
 pub mod desired;
 pub mod error;
 pub mod fairness;
@@ -25,5 +28,5 @@ pub mod run;
 pub mod time;
 pub mod verdict;
 
-pub use ids::{DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
+pub use ids::{ChannelId, DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 pub use time::Timestamp;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
 use crate::ids::{GroupId, GuildId, MappingId, RoleId};
 use crate::time::Timestamp;
 
@@ -22,8 +23,14 @@ pub struct Mapping {
     pub role_name: String,
     /// Higher counts more where mappings disagree.
     pub priority: i32,
+    /// When it applies.
+    #[serde(default)]
+    pub conditions: Conditions,
     /// An inactive mapping neither gives nor takes.
     pub is_active: bool,
+    /// Who added it (go-falcon: a character's id).
+    #[serde(default)]
+    pub created_by: Option<i64>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.

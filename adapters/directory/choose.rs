@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rolecall_core::conditions::Facts;
 use rolecall_core::desired::Membership;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::UserId;
@@ -133,6 +134,10 @@ impl Chosen {
 impl Directory for Chosen {
     async fn groups_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Membership>, StoreError> {
         self.directory().await?.groups_of(users).await
+    }
+
+    async fn facts_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Facts>, StoreError> {
+        self.directory().await?.facts_of(users).await
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StoreError> {

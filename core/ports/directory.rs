@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Facts;
 use crate::desired::Membership;
 use crate::error::StoreError;
 use crate::ids::{DiscordId, GroupId, UserId};
@@ -24,6 +25,25 @@ pub trait Directory: Send + Sync + 'static {
     /// The groups of each of these users, with as few reads as possible. Every asked user is in the answer.
     /// An answer is whole or an error: one part that cannot be read fails all of it.
     async fn groups_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Membership>, StoreError>;
+
+    /// What conditions ask for, of each of these users; a user that the directory does not know is left out. As whole as
+    /// [`Self::groups_of`]. A directory that knows groups only leaves the rest `None`.
+    async fn facts_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Facts>, StoreError> {
+        let groups = self.groups_of(users).await?;
+        let known = groups
+            .into_iter()
+            .filter_map(|(user, membership)| match membership {
+                Membership::Known(groups) => Some((
+                    user,
+                    Facts {
+                        groups,
+                        ..Facts::default()
+                    },
+                )),
+                Membership::Unknown => None,
+            });
+        Ok(known.collect())
+    }
 
     /// All groups, by name.
     async fn groups(&self) -> Result<Vec<Group>, StoreError>;

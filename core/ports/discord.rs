@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use crate::account::Profile;
 use crate::error::{ErrorClass, JobError};
 use crate::guild::{Account, GuildInfo, Member};
-use crate::ids::{DiscordId, GuildId, JobId, RoleId};
+use crate::ids::{ChannelId, DiscordId, GuildId, JobId, RoleId};
 use crate::job::Lane;
 
 /// A bot's token. Does not print itself.
@@ -205,6 +206,31 @@ pub enum RefreshError {
     Call(#[from] CallError),
 }
 
+/// Why a code could not be exchanged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ExchangeError {
+    /// `invalid_grant`: the code was used before, is older than 100 s, or belongs to another redirect address.
+    #[error("Discord does not accept this code (any more)")]
+    Refused,
+    /// `invalid_client`.
+    #[error("Discord does not accept DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET")]
+    InvalidClient,
+    /// Anything else.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Whose a user token is, and what it may do (`GET /oauth2/@me`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// The application that it was made for.
+    pub application_id: String,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// How long it lives, in seconds from now.
+    pub expires_in: i64,
+}
+
 /// Calls to Discord. Every one passes the limiter.
 #[async_trait]
 pub trait Discord: Send + Sync + 'static {
@@ -286,6 +312,50 @@ pub trait Discord: Send + Sync + 'static {
         refresh: &SecretString,
         options: &CallOptions,
     ) -> Result<TokenPair, RefreshError>;
+
+    /// `POST /oauth2/token`, `grant_type=authorization_code`, with PKCE's verifier. Not safe to repeat.
+    async fn exchange(
+        &self,
+        client: &OAuthClient,
+        code: &SecretString,
+        redirect_uri: &str,
+        verifier: &SecretString,
+        options: &CallOptions,
+    ) -> Result<TokenPair, ExchangeError>;
+
+    /// `GET /users/@me` with a person's token, and `GET /users/@me/guilds` if `guilds` is asked for.
+    async fn profile(
+        &self,
+        access: &SecretString,
+        guilds: bool,
+        options: &CallOptions,
+    ) -> Result<(DiscordId, Profile), CallError>;
+
+    /// `GET /oauth2/@me` with a person's token.
+    async fn authorization(
+        &self,
+        access: &SecretString,
+        options: &CallOptions,
+    ) -> Result<Authorization, CallError>;
+
+    /// `POST /oauth2/token/revoke`: ends all tokens of this person for this application.
+    async fn revoke(
+        &self,
+        client: &OAuthClient,
+        token: &SecretString,
+        options: &CallOptions,
+    ) -> Result<(), CallError>;
+
+    /// `POST /channels/{channel}/messages` with `enforce_nonce`, so that a repeat within some minutes posts once, and
+    /// without pinging anybody.
+    async fn post_message(
+        &self,
+        token: &BotToken,
+        channel: ChannelId,
+        content: &str,
+        nonce: &str,
+        options: &CallOptions,
+    ) -> Result<(), CallError>;
 }
 
 /// Members a page. Discord's maximum (its default is 1).

@@ -19,5 +19,7 @@ pub use discord::{
 };
 pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
-pub use repositories::{Guilds, Links, Mappings, NewGuild, Runs, StoreHealth};
+pub use repositories::{
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
+};
 pub use vault::{Vault, VaultError};

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 
+use crate::account::{LinkedAccount, OAuthState, Profile, Taken};
+use crate::audit::AuditRecord;
 use crate::error::StoreError;
-use crate::guild::GuildConfig;
+use crate::guild::{GuildConfig, GuildHealth};
 use crate::ids::{DiscordId, GroupId, GuildId, MappingId, RoleId, RunId, UserId};
 use crate::link::{ActiveLink, Link, SealedTokens};
 use crate::mapping::Mapping;
@@ -32,6 +34,10 @@ pub trait Guilds: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<GuildConfig>, StoreError>;
     /// Removes it together with its mappings. `false` if there was none.
     async fn remove(&self, id: GuildId) -> Result<bool, StoreError>;
+    /// The record's id, 24 hex digits (`_id` of go-falcon's document).
+    async fn record_id(&self, id: GuildId) -> Result<Option<String>, StoreError>;
+    /// Notes what a look at it found; nothing else changes, `updated_at` neither.
+    async fn set_health(&self, id: GuildId, health: &GuildHealth) -> Result<(), StoreError>;
 }
 
 /// Role mappings (`discord_role_mappings`).
@@ -50,6 +56,13 @@ pub trait Mappings: Send + Sync + 'static {
         group: &GroupId,
         role: RoleId,
     ) -> Result<Option<Mapping>, StoreError>;
+    /// Changes the one with this id, if it is as old as `unless_changed_since` says (its `updated_at`; `None`: whatever it
+    /// is). `Ok(false)`: there is none, or somebody changed it meanwhile.
+    async fn update(
+        &self,
+        mapping: &Mapping,
+        unless_changed_since: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
     /// Removes it. `false` if there was none.
     async fn remove(&self, id: &MappingId) -> Result<bool, StoreError>;
 }
@@ -73,6 +86,63 @@ pub trait Links: Send + Sync + 'static {
     async fn mark_needs_consent(&self, account: DiscordId) -> Result<(), StoreError>;
     /// Active links with tokens that end before `before` and can be refreshed, those that end first first.
     async fn expiring(&self, before: Timestamp, limit: usize) -> Result<Vec<Link>, StoreError>;
+}
+
+/// Which linked accounts to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Only active ones, or only others.
+    pub is_active: Option<bool>,
+    /// Only this account.
+    pub discord_id: Option<DiscordId>,
+    /// Only of this user.
+    pub user_id: Option<UserId>,
+}
+
+/// Linked accounts as people see them; the same records as [`Links`].
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// Accounts, newest link first (by `linked_at`, then account, both descending), from `skip` on; and how many there are
+    /// in all.
+    async fn list(
+        &self,
+        filter: &AccountFilter,
+        skip: u64,
+        limit: usize,
+    ) -> Result<(Vec<LinkedAccount>, u64), StoreError>;
+    /// Notes what Discord told of an account.
+    async fn set_profile(&self, account: DiscordId, profile: &Profile) -> Result<(), StoreError>;
+    /// Notes when an account was synced.
+    async fn set_last_sync(&self, account: DiscordId, at: Timestamp) -> Result<(), StoreError>;
+    /// Removes a link with everything that is known of the person. `false` if there was none.
+    async fn remove(&self, account: DiscordId) -> Result<bool, StoreError>;
+}
+
+/// States of OAuth flows (`discord_oauth_states`).
+#[async_trait]
+pub trait OAuthStates: Send + Sync + 'static {
+    /// Stores one.
+    async fn put(&self, state: &OAuthState) -> Result<(), StoreError>;
+    /// Uses up the one with this hash: of many who come with it, one gets it.
+    async fn take(&self, hash: &str, now: Timestamp) -> Result<Taken, StoreError>;
+    /// Removes those that ended before this time; says how many.
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// Who did what.
+#[async_trait]
+pub trait Audit: Send + Sync + 'static {
+    /// Adds a record; the same id again changes nothing.
+    async fn append(&self, record: &AuditRecord) -> Result<(), StoreError>;
+    /// Records, newest first (by `at`, then id), after the given one; of one target, or of all.
+    async fn list(
+        &self,
+        target: Option<&str>,
+        after: Option<(Timestamp, uuid::Uuid)>,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>, StoreError>;
+    /// Blanks what is known of a person in records of this target: `before` and `after` become null.
+    async fn blank(&self, target: &str) -> Result<u64, StoreError>;
 }
 
 /// Runs (`discord_sync_status`).

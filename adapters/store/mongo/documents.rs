@@ -85,6 +85,19 @@ impl<'a> Fields<'a> {
         self.needed(self.opt_parsed(field)?, field, "a readable id or name")
     }
 
+    /// An id of Discord. An empty text is none, as Go writes it.
+    pub(crate) fn opt_snowflake<T: FromStr>(&self, field: &str) -> Result<Option<T>, StoreError> {
+        match self.value(field) {
+            Some(Bson::String(text)) if text.trim().is_empty() => Ok(None),
+            _ => self.opt_parsed(field),
+        }
+    }
+
+    /// The same where what cannot be read counts as absent, because nothing depends on it.
+    pub(crate) fn parsed_or_none<T: FromStr>(&self, field: &str) -> Option<T> {
+        self.opt_parsed(field).ok().flatten()
+    }
+
     pub(crate) fn opt_whole(&self, field: &str) -> Result<Option<i64>, StoreError> {
         self.value(field)
             .map(|v| whole(v).ok_or_else(|| self.broken(field, "a whole number")))
@@ -150,6 +163,20 @@ impl<'a> Fields<'a> {
         let each = |v: &Bson| v.as_str().map(str::to_owned);
         let found: Option<Vec<_>> = self.array(field)?.iter().map(each).collect();
         self.needed(found, field, "an array of texts")
+    }
+
+    /// An array of texts, or one text with spaces between them.
+    pub(crate) fn words(&self, field: &str) -> Result<Vec<String>, StoreError> {
+        match self.value(field) {
+            Some(Bson::String(text)) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+            _ => self.texts(field),
+        }
+    }
+
+    /// An array of ids, each an `ObjectId` or a text.
+    pub(crate) fn ids(&self, field: &str) -> Result<Vec<String>, StoreError> {
+        let found: Option<Vec<_>> = self.array(field)?.iter().map(id_text).collect();
+        self.needed(found, field, "an array of ids")
     }
 
     pub(crate) fn opt_document(&self, field: &str) -> Result<Option<Fields<'a>>, StoreError> {

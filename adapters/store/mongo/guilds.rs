@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use rolecall_core::error::StoreError;
-use rolecall_core::guild::GuildConfig;
+use rolecall_core::guild::{GuildConfig, GuildHealth};
 use rolecall_core::ids::GuildId;
 use rolecall_core::ports::{Guilds, NewGuild};
 use rolecall_core::time::Timestamp;
@@ -14,6 +14,7 @@ use rolecall_core::time::Timestamp;
 use super::MongoStore;
 use super::documents::{Fields, all, date, put};
 use super::errors::{is_duplicate, store_error};
+use super::settings;
 
 const GUILDS: &str = "discord_guild_configs";
 
@@ -44,7 +45,11 @@ fn read(doc: &Document) -> Result<GuildConfig, StoreError> {
         guild_id: f.parsed("guild_id")?,
         guild_name: f.opt_text("guild_name")?.unwrap_or_default(),
         is_enabled: f.flag(&["is_enabled", "enabled"])?.unwrap_or(true),
-        bot_user_id: f.opt_parsed("bot_user_id")?,
+        bot_user_id: f.opt_snowflake("bot_user_id")?,
+        settings: settings::read(f)?,
+        health: settings::health(f)?,
+        // The seed's documents hold a user there, and not the character that go-falcon writes.
+        created_by: f.parsed_or_none("created_by"),
         created_at: f.opt_at("created_at")?.or(updated_at).unwrap_or_default(),
         updated_at: updated_at.unwrap_or_default(),
     })
@@ -58,9 +63,17 @@ impl Guilds for MongoStore {
             "guild_name": &config.guild_name,
             "is_enabled": config.is_enabled,
             "bot_user_id": config.bot_user_id.map(|id| id.to_string()),
+            "settings": settings::written(&config.settings),
             "updated_at": date(config.updated_at),
         };
-        let mut once = doc! { "role_mappings": Bson::Null, "created_at": date(config.created_at) };
+        let mut once = doc! {
+            "role_mappings": Bson::Null,
+            "created_by": config.created_by,
+            "created_at": date(config.created_at),
+        };
+        // Of a guild that is there, the health is left to `set_health`: whoever changes the settings has read it some
+        // time ago.
+        once.extend(config.health.iter().flat_map(settings::health_written));
         if sealed_token.is_none() {
             once.insert("bot_token", "");
         }
@@ -120,6 +133,17 @@ impl Guilds for MongoStore {
         mappings.delete_many(by_id(id)).await.map_err(store_error)?;
         let removed = self.guilds().delete_many(by_id(id)).await.map_err(store_error)?;
         Ok(removed.deleted_count > 0)
+    }
+
+    async fn record_id(&self, id: GuildId) -> Result<Option<String>, StoreError> {
+        let found = self.guild(id).await?;
+        found.map(|doc| Fields::new(GUILDS, &doc).id("_id")).transpose()
+    }
+
+    async fn set_health(&self, id: GuildId, health: &GuildHealth) -> Result<(), StoreError> {
+        let update = doc! { "$set": settings::health_written(health) };
+        let answer = self.guilds().update_many(by_id(id), update).await;
+        answer.map(drop).map_err(store_error)
     }
 }
 

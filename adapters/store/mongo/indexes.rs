@@ -1,5 +1,7 @@
 //! Indexes: made at the start, again and again; what stands in their way is told, not fatal.
 
+use std::time::Duration;
+
 use futures::TryStreamExt as _;
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
@@ -8,8 +10,10 @@ use mongodb::options::IndexOptions;
 use rolecall_core::error::StoreError;
 
 use super::MongoStore;
+use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
+use super::oauth_states::STATES;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
 /// Source: MongoDB's error codes.
@@ -22,6 +26,8 @@ struct Spec {
     unique: bool,
     sparse: bool,
     only: Option<Document>,
+    /// Documents go this long after the date of the (one) key.
+    kept: Option<Duration>,
 }
 
 fn plain(collection: &'static str, keys: Document) -> Spec {
@@ -31,6 +37,7 @@ fn plain(collection: &'static str, keys: Document) -> Spec {
         unique: false,
         sparse: false,
         only: None,
+        kept: None,
     }
 }
 
@@ -70,6 +77,14 @@ fn specs() -> Vec<Spec> {
         sparse(unique("discord_sync_status", doc! { "sync_id": 1 })),
         plain("discord_sync_status", doc! { "last_sync_at": -1 }),
         plain("discord_sync_status", doc! { "status": 1 }),
+        unique(STATES, doc! { "state": 1 }),
+        // Some time longer than they are valid, so that whoever comes too late is told so.
+        Spec {
+            kept: Some(Duration::from_secs(3_600)),
+            ..plain(STATES, doc! { "expires_at": 1 })
+        },
+        plain(AUDIT, doc! { "at": -1, "_id": -1 }),
+        plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }
@@ -82,6 +97,7 @@ pub(super) async fn prepare(store: &MongoStore) -> Result<Vec<String>, StoreErro
             .unique(spec.unique.then_some(true))
             .sparse(spec.sparse.then_some(true))
             .partial_filter_expression(spec.only.clone())
+            .expire_after(spec.kept)
             .build();
         let model = IndexModel::builder()
             .keys(spec.keys.clone())

@@ -56,7 +56,8 @@ fn newest() -> Document {
     doc! { "updated_at": -1, "_id": -1 }
 }
 
-fn by_account(account: DiscordId) -> Document {
+/// All documents of an account.
+pub(super) fn by_account(account: DiscordId) -> Document {
     doc! { "discord_id": account.to_string() }
 }
 
@@ -64,7 +65,7 @@ fn has_token(f: Fields<'_>) -> Result<bool, StoreError> {
     Ok(f.opt_text("access_token")?.is_some_and(|t| !t.is_empty()))
 }
 
-fn read(doc: &Document) -> Result<Link, StoreError> {
+pub(super) fn read(doc: &Document) -> Result<Link, StoreError> {
     let f = Fields::new(LINKS, doc);
     let updated_at = f.opt_at("updated_at")?;
     let has_token = has_token(f)?;

@@ -5,10 +5,12 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
+use rolecall_core::conditions::Conditions;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{GroupId, GuildId, MappingId, RoleId};
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Mappings;
+use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
 use super::documents::{Fields, all, date, id_value, id_values};
@@ -46,26 +48,72 @@ fn read(doc: &Document) -> Result<Mapping, StoreError> {
         role_id: f.parsed("discord_role_id")?,
         role_name: f.opt_text("discord_role_name")?.unwrap_or_default(),
         priority: f.number("priority")?,
+        conditions: conditions(f)?,
         is_active: f.flag(&["is_active", "enabled"])?.unwrap_or(true),
+        // The seed's documents hold a user there, and not the character that go-falcon writes.
+        created_by: f.parsed_or_none("created_by"),
         created_at: f.opt_at("created_at")?.or(updated_at).unwrap_or_default(),
         updated_at: updated_at.unwrap_or_default(),
     })
 }
 
+/// A condition that cannot be read is an error: without it, more people would get the role.
+fn conditions(mapping: Fields<'_>) -> Result<Conditions, StoreError> {
+    let Some(f) = mapping.opt_document("conditions")? else {
+        return Ok(Conditions::default());
+    };
+    Ok(Conditions {
+        require_all: f.flag(&["require_all"])?.unwrap_or(false),
+        character_count_min: f.opt_number("character_count_min")?,
+        character_count_max: f.opt_number("character_count_max")?,
+        required_permissions: f.texts("required_permissions")?,
+        excluded_groups: f.ids("excluded_groups")?.into_iter().map(GroupId).collect(),
+    })
+}
+
 fn written(mapping: &Mapping) -> Document {
-    doc! {
+    let mut doc = doc! {
         "_id": id_value(mapping.id.as_str()),
         "guild_id": mapping.guild_id.to_string(),
         "group_id": id_value(mapping.group_id.as_str()),
+        "created_by": mapping.created_by,
+        "created_at": date(mapping.created_at),
+    };
+    doc.extend(changing(mapping));
+    doc
+}
+
+/// What an update changes.
+fn changing(mapping: &Mapping) -> Document {
+    let conditions = &mapping.conditions;
+    let excluded: Vec<Bson> = conditions
+        .excluded_groups
+        .iter()
+        .map(|g| id_value(g.as_str()))
+        .collect();
+    doc! {
         "group_name": &mapping.group_name,
         "discord_role_id": mapping.role_id.to_string(),
         "discord_role_name": &mapping.role_name,
+        "conditions": {
+            "require_all": conditions.require_all,
+            "character_count_min": conditions.character_count_min.map(i64::from),
+            "character_count_max": conditions.character_count_max.map(i64::from),
+            "required_permissions": conditions.required_permissions.clone(),
+            "excluded_groups": excluded,
+        },
         "priority": mapping.priority,
         "is_active": mapping.is_active,
-        "created_by": Bson::Null,
-        "created_at": date(mapping.created_at),
         "updated_at": date(mapping.updated_at),
     }
+}
+
+/// Documents that are as old as this. One without the time reads as of 1970.
+fn since(at: Timestamp) -> Document {
+    if at == Timestamp::default() {
+        return doc! { "updated_at": { "$in": [date(at), Bson::Null] } };
+    }
+    doc! { "updated_at": date(at) }
 }
 
 #[async_trait]
@@ -113,6 +161,20 @@ impl Mappings for MongoStore {
         let mut filter = by_group(guild, group);
         filter.insert("discord_role_id", role.to_string());
         self.mapping_where(filter).await
+    }
+
+    async fn update(
+        &self,
+        mapping: &Mapping,
+        unless_changed_since: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        // A mapping stays that of its guild and its group: one of another guild or group with this id is none.
+        let mut filter = by_group(mapping.guild_id, &mapping.group_id);
+        filter.extend(by_id(&mapping.id));
+        filter.extend(unless_changed_since.map(since).unwrap_or_default());
+        let update = doc! { "$set": changing(mapping) };
+        let answer = self.mappings().update_one(filter, update).await;
+        Ok(answer.map_err(store_error)?.matched_count > 0)
     }
 
     async fn remove(&self, id: &MappingId) -> Result<bool, StoreError> {

@@ -3,8 +3,11 @@
 //! Names, types and meaning of go-falcon's fields stay as they are; ours are added as optional ones. Nothing needs a
 //! transaction, so a standalone server works, too; where there is a replica set, every write waits for its majority.
 
+mod accounts;
+mod audit;
 mod connect;
 pub(crate) mod documents;
+mod durations;
 pub(crate) mod errors;
 mod guilds;
 mod imported;
@@ -12,7 +15,9 @@ mod indexes;
 mod ledger;
 mod links;
 mod mappings;
+mod oauth_states;
 mod runs;
+mod settings;
 
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};

@@ -9,12 +9,11 @@ use rolecall_core::link::Link;
 use rolecall_core::ports::{Group, Import, ImportReport, ImportRow};
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, params};
-use uuid::Uuid;
 
 use super::SqliteStore;
 use super::directory::group;
 use super::links;
-use super::sql::{Result, all, change, count, one};
+use super::sql::{Result, all, change, count, new_record_id, one};
 
 /// Numbers of rows that cannot be taken, each with a sentence.
 type Problems = Vec<(usize, String)>;
@@ -134,9 +133,7 @@ fn ensure_group(db: &Connection, name: &str) -> Result<(Group, bool)> {
     if let Some(found) = found {
         return Ok((found, false));
     }
-    // As long as the ids of go-falcon's groups.
-    let mut id = Uuid::new_v4().simple().to_string();
-    id.truncate(24);
+    let id = new_record_id();
     change(
         db,
         "INSERT INTO rolecall_directory_groups (id, name) VALUES (?1, ?2)",

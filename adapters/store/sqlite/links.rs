@@ -9,7 +9,7 @@ use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
-use super::sql::{Result, all, change, count, id, limit as at_most, one};
+use super::sql::{Result, all, change, count, id, limit as at_most, new_record_id, one};
 
 /// The columns that [`link`] reads, in its order.
 macro_rules! select {
@@ -116,8 +116,8 @@ pub(super) fn put(db: &Connection, link: &Link, tokens: Option<&SealedTokens>) -
     change(
         db,
         "INSERT INTO discord_users (discord_id, user_id, username, access_token, refresh_token, token_expiry, \
-             needs_consent, is_active, linked_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             needs_consent, is_active, linked_at, updated_at, record_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (discord_id) DO UPDATE SET user_id = ?2, username = ?3, \
              access_token = coalesce(?4, access_token), refresh_token = coalesce(?5, refresh_token), \
              token_expiry = coalesce(?6, token_expiry), needs_consent = ?7, is_active = ?8, linked_at = ?9, \
@@ -133,6 +133,7 @@ pub(super) fn put(db: &Connection, link: &Link, tokens: Option<&SealedTokens>) -
             link.is_active,
             link.linked_at.0,
             link.updated_at.0,
+            new_record_id(),
         ],
     )?;
     Ok(())

@@ -10,14 +10,14 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
 use super::errors::Fault;
-use super::sql::{Result, all, change, id, one};
+use super::sql::{Result, all, change, id, json, one, to_json};
 
 /// The columns that [`mapping`] reads, in its order.
 macro_rules! select {
     ($where:literal) => {
         concat!(
             "SELECT id, guild_id, group_id, group_name, discord_role_id, discord_role_name, priority, is_active, \
-                 created_at, updated_at \
+                 created_at, updated_at, conditions, created_by \
              FROM discord_role_mappings ",
             $where
         )
@@ -74,6 +74,16 @@ impl Mappings for SqliteStore {
         .await
     }
 
+    async fn update(
+        &self,
+        mapping: &Mapping,
+        unless_changed_since: Option<Timestamp>,
+    ) -> std::result::Result<bool, StoreError> {
+        let mapping = mapping.clone();
+        self.write(move |db, _| update(db, &mapping, unless_changed_since))
+            .await
+    }
+
     async fn remove(&self, id: &MappingId) -> std::result::Result<bool, StoreError> {
         let id = id.clone();
         self.write(move |db, _| {
@@ -92,8 +102,8 @@ fn add(db: &Connection, new: &Mapping) -> Result<std::result::Result<(), Mapping
     let added = change(
         db,
         "INSERT OR IGNORE INTO discord_role_mappings (id, guild_id, group_id, group_name, discord_role_id, \
-             discord_role_name, priority, is_active, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             discord_role_name, priority, is_active, created_at, updated_at, conditions, created_by) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             new.id.as_str(),
             guild,
@@ -105,6 +115,8 @@ fn add(db: &Connection, new: &Mapping) -> Result<std::result::Result<(), Mapping
             new.is_active,
             new.created_at.0,
             new.updated_at.0,
+            to_json(&new.conditions)?,
+            new.created_by,
         ],
     )?;
     if added == 1 {
@@ -121,6 +133,30 @@ fn add(db: &Connection, new: &Mapping) -> Result<std::result::Result<(), Mapping
         .ok_or_else(|| Fault::unreadable(format_args!("another mapping has the id {}", new.id)))
 }
 
+/// A mapping stays that of its guild and its group: one of another guild or group with this id is none.
+fn update(db: &Connection, new: &Mapping, unless_changed_since: Option<Timestamp>) -> Result<bool> {
+    let changed = change(
+        db,
+        "UPDATE discord_role_mappings SET group_name = ?4, discord_role_id = ?5, discord_role_name = ?6, \
+             priority = ?7, is_active = ?8, updated_at = ?9, conditions = ?10 \
+         WHERE id = ?1 AND guild_id = ?2 AND group_id = ?3 AND updated_at = coalesce(?11, updated_at)",
+        params![
+            new.id.as_str(),
+            new.guild_id.to_string(),
+            new.group_id.as_str(),
+            new.group_name,
+            new.role_id.to_string(),
+            new.role_name,
+            new.priority,
+            new.is_active,
+            new.updated_at.0,
+            to_json(&new.conditions)?,
+            unless_changed_since.map(|at| at.0),
+        ],
+    )?;
+    Ok(changed == 1)
+}
+
 fn mapping(row: &Row<'_>) -> Result<Mapping> {
     Ok(Mapping {
         id: MappingId(row.get(0)?),
@@ -130,7 +166,9 @@ fn mapping(row: &Row<'_>) -> Result<Mapping> {
         role_id: id(row, 4)?,
         role_name: row.get(5)?,
         priority: row.get(6)?,
+        conditions: json(row, 10)?,
         is_active: row.get(7)?,
+        created_by: row.get(11)?,
         created_at: Timestamp(row.get(8)?),
         updated_at: Timestamp(row.get(9)?),
     })

@@ -4,6 +4,8 @@
 //! little; reads use connections of their own ([`readers`]). Nothing relies on that thread being the only writer:
 //! several processes may have the file open, and SQLite's own locks decide. Never put the file on a network share.
 
+mod accounts;
+mod audit;
 mod clock;
 mod directory;
 mod errors;
@@ -13,6 +15,7 @@ mod import;
 mod ledger;
 mod links;
 mod mappings;
+mod oauth_states;
 mod readers;
 mod runs;
 mod schema;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::errors::Fault;
 
@@ -78,6 +79,13 @@ pub(super) fn json_or_none<T: DeserializeOwned>(row: &Row<'_>, column: usize) ->
 /// As JSON.
 pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string(value)?)
+}
+
+/// An id for a new record: 24 hex digits, as long as go-falcon's.
+pub(super) fn new_record_id() -> String {
+    let mut id = Uuid::new_v4().simple().to_string();
+    id.truncate(24);
+    id
 }
 
 /// As text.

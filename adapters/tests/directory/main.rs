@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 mod choose;
+mod facts;
 mod go_falcon;
 
 use mongodb::Database;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rolecall_core::ports::{Directory, Guilds, Import, Ledger, Links, Mappings, Runs, StoreHealth};
+use rolecall_core::ports::{
+    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs, StoreHealth,
+};
 
 /// One handle on a store, as its ports.
 #[derive(Clone)]
@@ -13,6 +15,9 @@ pub(crate) struct Stores {
     pub(crate) guilds: Arc<dyn Guilds>,
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) oauth_states: Arc<dyn OAuthStates>,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
@@ -22,13 +27,16 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Runs + StoreHealth + Clone,
+        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
             guilds: Arc::new(store.clone()),
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),
+            accounts: Arc::new(store.clone()),
+            oauth_states: Arc::new(store.clone()),
+            audit: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,

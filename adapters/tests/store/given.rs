@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rolecall_core::cause::Cause;
-use rolecall_core::guild::GuildConfig;
+use rolecall_core::conditions::Conditions;
+use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::ids::{DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 use rolecall_core::job::{Attempt, Job, JobState, Lane, NewJob, Subject};
 use rolecall_core::link::Link;
@@ -40,6 +41,11 @@ pub(crate) fn group(n: u64) -> GroupId {
 
 pub(crate) fn user(n: u64) -> UserId {
     UserId(format!("00000000-0000-4000-8000-{n:012}"))
+}
+
+/// Whether this is the id of a record, as go-falcon's are written.
+pub(crate) fn is_hex_id(id: &str) -> bool {
+    id.len() == 24 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 pub(crate) fn new_id() -> JobId {
@@ -135,6 +141,9 @@ pub(crate) fn config(n: u64, name: &str) -> GuildConfig {
         guild_name: name.to_owned(),
         is_enabled: true,
         bot_user_id: Some(account(900 + n)),
+        settings: GuildSettings::default(),
+        health: None,
+        created_by: None,
         created_at: PAST,
         updated_at: PAST,
     }
@@ -149,7 +158,9 @@ pub(crate) fn mapping(n: u64, guild_id: GuildId, group_id: GroupId) -> Mapping {
         role_id: role(n),
         role_name: "pilot".to_owned(),
         priority: 0,
+        conditions: Conditions::default(),
         is_active: true,
+        created_by: None,
         created_at: PAST,
         updated_at: PAST,
     }

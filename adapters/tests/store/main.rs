@@ -81,6 +81,10 @@ macro_rules! every_store {
                 a_changed_guild_keeps_its_token_and_the_time_it_was_added,
                 guilds_are_listed_by_name,
                 a_removed_guild_takes_its_mappings_with_it,
+                settings_health_and_who_added_it_read_back_as_they_were_given,
+                health_is_noted_without_touching_anything_else,
+                a_changed_guild_keeps_its_health_and_who_added_it,
+                a_record_id_stays_as_long_as_the_guild,
             }
             mappings {
                 a_mapping_reads_back_as_it_was_given,
@@ -88,6 +92,10 @@ macro_rules! every_store {
                 sixteen_concurrent_mappings_of_one_group_give_one,
                 mappings_are_listed_by_guild_and_priority,
                 a_removed_mapping_is_gone,
+                conditions_and_who_added_it_read_back_as_they_were_given,
+                an_updated_mapping_keeps_who_added_it_and_when,
+                an_update_is_refused_when_somebody_changed_the_mapping_since,
+                of_sixteen_updates_of_one_reading_one_counts,
             }
             links {
                 a_link_reads_back_as_it_was_given,
@@ -96,6 +104,23 @@ macro_rules! every_store {
                 only_active_links_are_active_and_only_those_with_a_token_can_join,
                 a_link_that_needs_consent_stays_active_and_is_not_refreshed,
                 expiring_links_come_with_the_first_to_end_first,
+            }
+            accounts {
+                accounts_are_listed_with_the_newest_link_first_in_pages_with_a_total,
+                an_account_filter_narrows_the_page_and_the_total,
+                a_profile_reads_back_as_it_was_given_and_changes_nothing_else,
+                a_removed_account_is_forgotten_with_all_that_was_known_of_it,
+            }
+            oauth_states {
+                a_state_is_taken_as_it_was_put,
+                of_sixteen_who_take_a_state_at_once_one_gets_it,
+                an_expired_a_reused_and_an_unknown_state_are_told_apart,
+                states_that_ended_are_pruned,
+            }
+            audit {
+                a_record_reads_back_as_it_was_given_and_again_changes_nothing,
+                records_are_listed_newest_first_and_page_stably,
+                blanking_a_target_leaves_who_and_when_and_no_more,
             }
             runs {
                 a_run_reads_back_as_it_was_given_and_again_changes_nothing,

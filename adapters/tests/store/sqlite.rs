@@ -3,6 +3,7 @@
 mod fixture;
 mod open;
 mod survive;
+mod upgrade;
 
 pub(crate) use fixture::Sqlite;
 
