@@ -29,8 +29,8 @@ impl Fate {
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Wanted => "given",
-            Self::Denied => "taken",
+            Self::Wanted => "should be there",
+            Self::Denied => "should not be there",
             Self::Undecided => "undecided: neither given nor taken",
             Self::NotOurs => "not touched",
         }
