@@ -83,8 +83,8 @@ pub struct GuildHealth {
     pub owner_id: Option<DiscordId>,
 }
 
-/// How a guild is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a guild is: the later, the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
     /// Everything that a sync needs is there.

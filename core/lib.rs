@@ -9,13 +9,18 @@
 pub mod account;
 pub mod audit;
 pub mod backoff;
+pub mod cap;
 pub mod cause;
 pub mod conditions;
+#[cfg(test)]
+mod conditions_tests;
 pub mod desired;
 pub mod error;
+pub mod explain;
 pub mod fairness;
 pub mod guard;
 pub mod guild;
+pub mod health;
 pub mod hierarchy;
 pub mod ids;
 pub mod job;

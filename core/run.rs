@@ -147,6 +147,8 @@ pub mod counts {
     pub const UNDER_WAY: &str = "under_way_elsewhere";
     /// Prefix of the reasons why something was left alone, such as `skipped.role_above_bot`.
     pub const SKIPPED: &str = "skipped.";
+    /// Changes that a guild's cap left for the next sync.
+    pub const CAPPED: &str = "skipped.capped";
 }
 
 /// One thing that went wrong, as the status shows it.
@@ -197,6 +199,9 @@ pub struct RunResults {
     /// Why the guard held removals back, one sentence a guild.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<String>,
+    /// What else people should know, such as changes that a guild's cap left for the next sync.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A stored run (`discord_sync_status`).

@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
+use crate::run_report::tell_channels;
 
 /// How many errors a run keeps.
 const ERRORS_KEPT: usize = 100;
 /// Failed jobs looked at to count the users concerned.
 const FAILED_LOOKED_AT: usize = 5_000;
 /// Kinds that plan; their outcomes carry the counts of [`counts`].
-pub const PLANNING_KINDS: [&str; 4] = ["sync_guild", "sync_member", "sync_user", "await_jobs"];
+pub const PLANNING_KINDS: [&str; 5] = ["sync_all", "sync_guild", "sync_member", "sync_user", "await_jobs"];
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ impl Job for FinishRun {
         }
         let results = results(services, self.run_id).await?;
         let state = verdict(&results);
+        // Before the run is closed: a crash in between repeats this, and the messages' ids are the run's.
+        tell_channels(context, self.run_id, &results).await?;
         let closed = services
             .runs
             .close(self.run_id, state, &results, services.clock.now())
@@ -124,6 +127,10 @@ pub fn add_up(tally: &[TallyLine], planning: &[Record], failed: &[Record]) -> Ru
         if outcome.counts.contains_key(counts::HELD) {
             out.held
                 .extend(outcome.notes.iter().filter(|n| n.starts_with("held:")).cloned());
+        }
+        if outcome.counts.contains_key(counts::CAPPED) {
+            out.notes
+                .extend(outcome.notes.iter().filter(|n| n.starts_with("capped:")).cloned());
         }
     }
     let sum = |name: &str| sums.get(name).copied().unwrap_or(0);

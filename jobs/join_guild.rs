@@ -49,6 +49,9 @@ impl Job for JoinGuild {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
+        if !now.guild.config.settings.sync_on_join {
+            return Ok(Outcome::skipped("joins_off"));
+        }
         let wanted = self.givable(context, &now).await?;
         if wanted.is_empty() {
             return Ok(Outcome::skipped("superseded"));
@@ -94,7 +97,7 @@ impl JoinGuild {
         let options = context.call(None)?;
         let info = context.services.recent_info(&now.guild, &options).await?;
         let standing = context.services.standing(&now.guild, &options).await?;
-        let wanted = now.guild.rules.desired(&now.groups).roles();
+        let wanted = now.guild.rules.desired(&now.facts).roles();
         Ok(wanted
             .into_iter()
             .filter(|r| obstacle(&info, standing.as_ref(), *r).is_none())

@@ -8,8 +8,10 @@ pub mod await_jobs;
 pub mod finish_run;
 pub mod join_guild;
 pub mod kernel;
+pub mod notify_channel;
 pub mod refresh_token;
 pub mod remove_role;
+pub mod run_report;
 pub mod set_member_roles;
 
 use kernel::registry::Registry;
@@ -20,6 +22,7 @@ pub fn register(registry: &mut Registry) {
     registry.add::<await_jobs::AwaitJobs>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<join_guild::JoinGuild>();
+    registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();
     registry.add::<set_member_roles::SetMemberRoles>();

@@ -68,6 +68,10 @@ pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::
             action: Action::TokenRefresh,
             cron: parse("0 */30 * * * *")?,
         },
+        Schedule {
+            action: Action::HealthCheck,
+            cron: parse("0 */5 * * * *")?,
+        },
     ])
 }
 

@@ -2,8 +2,10 @@
 //!
 //! A sync is asked for in [`request`], which stores a run and its first job. [`sync_all`] makes one [`sync_guild`] a
 //! guild; [`sync_user`] makes one [`sync_member`] an account and guild; these plan, and make one job a write.
-//! What a run did so far is told by [`progress`].
+//! What a run did so far is told by [`progress`]. How the guilds are is looked at by [`check_guilds`].
 
+pub mod check_guild;
+pub mod check_guilds;
 pub mod planner;
 pub mod progress;
 pub mod refresh_tokens;
@@ -20,6 +22,8 @@ use rolecall_jobs::kernel::registry::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
     rolecall_jobs::register(&mut registry);
+    registry.add::<check_guild::CheckGuild>();
+    registry.add::<check_guilds::CheckGuilds>();
     registry.add::<refresh_tokens::RefreshTokens>();
     registry.add::<sync_all::SyncAll>();
     registry.add::<sync_guild::SyncGuild>();
@@ -38,8 +42,11 @@ mod tests {
             [
                 "add_role",
                 "await_jobs",
+                "check_guild",
+                "check_guilds",
                 "finish_run",
                 "join_guild",
+                "notify_channel",
                 "refresh_token",
                 "refresh_tokens",
                 "remove_role",

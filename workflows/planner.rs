@@ -1,7 +1,9 @@
-//! Turns the differences of a guild's members into jobs: additions at once, removals when the guard has seen all.
+//! Turns the differences of a guild's members into jobs: additions at once, removals when the guard has seen all. In a
+//! guild whose changes are capped, all of them wait, because only the whole plan tells which go first.
 
 use std::collections::BTreeSet;
 
+use rolecall_core::cap::{self, Change};
 use rolecall_core::desired::Desired;
 use rolecall_core::guard::{self, Limits, Removals};
 use rolecall_core::guild::GuildInfo;
@@ -9,7 +11,7 @@ use rolecall_core::hierarchy::{BotStanding, obstacle};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::plan::{self, Diff, Lanes, Operation};
 use rolecall_core::run::counts;
-use rolecall_core::{RoleId, Timestamp, UserId};
+use rolecall_core::{DiscordId, RoleId, Timestamp, UserId};
 use rolecall_jobs::add_role::AddRole;
 use rolecall_jobs::join_guild::JoinGuild;
 use rolecall_jobs::kernel::context::Context;
@@ -31,8 +33,10 @@ pub struct Planner<'a> {
     dry_run: bool,
     lanes: Lanes,
     removals: Removals,
-    /// Members who would lose a role, until the guard has seen the whole plan.
-    losing: Vec<(Target, Diff)>,
+    /// Members whose changes wait until the whole plan was seen.
+    waiting: Vec<(Target, Diff)>,
+    /// Joins that wait for the same, with the priority of their highest role.
+    joining: Vec<(i32, Target)>,
     /// Only this role is looked at (a sync of one mapping).
     pub only: Option<RoleId>,
     /// What was found, for the outcome of the planning job.
@@ -56,13 +60,14 @@ impl<'a> Planner<'a> {
             dry_run,
             lanes: Lanes::default(),
             removals: Removals::default(),
-            losing: Vec::new(),
+            waiting: Vec::new(),
+            joining: Vec::new(),
             only: None,
             outcome: Outcome::unchanged(),
         }
     }
 
-    fn target(&self, user: &UserId, account: rolecall_core::DiscordId) -> Target {
+    fn target(&self, user: &UserId, account: DiscordId) -> Target {
         Target {
             guild_id: self.guild.config.guild_id,
             user_id: user.clone(),
@@ -74,7 +79,7 @@ impl<'a> Planner<'a> {
     pub fn member(
         &mut self,
         user: &UserId,
-        account: rolecall_core::DiscordId,
+        account: DiscordId,
         held: &BTreeSet<RoleId>,
         desired: &Desired,
         read_at: Timestamp,
@@ -107,34 +112,58 @@ impl<'a> Planner<'a> {
             }
             return Vec::new();
         }
+        let target = self.target(user, account);
+        if diff.remove.is_empty() && self.cap().is_none() {
+            self.planned(&target, &diff);
+            return self.jobs(&target, diff, Some((held, read_at)));
+        }
+        self.removals.losing += u64::from(!diff.remove.is_empty());
+        self.waiting.push((target, diff));
+        Vec::new()
+    }
+
+    /// How many changes the guild's setting lets through.
+    fn cap(&self) -> Option<u32> {
+        self.guild.config.settings.max_role_changes_per_sync
+    }
+
+    fn planned(&mut self, target: &Target, diff: &Diff) {
         self.outcome.count(counts::PLANNED_ADDS, diff.add.len() as u64);
         self.outcome
             .count(counts::PLANNED_REMOVES, diff.remove.len() as u64);
-        let target = self.target(user, account);
-        if self.dry_run {
-            self.preview(&target, &diff);
+        if self.dry_run && !diff.is_empty() {
+            self.preview(target, diff);
         }
-        if diff.remove.is_empty() {
-            return self.jobs(&target, diff, Some((held, read_at)));
-        }
-        self.removals.losing += 1;
-        self.losing.push((target, diff));
-        Vec::new()
     }
 
     /// A linked account that should be in the guild, and is not.
     pub fn absent(
         &mut self,
         user: &UserId,
-        account: rolecall_core::DiscordId,
+        account: DiscordId,
         can_join: bool,
+        desired: &Desired,
     ) -> Option<Enqueue> {
-        if !can_join {
-            self.outcome.count(&format!("{}not_a_member", counts::SKIPPED), 1);
+        if !self.guild.config.settings.sync_on_join {
+            self.skipped("joins_off");
             return None;
         }
-        self.outcome.count(counts::PLANNED_JOINS, 1);
+        if !can_join {
+            self.skipped("not_a_member");
+            return None;
+        }
         let target = self.target(user, account);
+        if self.cap().is_none() {
+            return self.join(target);
+        }
+        let rules = &self.guild.rules;
+        let priority = desired.wanted.keys().map(|r| rules.priority(*r)).max();
+        self.joining.push((priority.unwrap_or(0), target));
+        None
+    }
+
+    fn join(&mut self, target: Target) -> Option<Enqueue> {
+        self.outcome.count(counts::PLANNED_JOINS, 1);
         if self.dry_run {
             self.note(format!(
                 "join user {} (account {})",
@@ -142,6 +171,7 @@ impl<'a> Planner<'a> {
             ));
             return None;
         }
+        let account = target.discord_id;
         let job = JoinGuild { target };
         Some(self.context.follow_up(&format!("join:{account}"), &job))
     }
@@ -151,7 +181,7 @@ impl<'a> Planner<'a> {
         self.outcome.count(&format!("{}{reason}", counts::SKIPPED), 1);
     }
 
-    /// The jobs for the removals, if the guard lets them pass; else only the additions of the same members.
+    /// The jobs for what waited: removals if the guard lets them pass, and no more changes than the cap lets through.
     pub fn finish(&mut self, limits: Limits, allowed: bool) -> Vec<Enqueue> {
         let held = if allowed {
             None
@@ -159,7 +189,7 @@ impl<'a> Planner<'a> {
             guard::held(self.removals, limits)
         };
         if let Some(why) = &held {
-            let n: usize = self.losing.iter().map(|(_, d)| d.remove.len()).sum();
+            let n: usize = self.waiting.iter().map(|(_, d)| d.remove.len()).sum();
             self.outcome.count(counts::HELD, n as u64);
             let guild = self.guild.config.guild_id;
             let line = format!(
@@ -169,14 +199,57 @@ impl<'a> Planner<'a> {
             tracing::warn!(guild.id = %guild, "discord_sync: {line}");
             self.outcome.notes.push(line);
         }
+        if let Some(max) = self.cap() {
+            self.cut(max, held.is_some());
+        }
         let mut jobs = Vec::new();
-        for (target, mut diff) in std::mem::take(&mut self.losing) {
+        for (_, target) in std::mem::take(&mut self.joining) {
+            jobs.extend(self.join(target));
+        }
+        for (target, mut diff) in std::mem::take(&mut self.waiting) {
+            self.planned(&target, &diff);
             if held.is_some() {
                 diff.remove.clear();
             }
             jobs.extend(self.jobs(&target, diff, None));
         }
         jobs
+    }
+
+    /// Leaves what goes over the cap for the next sync. Removals that are held are not made, and so use up nothing.
+    fn cut(&mut self, max: u32, held: bool) {
+        let rules = &self.guild.rules;
+        let mut changes: Vec<(i32, Change)> = Vec::new();
+        for (priority, target) in &self.joining {
+            changes.push((*priority, Change::Join(target.discord_id)));
+        }
+        for (target, diff) in &self.waiting {
+            let account = target.discord_id;
+            let add = diff.add.iter();
+            changes.extend(add.map(|r| (rules.priority(*r), Change::Add(account, *r))));
+            let remove = diff.remove.iter().filter(|_| !held);
+            changes.extend(remove.map(|r| (rules.priority(*r), Change::Remove(account, *r))));
+        }
+        let all = changes.len();
+        let kept = cap::first(changes, max);
+        let left = all - kept.len();
+        if left == 0 {
+            return;
+        }
+        self.joining
+            .retain(|(_, target)| kept.contains(&Change::Join(target.discord_id)));
+        for (target, diff) in &mut self.waiting {
+            let account = target.discord_id;
+            diff.add.retain(|r| kept.contains(&Change::Add(account, *r)));
+            diff.remove
+                .retain(|r| held || kept.contains(&Change::Remove(account, *r)));
+        }
+        self.outcome.count(counts::CAPPED, left as u64);
+        self.outcome.notes.push(format!(
+            "capped: {left} of {all} changes in guild {} were left for the next sync, because its \
+             max_role_changes_per_sync is {max}",
+            self.guild.config.guild_id
+        ));
     }
 
     fn jobs(

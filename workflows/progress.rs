@@ -7,11 +7,9 @@ use rolecall_core::job::JobState;
 use rolecall_core::run::{RunState, TallyLine};
 use rolecall_core::{RunId, Timestamp};
 use rolecall_jobs::finish_run::{FinishRun, PLANNING_KINDS};
-use rolecall_jobs::kernel::job::Job;
+use rolecall_jobs::kernel::job::Job as _;
 use rolecall_jobs::kernel::services::Services;
 use serde::Serialize;
-
-use crate::sync_all::SyncAll;
 
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +33,7 @@ pub struct Progress {
 }
 
 fn plans(kind: &str) -> bool {
-    kind == SyncAll::KIND || PLANNING_KINDS.contains(&kind)
+    PLANNING_KINDS.contains(&kind)
 }
 
 /// From a tally. Pure.

@@ -11,6 +11,7 @@ use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
 use uuid::Uuid;
 
+use crate::check_guilds::CheckGuilds;
 use crate::refresh_tokens::RefreshTokens;
 use crate::request::{Refusal, SyncRequest, request_sync};
 
@@ -24,17 +25,20 @@ pub enum Action {
     RoleSync,
     /// A refresh of tokens that end soon.
     TokenRefresh,
+    /// A look at every guild.
+    HealthCheck,
 }
 
 impl Action {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::RoleSync, Self::TokenRefresh];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::RoleSync, Self::TokenRefresh, Self::HealthCheck];
 
     /// The written name of its schedule. Part of stored keys: never change one.
     pub const fn schedule_name(self) -> &'static str {
         match self {
             Self::RoleSync => "discord_role_sync",
             Self::TokenRefresh => "discord_token_refresh",
+            Self::HealthCheck => "discord_health",
         }
     }
 }
@@ -52,13 +56,14 @@ pub async fn tick(
         format!("schedule:{}", action.schedule_name()),
         format!("tick {tick}"),
     );
+    // The id is kept after the job ended, so a late second scheduler inserts what is there.
+    let once = |job: Enqueue| vec![job.with_id(JobId(id)).unique(key.clone())];
     match action {
         Action::TokenRefresh => {
-            // The id is kept after the job ended, so a late second scheduler inserts what is there.
-            let job = Enqueue::new(&RefreshTokens {}, cause)
-                .with_id(JobId(id))
-                .unique(key);
-            queue.insert(vec![job]).await?;
+            queue.insert(once(Enqueue::new(&RefreshTokens {}, cause))).await?;
+        }
+        Action::HealthCheck => {
+            queue.insert(once(Enqueue::new(&CheckGuilds {}, cause))).await?;
         }
         Action::RoleSync => {
             let run_id = RunId(id);

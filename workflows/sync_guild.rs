@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rolecall_core::desired::Membership;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::guild::Member;
 use rolecall_core::job::Subject;
@@ -167,10 +166,10 @@ async fn plan_page(
         return Ok(Vec::new());
     }
     let users: Vec<UserId> = linked.iter().map(|(_, l)| l.user_id.clone()).collect();
-    let groups = context.services.directory.groups_of(&users).await?;
+    let facts = context.services.directory.facts_of(&users).await?;
     let mut jobs = Vec::new();
     for (member, link) in linked {
-        let Some(Membership::Known(groups)) = groups.get(&link.user_id) else {
+        let Some(facts) = facts.get(&link.user_id) else {
             planner.skipped("directory_unknown");
             continue;
         };
@@ -179,7 +178,7 @@ async fn plan_page(
             &link.user_id,
             member.id,
             &held,
-            &guild.rules.desired(groups),
+            &guild.rules.desired(facts),
             read_at,
         ));
     }
@@ -193,14 +192,15 @@ async fn plan_absent(
     absent: &[ActiveLink],
 ) -> Result<Vec<Enqueue>, JobError> {
     let users: Vec<UserId> = absent.iter().map(|l| l.user_id.clone()).collect();
-    let groups = context.services.directory.groups_of(&users).await?;
+    let facts = context.services.directory.facts_of(&users).await?;
     let mut jobs = Vec::new();
     for link in absent {
-        let Some(Membership::Known(groups)) = groups.get(&link.user_id) else {
+        let Some(facts) = facts.get(&link.user_id) else {
             continue;
         };
-        if !guild.rules.desired(groups).wanted.is_empty() {
-            jobs.extend(planner.absent(&link.user_id, link.discord_id, link.can_join));
+        let desired = guild.rules.desired(facts);
+        if !desired.wanted.is_empty() {
+            jobs.extend(planner.absent(&link.user_id, link.discord_id, link.can_join, &desired));
         }
     }
     Ok(jobs)

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::RoleId;
-use rolecall_core::desired::Membership;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
@@ -50,7 +49,7 @@ impl Job for SyncMember {
         if guild.rules.is_empty() {
             return Ok(Outcome::skipped("no_active_mappings"));
         }
-        let Membership::Known(groups) = services.membership(user).await? else {
+        let Some(facts) = services.facts(user).await? else {
             return Ok(Outcome::skipped("directory_unknown"));
         };
         let Some(link) = services
@@ -61,7 +60,7 @@ impl Job for SyncMember {
         else {
             return Ok(Outcome::skipped("not_linked"));
         };
-        let desired = guild.rules.desired(&groups);
+        let desired = guild.rules.desired(&facts);
         let options = context.call(None)?;
         let read_at = services.clock.now();
         let member = match services
@@ -87,7 +86,7 @@ impl Job for SyncMember {
             None => {
                 planner.outcome.count(counts::LINKED, 1);
                 let can_join = link.has_token && !link.needs_consent;
-                jobs.extend(planner.absent(user, discord_id, can_join));
+                jobs.extend(planner.absent(user, discord_id, can_join, &desired));
             }
         }
         // One member cannot be a mass removal: the guard's floor lets it pass.

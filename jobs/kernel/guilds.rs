@@ -1,11 +1,12 @@
 //! What jobs read of a guild before they act: its configuration, token, rules, and what our bot is in it.
 //!
-//! Configuration and mappings are kept for two seconds, what the bot is for ten minutes. A user's groups are never
-//! kept: they are what a removal is confirmed by.
+//! Configuration and mappings are kept for two seconds, what the bot is for ten minutes. What the directory
+//! knows of a user is never kept: it is what a removal is confirmed by.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rolecall_core::conditions::Facts;
 use rolecall_core::desired::{Membership, Rules};
 use rolecall_core::error::JobError;
 use rolecall_core::guild::{GuildConfig, GuildInfo};
@@ -179,6 +180,12 @@ impl Services {
         Ok(all.remove(user).unwrap_or(Membership::Unknown))
     }
 
+    /// What the directory knows of a user, read now; `None` if it does not know the user.
+    pub async fn facts(&self, user: &UserId) -> Result<Option<Facts>, JobError> {
+        let mut all = self.directory.facts_of(std::slice::from_ref(user)).await?;
+        Ok(all.remove(user))
+    }
+
     /// The guild as Discord tells it, read now.
     pub async fn read_info(
         &self,
@@ -216,10 +223,20 @@ impl Services {
         options: &CallOptions,
     ) -> Result<Option<BotStanding>, CallError> {
         let id = guild.config.guild_id;
-        let now = self.clock.now();
-        if let Some(standing) = fresh(&self.cache.standing, id, now, STANDING_MS) {
-            return Ok(Some(standing));
+        match fresh(&self.cache.standing, id, self.clock.now(), STANDING_MS) {
+            Some(standing) => Ok(Some(standing)),
+            None => self.read_standing(guild, options).await,
         }
+    }
+
+    /// What our bot is in the guild, read now.
+    pub async fn read_standing(
+        &self,
+        guild: &ReadyGuild,
+        options: &CallOptions,
+    ) -> Result<Option<BotStanding>, CallError> {
+        let id = guild.config.guild_id;
+        let now = self.clock.now();
         let bot = match guild.config.bot_user_id {
             Some(bot) => bot,
             None => {

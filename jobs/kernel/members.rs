@@ -1,13 +1,11 @@
 //! What a write to one member needs to know at the moment it is sent.
 
-use std::collections::BTreeSet;
-
-use rolecall_core::desired::Membership;
+use rolecall_core::conditions::Facts;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
 use rolecall_core::ports::{CallError, CallFailure};
-use rolecall_core::{DiscordId, GroupId, GuildId, RoleId, UserId};
+use rolecall_core::{DiscordId, GuildId, RoleId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
@@ -46,19 +44,19 @@ impl Target {
 pub struct Now {
     /// The guild.
     pub guild: ReadyGuild,
-    /// The user's groups, read a moment ago.
-    pub groups: BTreeSet<GroupId>,
+    /// What the directory knows of the user, read a moment ago.
+    pub facts: Facts,
 }
 
 impl Now {
     /// Whether the user should have this role.
     pub fn wants(&self, role: RoleId) -> bool {
-        self.guild.rules.wants(&self.groups, role)
+        self.guild.rules.wants(&self.facts, role)
     }
 
     /// Whether the user should not have this role, and we are the ones to say so.
     pub fn denies(&self, role: RoleId) -> bool {
-        self.guild.rules.managed().contains(&role) && !self.wants(role)
+        self.guild.rules.denies(&self.facts, role)
     }
 }
 
@@ -87,9 +85,9 @@ pub async fn look_again(
     if !link.is_some_and(|l| l.is_active && l.user_id == target.user_id) {
         return Ok(Err(Outcome::skipped("not_linked")));
     }
-    match context.services.membership(&target.user_id).await? {
-        Membership::Known(groups) => Ok(Ok(Now { guild, groups })),
-        Membership::Unknown => Ok(Err(Outcome::skipped("directory_unknown"))),
+    match context.services.facts(&target.user_id).await? {
+        Some(facts) => Ok(Ok(Now { guild, facts })),
+        None => Ok(Err(Outcome::skipped("directory_unknown"))),
     }
 }
 

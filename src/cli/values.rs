@@ -1,8 +1,13 @@
 //! Readers of arguments.
 
+use std::time::Duration;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use rolecall_core::ids::NotASnowflake;
 use rolecall_core::job::JobState;
-use rolecall_core::{MappingId, UserId};
+use rolecall_core::{ChannelId, MappingId, UserId};
+
+use crate::config::parse_duration;
 
 /// A user's id.
 pub(super) fn user_id(text: &str) -> Result<UserId, String> {
@@ -36,6 +41,56 @@ pub(super) fn job_kind() -> PossibleValuesParser {
     PossibleValuesParser::new(rolecall_workflows::registry().names())
 }
 
+/// A value that can be unset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrNone<T> {
+    /// Unset it.
+    None,
+    /// Set it to this.
+    To(T),
+}
+
+impl<T> OrNone<T> {
+    /// The value, if there is one.
+    pub(super) fn option(self) -> Option<T> {
+        match self {
+            Self::None => None,
+            Self::To(value) => Some(value),
+        }
+    }
+
+    fn read(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Self, String> {
+        if text.trim().eq_ignore_ascii_case("none") {
+            Ok(Self::None)
+        } else {
+            read(text).map(Self::To)
+        }
+    }
+}
+
+/// A channel's id, or `none`.
+pub(super) fn channel(text: &str) -> Result<OrNone<ChannelId>, String> {
+    OrNone::read(text, |text| {
+        text.parse().map_err(|e: NotASnowflake| e.to_string())
+    })
+}
+
+/// A number, or `none`.
+pub(super) fn number(text: &str) -> Result<OrNone<u32>, String> {
+    OrNone::read(text, |text| {
+        let number = text.trim().parse();
+        number.map_err(|_| "it has to be a whole number such as 100, or none".to_owned())
+    })
+}
+
+/// A length of time of at least a minute, or `none`.
+pub(super) fn interval(text: &str) -> Result<OrNone<Duration>, String> {
+    OrNone::read(text, |text| match parse_duration(text) {
+        Some(interval) if interval >= Duration::from_secs(60) => Ok(interval),
+        _ => Err("it has to be a length of time such as 30m or 2h, of at least a minute, or none".to_owned()),
+    })
+}
+
 /// A state of jobs, by its written name.
 pub(super) fn job_state() -> impl TypedValueParser<Value = JobState> {
     PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
@@ -47,5 +102,25 @@ pub(super) fn speed(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
         _ => Err("it has to be a number from 0.01 to 10000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_none_unsets_them() {
+        assert_eq!(number("100"), Ok(OrNone::To(100)));
+        assert_eq!(number(" None "), Ok(OrNone::None));
+        assert_eq!(interval("2h"), Ok(OrNone::To(Duration::from_secs(7_200))));
+        assert_eq!(channel("5").unwrap().option(), ChannelId::new(5));
+        for refused in [
+            number("-1").is_err(),
+            interval("5s").is_err(),
+            channel("x").is_err(),
+        ] {
+            assert!(refused);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod csv;
+mod explain;
 mod file;
 mod import;
 mod json;
@@ -12,7 +13,7 @@ mod tests;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use rolecall_core::UserId;
+use rolecall_core::{GuildId, UserId};
 
 use super::{CliError, Exit, Format, values};
 use crate::app::App;
@@ -26,6 +27,7 @@ pub enum DirectoryCommand {
     /// Example: rolecall directory groups
     Groups(Format),
     Show(ShowArgs),
+    Explain(ExplainArgs),
 }
 
 /// Imports users and their groups from a file
@@ -71,11 +73,30 @@ pub struct ShowArgs {
     pub format: Format,
 }
 
+/// Explains which roles a user should have, and why
+///
+/// From the user's characters and groups over every mapping to the decision about each role. Nothing is changed.
+///
+/// Example: rolecall directory explain u-17
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The user's id in the application
+    #[arg(value_name = "USER", value_parser = values::user_id)]
+    pub user: UserId,
+    /// Only this guild
+    #[arg(long, value_name = "GUILD_ID")]
+    pub guild: Option<GuildId>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
 pub(super) async fn run(app: &App, command: DirectoryCommand) -> Result<Exit, CliError> {
     match command {
         DirectoryCommand::Import(args) => import::run(app, &args).await,
         DirectoryCommand::Groups(format) => show::groups(app, format).await,
         DirectoryCommand::Show(args) => show::user(app, &args).await,
+        DirectoryCommand::Explain(args) => explain::run(app, &args).await,
     }
 }
 

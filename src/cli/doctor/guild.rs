@@ -132,6 +132,7 @@ fn roles(asked: &str, mappings: &[&Mapping], seen: &Seen, report: &mut Report) {
 
 #[cfg(test)]
 mod tests {
+    use rolecall_core::conditions::Conditions;
     use rolecall_core::{GuildId, MappingId, RoleId, Timestamp};
 
     use super::*;
@@ -146,7 +147,9 @@ mod tests {
             role_id: RoleId::new(role).unwrap(),
             role_name: String::new(),
             priority: 0,
+            conditions: Conditions::default(),
             is_active: true,
+            created_by: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

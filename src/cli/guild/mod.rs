@@ -3,12 +3,16 @@
 mod add;
 mod bot_token;
 mod remove;
+mod set;
 mod show;
 
-use clap::{Args, Subcommand};
-use rolecall_core::GuildId;
-use rolecall_core::guild::GuildConfig;
+use std::time::Duration;
 
+use clap::{Args, Subcommand};
+use rolecall_core::guild::GuildConfig;
+use rolecall_core::{ChannelId, GuildId};
+
+use super::values::OrNone;
 use super::{CliError, Exit, Format, values};
 use crate::app::App;
 
@@ -19,6 +23,7 @@ pub enum GuildCommand {
     /// Lists all guilds
     List(Format),
     Show(ShowArgs),
+    Set(SetArgs),
     Remove(RemoveArgs),
 }
 
@@ -61,6 +66,42 @@ pub struct ShowArgs {
     pub format: Format,
 }
 
+/// Changes how a guild is synced
+///
+/// What is not named stays as it is.
+///
+/// Example: rolecall guild set 123456789012345678 --auto-sync false --max-role-changes 100
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Discord's id of the guild
+    #[arg(value_name = "GUILD_ID")]
+    pub id: GuildId,
+    /// Whether the schedule syncs it
+    #[arg(long, value_name = "true|false")]
+    pub auto_sync: Option<bool>,
+    /// Least time between two scheduled syncs, such as 2h; none: at every tick
+    #[arg(long, value_name = "TIME|none", value_parser = values::interval)]
+    pub sync_interval: Option<OrNone<Duration>>,
+    /// Whether linked people are joined to it
+    #[arg(long, value_name = "true|false")]
+    pub sync_on_join: Option<bool>,
+    /// Whether somebody whose link ends loses the mapped roles
+    #[arg(long, value_name = "true|false")]
+    pub remove_roles_on_leave: Option<bool>,
+    /// Channel that is told of each run that changed something
+    #[arg(long, value_name = "CHANNEL_ID|none", value_parser = values::channel)]
+    pub audit_channel: Option<OrNone<ChannelId>>,
+    /// Channel that is told when something needs a person
+    #[arg(long, value_name = "CHANNEL_ID|none", value_parser = values::channel)]
+    pub notification_channel: Option<OrNone<ChannelId>>,
+    /// A sync changes no more roles than this; the rest follows with the next one
+    #[arg(long, value_name = "N|none", value_parser = values::number)]
+    pub max_role_changes: Option<OrNone<u32>>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
 /// Removes a guild with its mappings
 ///
 /// Nothing is changed at Discord: everybody keeps the roles they have.
@@ -84,6 +125,7 @@ pub(super) async fn run(app: &App, command: GuildCommand) -> Result<Exit, CliErr
         GuildCommand::Add(args) => add::run(app, args).await,
         GuildCommand::List(format) => show::list(app, format).await,
         GuildCommand::Show(args) => show::one(app, &args).await,
+        GuildCommand::Set(args) => set::run(app, &args).await,
         GuildCommand::Remove(args) => remove::run(app, &args).await,
     }
 }

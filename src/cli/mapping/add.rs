@@ -1,5 +1,6 @@
 //! `rolecall mapping add`.
 
+use rolecall_core::conditions::Conditions;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Group;
 use rolecall_core::{MappingId, Timestamp};
@@ -37,7 +38,9 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
         role_id: args.role,
         role_name,
         priority: args.priority.unwrap_or(0),
+        conditions: Conditions::default(),
         is_active: true,
+        created_by: None,
         created_at: now,
         updated_at: now,
     };
@@ -73,7 +76,7 @@ pub(super) fn told(mapping: &Mapping) -> String {
 }
 
 /// The group, or `None` if it is to be made.
-async fn resolve(app: &App, asked: &str) -> Result<Option<Group>, CliError> {
+pub(super) async fn resolve(app: &App, asked: &str) -> Result<Option<Group>, CliError> {
     let groups = app.services.directory.groups().await?;
     match find(&groups, asked) {
         Found::One(group) => Ok(Some(group)),
@@ -89,7 +92,8 @@ async fn resolve(app: &App, asked: &str) -> Result<Option<Group>, CliError> {
     }
 }
 
-fn unknown(app: &App, asked: &str, near: &[String]) -> CliError {
+/// What to say of a group that is not there.
+pub(super) fn unknown(app: &App, asked: &str, near: &[String]) -> CliError {
     let sentence = format!(
         "the directory ({}) has no group {asked:?}",
         app.services.directory.describe()
@@ -120,7 +124,7 @@ fn already_there(args: &AddArgs, there: &Mapping) -> Result<Exit, CliError> {
             there.id, there.priority
         ))
         .hint(format!(
-            "To change it: `rolecall mapping remove {}`, and add it again.",
+            "To change it: `rolecall mapping set {} --priority {priority}`.",
             there.id
         )));
     }

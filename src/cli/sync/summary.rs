@@ -22,7 +22,7 @@ pub(in crate::cli) fn told(run: &Run) -> String {
     if let Some(results) = &run.results {
         lines.push(numbers(results, run.dry_run));
         lines.extend(errors(&results.errors));
-        lines.extend(results.held.iter().cloned());
+        lines.extend(results.held.iter().chain(&results.notes).cloned());
     }
     lines.join("\n")
 }

@@ -107,6 +107,7 @@ pub(super) fn results_written(results: &RunResults) -> Document {
         "planned": map(&results.planned),
         "errors": errors,
         "held": results.held.clone(),
+        "notes": results.notes.clone(),
     }
 }
 
@@ -260,6 +261,7 @@ fn nested_results(f: Fields<'_>, at: Timestamp) -> Result<RunResults, StoreError
             .map(error)
             .collect::<Result<_, StoreError>>()?,
         held: f.texts("held")?,
+        notes: f.texts("notes")?,
     })
 }
 

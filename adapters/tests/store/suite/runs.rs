@@ -30,6 +30,7 @@ fn results() -> RunResults {
             occurred_at: later(1),
         }],
         held: vec!["Guild 1 would lose 40 of 50 roles.".to_owned()],
+        notes: vec!["capped: 3 changes wait".to_owned()],
         ..RunResults::default()
     }
 }
