@@ -5,11 +5,13 @@
 
 pub mod add_role;
 pub mod finish_run;
+pub mod forget_account;
 pub mod join_guild;
 pub mod kernel;
 pub mod refresh_token;
 pub mod remove_role;
 pub mod set_member_roles;
+pub mod take_mapped_roles;
 
 use kernel::registry::Registry;
 
@@ -17,8 +19,10 @@ use kernel::registry::Registry;
 pub fn register(registry: &mut Registry) {
     registry.add::<add_role::AddRole>();
     registry.add::<finish_run::FinishRun>();
+    registry.add::<forget_account::ForgetAccount>();
     registry.add::<join_guild::JoinGuild>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();
     registry.add::<set_member_roles::SetMemberRoles>();
+    registry.add::<take_mapped_roles::TakeMappedRoles>();
 }

@@ -4,6 +4,7 @@
 //! guild; [`sync_user`] makes one [`sync_member`] an account and guild; these plan, and make one job a write.
 //! What a run did so far is told by [`progress`].
 
+pub mod link_account;
 pub mod planner;
 pub mod progress;
 pub mod refresh_tokens;
@@ -13,6 +14,7 @@ pub mod sync_all;
 pub mod sync_guild;
 pub mod sync_member;
 pub mod sync_user;
+pub mod unlink_account;
 
 use rolecall_jobs::kernel::registry::Registry;
 
@@ -25,6 +27,7 @@ pub fn registry() -> Registry {
     registry.add::<sync_guild::SyncGuild>();
     registry.add::<sync_member::SyncMember>();
     registry.add::<sync_user::SyncUser>();
+    registry.add::<unlink_account::UnlinkAccount>();
     registry
 }
 
@@ -38,6 +41,7 @@ mod tests {
             [
                 "add_role",
                 "finish_run",
+                "forget_account",
                 "join_guild",
                 "refresh_token",
                 "refresh_tokens",
@@ -47,6 +51,8 @@ mod tests {
                 "sync_guild",
                 "sync_member",
                 "sync_user",
+                "take_mapped_roles",
+                "unlink_account",
             ]
         );
     }
