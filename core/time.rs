@@ -20,6 +20,13 @@ impl Timestamp {
         self.to_chrono().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    /// Reads a text of RFC 3339.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|at| at.with_timezone(&Utc).into())
+    }
+
     /// The same moment for libraries that speak chrono. Out of chrono's range (± 262,000 years): 1970.
     pub fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
@@ -74,5 +81,10 @@ mod tests {
             (Timestamp(1_000) + Duration::from_millis(234)).to_rfc3339(),
             "1970-01-01T00:00:01.234Z"
         );
+        assert_eq!(
+            Timestamp::from_rfc3339("1970-01-01T01:00:01.234+01:00"),
+            Some(Timestamp(1_234))
+        );
+        assert_eq!(Timestamp::from_rfc3339("yesterday"), None);
     }
 }

@@ -8,7 +8,7 @@ use rolecall_core::error::JobError;
 use rolecall_core::hierarchy::obstacle;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{CallError, CallFailure, Joined};
+use rolecall_core::ports::{AccountFilter, CallError, CallFailure, Joined};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
@@ -19,6 +19,9 @@ use crate::set_member_roles::SetMemberRoles;
 
 /// The user's token has to live this long for a join.
 const TOKEN_LEFT: Duration = Duration::from_secs(60);
+
+/// What somebody is told who cannot be joined.
+const SCOPE_MISSING: &str = "the person did not grant guilds.join; put it into DISCORD_SCOPES and let them link again, or join by an invite";
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +59,9 @@ impl Job for JoinGuild {
         if wanted.is_empty() {
             return Ok(Outcome::skipped("superseded"));
         }
+        if self.lacks_scope(context).await? {
+            return Ok(Outcome::skipped("scope_missing").with_note(SCOPE_MISSING));
+        }
         let access = match fresh_access_token(context, self.target.discord_id, TOKEN_LEFT).await? {
             Access::Fresh { token, .. } => token,
             Access::None(reason) => return Ok(Outcome::skipped(reason)),
@@ -92,6 +98,17 @@ impl Job for JoinGuild {
 }
 
 impl JoinGuild {
+    /// Whether it is known that the person did not consent to be joined. Nothing is known of older records.
+    async fn lacks_scope(&self, context: &Context) -> Result<bool, JobError> {
+        let filter = AccountFilter {
+            discord_id: Some(self.target.discord_id),
+            ..AccountFilter::default()
+        };
+        let (accounts, _) = context.services.accounts.list(&filter, 0, 1).await?;
+        let scopes = accounts.first().map(|a| a.profile.scopes.as_slice());
+        Ok(scopes.is_some_and(|s| !s.is_empty() && !s.iter().any(|scope| scope == "guilds.join")))
+    }
+
     /// The wanted roles that our bot can give: one that it cannot fails the whole join.
     async fn givable(&self, context: &Context, now: &Now) -> Result<BTreeSet<RoleId>, JobError> {
         let options = context.call(None)?;

@@ -111,6 +111,11 @@ pub async fn run(
     listener: Option<TcpListener>,
     stop: CancellationToken,
 ) -> Result<(), String> {
+    if parts.web && app.services.oauth.is_some() {
+        for warning in app.config.accounts.warnings() {
+            tracing::warn!("discord_oauth: {warning}");
+        }
+    }
     let mut tasks: JoinSet<Result<(), String>> = JoinSet::new();
     if let Some(listener) = listener {
         let (app, stop) = (Arc::clone(&app), stop.clone());

@@ -6,6 +6,7 @@
 
 pub mod check_guild;
 pub mod check_guilds;
+pub mod link_account;
 pub mod planner;
 pub mod progress;
 pub mod refresh_tokens;
@@ -15,6 +16,7 @@ pub mod sync_all;
 pub mod sync_guild;
 pub mod sync_member;
 pub mod sync_user;
+pub mod unlink_account;
 
 use rolecall_jobs::kernel::registry::Registry;
 
@@ -29,6 +31,7 @@ pub fn registry() -> Registry {
     registry.add::<sync_guild::SyncGuild>();
     registry.add::<sync_member::SyncMember>();
     registry.add::<sync_user::SyncUser>();
+    registry.add::<unlink_account::UnlinkAccount>();
     registry
 }
 
@@ -45,6 +48,7 @@ mod tests {
                 "check_guild",
                 "check_guilds",
                 "finish_run",
+                "forget_account",
                 "join_guild",
                 "notify_channel",
                 "refresh_token",
@@ -55,6 +59,8 @@ mod tests {
                 "sync_guild",
                 "sync_member",
                 "sync_user",
+                "take_mapped_roles",
+                "unlink_account",
             ]
         );
     }

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// The refreshes of one sweep are spread over this time, so that they are no herd.
 const SPREAD: Duration = Duration::from_secs(60);
 
+/// States of OAuth flows that ended are remembered for so long, so that somebody who comes back late is told why.
+const STATES_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RefreshTokens {}
@@ -34,10 +37,11 @@ impl Job for RefreshTokens {
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let services = &context.services;
+        let now = services.clock.now();
+        services.oauth_states.prune(now - STATES_KEPT).await?;
         if services.oauth.is_none() {
             return Ok(Outcome::skipped("oauth_not_configured"));
         }
-        let now = services.clock.now();
         let before = now + services.settings.token_refresh_threshold;
         let links = services
             .links

@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder};
 use rolecall_core::ids::GuildId;
 use rolecall_core::ports::{Answer, Limiter, Permission, Route};
 use rolecall_core::ports::{BotToken, CallError, CallFailure, CallOptions};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -107,13 +107,37 @@ impl DiscordClient {
         options: &CallOptions,
         request: RequestBuilder,
     ) -> Result<Reply, CallError> {
+        self.call_with("Bot", spec, guild, token, options, request).await
+    }
+
+    /// Makes a call with a person's token.
+    pub(super) async fn call_as_person(
+        &self,
+        spec: RouteSpec,
+        access: &SecretString,
+        options: &CallOptions,
+        request: RequestBuilder,
+    ) -> Result<Reply, CallError> {
+        self.call_with("Bearer", spec, None, access, options, request)
+            .await
+    }
+
+    async fn call_with(
+        &self,
+        scheme: &str,
+        spec: RouteSpec,
+        guild: Option<GuildId>,
+        token: &SecretString,
+        options: &CallOptions,
+        request: RequestBuilder,
+    ) -> Result<Reply, CallError> {
         let mut value =
-            HeaderValue::from_str(&format!("Bot {}", token.expose_secret())).map_err(|_| CallError {
+            HeaderValue::from_str(&format!("{scheme} {}", token.expose_secret())).map_err(|_| CallError {
                 failure: CallFailure::Unauthorized,
                 route: spec.template,
                 status: None,
                 code: None,
-                message: "the bot's token has characters that no token has".to_owned(),
+                message: "the token has characters that no token has".to_owned(),
             })?;
         value.set_sensitive(true);
         let route = Route {

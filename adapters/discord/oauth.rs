@@ -1,10 +1,12 @@
-//! Discord's token endpoint.
+//! Discord's token endpoints: exchange, refresh, revoke.
 
 use std::time::Duration;
 
 use reqwest::Method;
 use rolecall_core::ports::Route;
-use rolecall_core::ports::{CallError, CallFailure, CallOptions, OAuthClient, RefreshError, TokenPair};
+use rolecall_core::ports::{
+    CallError, CallFailure, CallOptions, ExchangeError, OAuthClient, RefreshError, TokenPair,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use serde_json::Value;
 use super::DiscordClient;
 use super::client::{Reply, principal};
 use super::errors::{Told, refused, shorten};
-use super::routes::TOKEN;
+use super::routes::{REVOKE, RouteSpec, TOKEN};
 
 /// Life of an access token when the answer does not tell it. Discord's is a week; a day is on the safe side.
 const LIFE_UNTOLD: u64 = 86_400;
@@ -34,73 +36,146 @@ impl DiscordClient {
         refresh: &SecretString,
         options: &CallOptions,
     ) -> Result<TokenPair, RefreshError> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose_secret()),
+        ];
+        let reply = self.post_form(TOKEN, client, &form, options).await?;
+        if !reply.is_success() {
+            return Err(failed(&reply, "refresh_token").map_or(RefreshError::Refused, RefreshError::Call));
+        }
+        let body: TokenBody = reply.read(TOKEN)?;
+        // RFC 6749, section 6: without a new one the old one stays valid.
+        Ok(body.pair(refresh))
+    }
+
+    pub(super) async fn post_code(
+        &self,
+        client: &OAuthClient,
+        (code, redirect_uri, verifier): (&SecretString, &str, &SecretString),
+        options: &CallOptions,
+    ) -> Result<TokenPair, ExchangeError> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose_secret()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier.expose_secret()),
+        ];
+        let reply = self.post_form(TOKEN, client, &form, options).await?;
+        if reply.is_success() {
+            let body: TokenBody = reply.read(TOKEN)?;
+            return Ok(body.pair(&SecretString::default()));
+        }
+        if blames_client(&reply) {
+            return Err(ExchangeError::InvalidClient);
+        }
+        Err(failed(&reply, "code").map_or(ExchangeError::Refused, ExchangeError::Call))
+    }
+
+    pub(super) async fn post_revoke(
+        &self,
+        client: &OAuthClient,
+        token: &SecretString,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        let form = [("token", token.expose_secret())];
+        let reply = self.post_form(REVOKE, client, &form, options).await?;
+        if reply.is_success() {
+            return reply.done(REVOKE);
+        }
+        // RFC 7009: a token that is not known (any more) is as good as revoked.
+        match failed(&reply, "token") {
+            None => Ok(()),
+            Some(error) => Err(CallError {
+                route: REVOKE.template,
+                message: error.message.replace(TOKEN.template, REVOKE.template),
+                ..error
+            }),
+        }
+    }
+
+    /// A form with the application's credentials.
+    async fn post_form(
+        &self,
+        spec: RouteSpec,
+        client: &OAuthClient,
+        form: &[(&str, &str)],
+        options: &CallOptions,
+    ) -> Result<Reply, CallError> {
         let route = Route {
-            template: TOKEN.template,
-            bucket: TOKEN.bucket,
+            template: spec.template,
+            bucket: spec.bucket,
             guild: None,
             principal: principal(&format!("oauth2 {}", client.id)),
         };
+        let path = spec.template.trim_start_matches("POST ");
         let request = self
-            .request(Method::POST, "/oauth2/token")
+            .request(Method::POST, path)
             .basic_auth(&client.id, Some(client.secret.expose_secret()))
-            .form(&[
-                ("grant_type", "refresh_token"),
-                ("refresh_token", refresh.expose_secret()),
-            ]);
-        let reply = self.send(&route, options, request).await?;
-        if !reply.is_success() {
-            return Err(failed(&reply));
-        }
-        let body: TokenBody = reply.read(TOKEN)?;
-        let seconds = match &body.expires_in {
+            .form(form);
+        self.send(&route, options, request).await
+    }
+}
+
+impl TokenBody {
+    fn pair(self, old_refresh: &SecretString) -> TokenPair {
+        let seconds = match &self.expires_in {
             Value::Number(n) => n.as_f64().map(|n| n as u64),
             Value::String(s) => s.trim().parse().ok(),
             _ => None,
         };
-        Ok(TokenPair {
-            access: body.access_token.into(),
-            // RFC 6749, section 6: without a new one the old one stays valid.
-            refresh: body
+        TokenPair {
+            access: self.access_token.into(),
+            refresh: self
                 .refresh_token
-                .map_or_else(|| refresh.clone(), SecretString::from),
+                .map_or_else(|| old_refresh.clone(), SecretString::from),
             expires_in: Duration::from_secs(seconds.unwrap_or(LIFE_UNTOLD)),
-            scope: body.scope.unwrap_or_default(),
-        })
+            scope: self.scope.unwrap_or_default(),
+        }
     }
 }
 
-/// What an answer other than 2xx means. The token endpoint has its own form of errors (RFC 6749, section 5.2).
-fn failed(reply: &Reply) -> RefreshError {
-    let json = reply.json();
-    let field = |name: &str| {
-        json.as_ref()
-            .and_then(|j| j.get(name))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let (error, description) = (field("error"), field("error_description"));
+/// A field of the token endpoint's own form of errors (RFC 6749, section 5.2).
+fn told(reply: &Reply, name: &str) -> String {
+    reply
+        .json()
+        .as_ref()
+        .and_then(|j| j.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// Whether it is the application that is refused.
+fn blames_client(reply: &Reply) -> bool {
+    let error = told(reply, "error");
+    (400..500).contains(&reply.status)
+        && (error == "invalid_client"
+            || (reply.status == 401 && error.is_empty() && Told::read(reply.json().as_ref()).is_some()))
+}
+
+/// What an answer other than 2xx means. `None`: what was sent as `field` is not accepted (any more).
+fn failed(reply: &Reply, field: &str) -> Option<CallError> {
+    let (error, description) = (told(reply, "error"), told(reply, "error_description"));
     let own_fault = (400..500).contains(&reply.status);
-    let about_token = description.contains("refresh_token");
-    if own_fault && (error == "invalid_grant" || (error == "invalid_request" && about_token)) {
-        return RefreshError::Refused;
+    let about_field = description.contains(&format!("\"{field}\""));
+    if own_fault && (error == "invalid_grant" || (error == "invalid_request" && about_field)) {
+        return None;
     }
+    let advice = if blames_client(reply) {
+        ": check DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET"
+    } else {
+        ""
+    };
     if own_fault && !error.is_empty() {
-        let advice = if error == "invalid_client" {
-            ": check DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET"
-        } else {
-            ""
-        };
-        return RefreshError::Call(call_refused(
-            reply.status,
-            &format!(" ({}){advice}", shorten(error)),
-        ));
+        let detail = format!(" ({}){advice}", shorten(&error));
+        return Some(call_refused(reply.status, &detail));
     }
-    let told = Told::read(json.as_ref());
-    if reply.status == 401 && told.is_some() {
-        let advice = ": check DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET";
-        return RefreshError::Call(call_refused(reply.status, advice));
+    if !advice.is_empty() {
+        return Some(call_refused(reply.status, advice));
     }
-    RefreshError::Call(refused(TOKEN.template, reply.status, told.as_ref()))
+    let told = Told::read(reply.json().as_ref());
+    Some(refused(TOKEN.template, reply.status, told.as_ref()))
 }
 
 fn call_refused(status: u16, detail: &str) -> CallError {

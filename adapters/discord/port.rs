@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use rolecall_core::account::Profile;
 use rolecall_core::guild::{Account, GuildInfo, Member};
-use rolecall_core::ids::{DiscordId, GuildId, RoleId};
+use rolecall_core::ids::{ChannelId, DiscordId, GuildId, RoleId};
 use rolecall_core::ports::{
-    BotToken, CallError, CallOptions, Discord, Joined, OAuthClient, RefreshError, TokenPair,
+    Authorization, BotToken, CallError, CallOptions, Discord, ExchangeError, Joined, OAuthClient,
+    RefreshError, TokenPair,
 };
 use secrecy::SecretString;
 
@@ -100,5 +102,55 @@ impl Discord for DiscordClient {
         options: &CallOptions,
     ) -> Result<TokenPair, RefreshError> {
         self.post_refresh(client, refresh, options).await
+    }
+
+    async fn exchange(
+        &self,
+        client: &OAuthClient,
+        code: &SecretString,
+        redirect_uri: &str,
+        verifier: &SecretString,
+        options: &CallOptions,
+    ) -> Result<TokenPair, ExchangeError> {
+        self.post_code(client, (code, redirect_uri, verifier), options)
+            .await
+    }
+
+    async fn profile(
+        &self,
+        access: &SecretString,
+        guilds: bool,
+        options: &CallOptions,
+    ) -> Result<(DiscordId, Profile), CallError> {
+        self.get_profile(access, guilds, options).await
+    }
+
+    async fn authorization(
+        &self,
+        access: &SecretString,
+        options: &CallOptions,
+    ) -> Result<Authorization, CallError> {
+        self.get_authorization(access, options).await
+    }
+
+    async fn revoke(
+        &self,
+        client: &OAuthClient,
+        token: &SecretString,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        self.post_revoke(client, token, options).await
+    }
+
+    async fn post_message(
+        &self,
+        token: &BotToken,
+        channel: ChannelId,
+        content: &str,
+        nonce: &str,
+        options: &CallOptions,
+    ) -> Result<(), CallError> {
+        self.create_message(token, channel, (content, nonce), options)
+            .await
     }
 }

@@ -61,3 +61,23 @@ pub const TOKEN: RouteSpec = RouteSpec {
     template: "POST /oauth2/token",
     bucket: "oauth-token",
 };
+/// `POST /oauth2/token/revoke`. Limited as [`TOKEN`] is.
+pub const REVOKE: RouteSpec = RouteSpec {
+    template: "POST /oauth2/token/revoke",
+    bucket: "oauth-token",
+};
+/// `GET /oauth2/@me`.
+pub const AUTHORIZATION: RouteSpec = RouteSpec {
+    template: "GET /oauth2/@me",
+    bucket: "oauth-me",
+};
+/// `GET /users/@me/guilds`.
+pub const MY_GUILDS: RouteSpec = RouteSpec {
+    template: "GET /users/@me/guilds",
+    bucket: "my-guilds",
+};
+/// `POST /channels/{channel}/messages`.
+pub const POST_MESSAGE: RouteSpec = RouteSpec {
+    template: "POST /channels/{channel}/messages",
+    bucket: "message-post",
+};

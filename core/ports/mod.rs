@@ -14,9 +14,8 @@ pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
-    Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError, Joined, MEMBER_PAGE, OAuthClient,
-    RefreshError,
-    TokenPair,
+    Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError, Joined,
+    MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
 };
 pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};

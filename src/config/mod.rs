@@ -3,6 +3,7 @@
 //! Everything comes from environment variables. All mistakes are reported together, each with what is wrong and what
 //! to do. The names are in [`settings`], which `.env.example` is compared with.
 
+mod accounts;
 mod durations;
 mod reader;
 pub mod settings;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use secrecy::SecretString;
 
+pub use accounts::AccountsConfig;
 pub use durations::parse as parse_duration;
 use reader::Reader;
 
@@ -111,6 +113,8 @@ pub struct Config {
     pub encryption_keys: Option<SecretString>,
     /// What concerns Discord.
     pub discord: DiscordConfig,
+    /// What concerns people who link accounts.
+    pub accounts: AccountsConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -146,6 +150,7 @@ impl Config {
             .text("ROLECALL_DATA_DIR")
             .map_or_else(|| default_data_dir(vars), PathBuf::from);
         let discord = discord(&mut reader);
+        let accounts = AccountsConfig::read(&mut reader);
         let default_installation = match &store {
             Store::Embedded => "rolecall".to_owned(),
             Store::Distributed { database, .. } => database.clone(),
@@ -174,6 +179,7 @@ impl Config {
             jwt_secret,
             encryption_keys,
             discord,
+            accounts,
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[

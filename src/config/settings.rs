@@ -73,6 +73,57 @@ pub const SETTINGS: &[Setting] = &[
         "the Discord application, for joining people to guilds",
     ),
     setting("DISCORD_CLIENT_SECRET", "", "its secret"),
+    setting(
+        "DISCORD_REDIRECT_URI",
+        "",
+        "where Discord sends people back to, as registered with the application: https://HOST/discord/auth/callback; not set: nobody can link an account",
+    ),
+    setting(
+        "DISCORD_SCOPES",
+        "identify guilds guilds.join",
+        "what people are asked for; without guilds.join nobody can be joined to a guild",
+    ),
+    setting(
+        "DISCORD_AUTHORIZE_URL",
+        "https://discord.com/oauth2/authorize",
+        "the page where people consent",
+    ),
+    setting("DISCORD_STATE_EXPIRY", "15m", "how long a login may take"),
+    setting(
+        "FRONTEND_URL",
+        "https://go.eveonline.it",
+        "the frontend that people come back to",
+    ),
+    setting(
+        "ROLECALL_LANDING_PATH",
+        "/user/characters",
+        "path of the frontend after a login; the outcome is in the query, as discord=…",
+    ),
+    setting(
+        "ROLECALL_ERROR_PATH",
+        "",
+        "path of the frontend after a login that failed; default: ROLECALL_LANDING_PATH",
+    ),
+    setting(
+        "ROLECALL_REDIRECT_ALLOW",
+        "",
+        "further addresses that redirect_url of a login may name: origins, or origins with the beginning of a path, separated by spaces",
+    ),
+    setting(
+        "COOKIE_DURATION",
+        "24h",
+        "how long a session lasts that a login begins",
+    ),
+    setting(
+        "COOKIE_DOMAIN",
+        ".eveonline.it",
+        "domain of the session's cookie; ignored where DISCORD_REDIRECT_URI is on another one",
+    ),
+    setting(
+        "ROLECALL_ALLOW_ACCOUNT_MOVE",
+        "false",
+        "whether an account that is linked to another user may be taken over by who proves to own it",
+    ),
     setting("DISCORD_SYNC_INTERVAL", "15m", "how often all guilds are synced"),
     setting(
         "DISCORD_TOKEN_REFRESH_THRESHOLD",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio_util::sync::CancellationToken;
 
 use super::http::layers;
@@ -37,6 +37,19 @@ fn all(api_prefix: &str) -> Router<Web> {
         let at = |path: &str| format!("{prefix}/discord{path}");
         routes = routes
             .route(&at("/status"), get(legacy::status::status))
+            .route(&at("/auth/login"), get(legacy::auth::login::login))
+            .route(&at("/auth/callback"), get(legacy::auth::callback::callback))
+            .route(&at("/auth/link"), post(legacy::auth::link::link))
+            .route(&at("/link"), post(legacy::auth::link::link))
+            .route(
+                &at("/auth/unlink/{discord_id}"),
+                delete(legacy::auth::unlink::unlink),
+            )
+            .route(&at("/auth/status"), get(legacy::auth::auth_status::auth_status))
+            .route(
+                &at("/user/profile"),
+                get(legacy::auth::user_profile::user_profile),
+            )
             .route(&at("/sync/status"), get(legacy::sync_status::sync_status))
             .route(&at("/sync/manual"), post(legacy::sync_manual::sync_manual))
             .route(&at("/sync/user/{user_id}"), post(legacy::sync_user::sync_user));

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+mod accounts;
 mod api;
 mod bad_input;
 mod demo;

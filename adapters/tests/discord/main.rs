@@ -3,5 +3,6 @@
 
 mod answers;
 mod oauth;
+mod person;
 mod requests;
 mod stub;

@@ -1,5 +1,6 @@
 //! The paths of go-falcon's Discord module, with the union of the field names that its callers send and read.
 
+pub(crate) mod auth;
 pub(crate) mod estimate;
 pub(crate) mod manual_request;
 pub(crate) mod recent_run;
