@@ -7,6 +7,7 @@
 
 mod api;
 mod bad_input;
+mod conditions;
 mod demo;
 mod deploy;
 mod distributed;
