@@ -4,7 +4,7 @@ use rolecall_core::guild::GuildConfig;
 use rolecall_core::mapping::Mapping;
 use serde_json::{Value, json};
 
-use super::{ShowArgs, configured};
+use super::{ShowArgs, configured, set};
 use crate::app::App;
 use crate::cli::reach::{self, Blind, Seen};
 use crate::cli::table::{Table, number, text, whole};
@@ -58,14 +58,17 @@ pub(super) async fn one(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         output::json(&document(&guild, &mappings, &seen));
         return Ok(Exit::Done);
     }
-    output::say(&output::facts(&[
+    let mut facts = vec![
         ("id", guild.guild_id.to_string()),
         ("name", guild.guild_name.clone()),
         ("enabled", yes_no(guild.is_enabled)),
         ("bot", bot(&guild, &seen)),
         ("added", view::moment(guild.created_at)),
         ("changed", view::moment(guild.updated_at)),
-    ]));
+        ("health", health(&guild)),
+    ];
+    facts.extend(set::lines(&guild.settings));
+    output::say(&output::facts(&facts));
     if mappings.is_empty() {
         output::note("It has no mapping; `rolecall mapping add` adds one.");
     } else {
@@ -80,6 +83,22 @@ pub(super) async fn one(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         Ok(seen) => remedies(&mappings, seen),
     }
     Ok(Exit::Done)
+}
+
+/// What the last look at it by a running process found.
+fn health(guild: &GuildConfig) -> String {
+    let Some(health) = &guild.health else {
+        return "not looked at yet".to_owned();
+    };
+    let wrong = health
+        .last_error
+        .as_deref()
+        .map_or_else(String::new, |e| format!(": {e}"));
+    format!(
+        "{}{wrong} (looked at {} UTC)",
+        health.status.as_str(),
+        view::moment(health.checked_at)
+    )
 }
 
 fn bot(guild: &GuildConfig, seen: &Result<Seen, Blind>) -> String {
