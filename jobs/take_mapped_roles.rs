@@ -33,10 +33,6 @@ impl Job for TakeMappedRoles {
     const KIND: &'static str = "take_mapped_roles";
     const LANE: Lane = Lane::Normal;
 
-    fn unique_key(&self) -> Option<String> {
-        Some(format!("{}:{}", Self::KIND, self.target.member_key()))
-    }
-
     fn concurrency_key(&self) -> Option<String> {
         Some(self.target.member_key())
     }
