@@ -49,11 +49,8 @@ impl Job for ForgetAccount {
         }
     }
 
-    fn unique_key(&self) -> Option<String> {
-        Some(format!("{}:{}", Self::KIND, self.discord_id))
-    }
-
-    /// The same as a refresh: of the two, one at a time.
+    /// The same as a refresh: of the two, one at a time. No unique key: somebody who links and unlinks again in a minute
+    /// gets a job for each, and the later one finds nothing or deletes.
     fn concurrency_key(&self) -> Option<String> {
         Some(format!("tokens:{}", self.discord_id))
     }

@@ -9,14 +9,15 @@ use rolecall_core::DiscordId;
 use rolecall_core::backoff::ExponentialBackoff;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
-use rolecall_core::link::SealedTokens;
+use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::RefreshError;
+use rolecall_core::ports::{RefreshError, TokenPair};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
+use crate::kernel::services::Services;
 
 /// Place of an account's token, for the vault.
 pub fn token_place(account: DiscordId, field: &str) -> String {
@@ -143,6 +144,22 @@ pub async fn fresh_access_token(
         }
         Err(RefreshError::Call(error)) => return Err(error.into()),
     };
+    if !keep(services, &link, &pair).await? {
+        return Ok(Access::None("not_linked"));
+    }
+    Ok(Access::Fresh {
+        token: pair.access,
+        refreshed: true,
+    })
+}
+
+/// Stores a new pair. `false`: the link ended while Discord was asked, and stays ended.
+async fn keep(services: &Services, asked_for: &Link, pair: &TokenPair) -> Result<bool, JobError> {
+    let account = asked_for.discord_id;
+    let link = services.links.of_account(account).await?;
+    let Some(link) = link.filter(|l| l.is_active && l.user_id == asked_for.user_id) else {
+        return Ok(false);
+    };
     let seal = |secret: &SecretString, field: &str| {
         services
             .vault
@@ -155,8 +172,5 @@ pub async fn fresh_access_token(
         expiry: services.clock.now() + pair.expires_in,
     };
     services.links.put(&link, Some(tokens)).await?;
-    Ok(Access::Fresh {
-        token: pair.access,
-        refreshed: true,
-    })
+    Ok(true)
 }

@@ -33,10 +33,6 @@ impl Job for TakeMappedRoles {
     const KIND: &'static str = "take_mapped_roles";
     const LANE: Lane = Lane::Normal;
 
-    fn unique_key(&self) -> Option<String> {
-        Some(format!("{}:{}", Self::KIND, self.target.member_key()))
-    }
-
     fn concurrency_key(&self) -> Option<String> {
         Some(self.target.member_key())
     }
@@ -68,7 +64,7 @@ impl Job for TakeMappedRoles {
             .member(&guild.token, guild_id, discord_id, &options);
         let held: BTreeSet<RoleId> = match read.await {
             Ok(member) => member.roles.into_iter().collect(),
-            Err(error) => return refused(context, &self.target, error),
+            Err(error) => return refused(context, &self.target, None, error),
         };
         let mapped: Vec<RoleId> = held.intersection(guild.rules.managed()).copied().collect();
         if mapped.is_empty() {
@@ -91,7 +87,7 @@ impl Job for TakeMappedRoles {
         }
         let written = self.write(services, &guild.token, &held, &take, &options).await;
         if let Err(error) = written {
-            return refused(context, &self.target, error);
+            return refused(context, &self.target, None, error);
         }
         let mut outcome = if take.is_empty() {
             Outcome::skipped("roles_out_of_reach")
