@@ -7,6 +7,7 @@ mod directory;
 mod discord;
 mod ledger;
 mod limiter;
+mod permissions;
 mod repositories;
 mod vault;
 
@@ -14,11 +15,12 @@ pub use clock::Clock;
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
-    BotToken, CallError, CallFailure, CallOptions, Discord, Joined, MEMBER_PAGE, OAuthClient, RefreshError,
-    TokenPair,
+    Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError, Joined,
+    MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
 };
 pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
+pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
 };
