@@ -91,6 +91,16 @@ fn keep<T>(cache: &Mutex<HashMap<GuildId, (Timestamp, T)>>, guild: GuildId, now:
 }
 
 impl GuildCache {
+    /// The guild as Discord told it lately (ten minutes), for whoever only shows it.
+    pub fn recent_info(&self, guild: GuildId, now: Timestamp) -> Option<Arc<GuildInfo>> {
+        fresh(&self.info, guild, now, STANDING_MS)
+    }
+
+    /// Keeps what Discord told of a guild.
+    pub fn keep_info(&self, guild: GuildId, now: Timestamp, info: Arc<GuildInfo>) {
+        keep(&self.info, guild, now, info);
+    }
+
     /// Forgets a guild, because Discord contradicted what is kept.
     pub fn forget(&self, guild: GuildId) {
         self.ready

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, Runs, Vault,
+    Accounts, Audit, Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, OAuthStates,
+    Runs, Vault,
 };
 
 use super::guilds::GuildCache;
@@ -44,6 +45,12 @@ pub struct Services {
     pub mappings: Arc<dyn Mappings>,
     /// Linked accounts.
     pub links: Arc<dyn Links>,
+    /// Linked accounts, as people see them.
+    pub accounts: Arc<dyn Accounts>,
+    /// States of OAuth flows.
+    pub oauth_states: Arc<dyn OAuthStates>,
+    /// Who did what.
+    pub audit: Arc<dyn Audit>,
     /// Groups.
     pub directory: Arc<dyn Directory>,
     /// Discord.

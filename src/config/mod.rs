@@ -3,6 +3,7 @@
 //! Everything comes from environment variables. All mistakes are reported together, each with what is wrong and what
 //! to do. The names are in [`settings`], which `.env.example` is compared with.
 
+mod api;
 mod durations;
 mod reader;
 pub mod settings;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use secrecy::SecretString;
 
+pub use api::{ApiConfig, RateLimit};
 pub use durations::parse as parse_duration;
 use reader::Reader;
 
@@ -76,6 +78,8 @@ pub enum LogFormat {
 pub struct DiscordConfig {
     /// Base of all calls.
     pub base_url: String,
+    /// Token of the bot of guilds that are added without one.
+    pub default_bot_token: Option<SecretString>,
     /// The application's id, for token refreshes.
     pub client_id: Option<String>,
     /// The application's secret.
@@ -111,6 +115,8 @@ pub struct Config {
     pub encryption_keys: Option<SecretString>,
     /// What concerns Discord.
     pub discord: DiscordConfig,
+    /// Who may use the HTTP interface, from where, and how often.
+    pub api: ApiConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -146,6 +152,7 @@ impl Config {
             .text("ROLECALL_DATA_DIR")
             .map_or_else(|| default_data_dir(vars), PathBuf::from);
         let discord = discord(&mut reader);
+        let api = ApiConfig::read(&mut reader);
         let default_installation = match &store {
             Store::Embedded => "rolecall".to_owned(),
             Store::Distributed { database, .. } => database.clone(),
@@ -174,6 +181,7 @@ impl Config {
             jwt_secret,
             encryption_keys,
             discord,
+            api,
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[
@@ -313,6 +321,7 @@ fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
     }
     DiscordConfig {
         base_url,
+        default_bot_token: reader.secret("DISCORD_DEFAULT_BOT_TOKEN"),
         client_id,
         client_secret,
         rate_limit_delay: reader.duration("DISCORD_RATE_LIMIT_DELAY", Duration::ZERO),
