@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::guild::GuildConfig;
+use rolecall_core::conditions::Conditions;
+use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::{ImportRow, NewGuild as StoredGuild};
 use rolecall_core::{DiscordId, GuildId, MappingId, RoleId, UserId};
@@ -281,6 +282,9 @@ async fn store_guild(app: &App, guild: &Guild, n: usize, bot: u64) -> Result<(),
         guild_name: format!("Demo guild {n}"),
         is_enabled: true,
         bot_user_id: DiscordId::new(bot),
+        settings: GuildSettings::default(),
+        health: None,
+        created_by: None,
         created_at: now,
         updated_at: now,
     };
@@ -302,7 +306,9 @@ async fn store_guild(app: &App, guild: &Guild, n: usize, bot: u64) -> Result<(),
             role_id: RoleId::new(*role).ok_or("the simulator made a role without an id")?,
             role_name: (*name).to_owned(),
             priority: 0,
+            conditions: Conditions::default(),
             is_active: true,
+            created_by: None,
             created_at: now,
             updated_at: now,
         };

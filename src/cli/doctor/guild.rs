@@ -146,7 +146,9 @@ mod tests {
             role_id: RoleId::new(role).unwrap(),
             role_name: String::new(),
             priority: 0,
+            conditions: rolecall_core::conditions::Conditions::default(),
             is_active: true,
+            created_by: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }

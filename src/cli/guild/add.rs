@@ -38,6 +38,9 @@ pub(super) async fn run(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         is_enabled: stored.as_ref().is_none_or(|g| g.is_enabled),
         // Unchecked, it may be another bot's token: then the next job learns whose it is.
         bot_user_id: seen.as_ref().map(|s| s.bot.id),
+        settings: stored.as_ref().map(|g| g.settings.clone()).unwrap_or_default(),
+        health: stored.as_ref().and_then(|g| g.health.clone()),
+        created_by: stored.as_ref().and_then(|g| g.created_by),
         created_at: stored.map_or(now, |g| g.created_at),
         updated_at: now,
     };

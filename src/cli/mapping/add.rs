@@ -1,5 +1,6 @@
 //! `rolecall mapping add`.
 
+use rolecall_core::conditions::Conditions;
 use rolecall_core::guild::GuildConfig;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Group;
@@ -38,7 +39,9 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
         role_id: args.role,
         role_name,
         priority: args.priority.unwrap_or(0),
+        conditions: Conditions::default(),
         is_active: true,
+        created_by: None,
         created_at: now,
         updated_at: now,
     };
