@@ -98,18 +98,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         Arc::clone(&limiter),
     )
     .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))?;
-    let oauth = match (&config.discord.client_id, &config.discord.client_secret) {
-        (Some(id), Some(secret)) => Some(OAuthClient {
-            id: id.clone(),
-            secret: secret.clone(),
-        }),
-        _ => None,
-    };
-    if purpose != Purpose::Command {
-        for sentence in config.api.warnings() {
-            tracing::warn!("discord_api: {sentence}");
-        }
-    }
+    warn(&config, purpose);
     let permissions = permissions(&config, &stored);
     let services = Services {
         ledger: Arc::clone(&stored.ledger),
@@ -124,7 +113,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         discord: Arc::new(discord),
         vault,
         clock: Arc::clone(&clock),
-        oauth,
+        oauth: oauth(&config),
         settings: Settings {
             guard: config.guard,
             token_refresh_threshold: config.discord.token_refresh_threshold,
@@ -144,6 +133,24 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         jwt_secret,
         config,
     })
+}
+
+fn warn(config: &Config, purpose: Purpose) {
+    if purpose != Purpose::Command {
+        for sentence in config.api.warnings() {
+            tracing::warn!("discord_api: {sentence}");
+        }
+    }
+}
+
+fn oauth(config: &Config) -> Option<OAuthClient> {
+    match (&config.discord.client_id, &config.discord.client_secret) {
+        (Some(id), Some(secret)) => Some(OAuthClient {
+            id: id.clone(),
+            secret: secret.clone(),
+        }),
+        _ => None,
+    }
 }
 
 async fn embedded(config: &Config) -> Result<Stored, StartError> {

@@ -236,6 +236,8 @@ impl Config {
             ("HOST", self.host.clone()),
             ("PORT", self.port.to_string()),
             ("API_PREFIX", self.api_prefix.clone()),
+            ("CORS_ALLOWED_ORIGINS", self.api.cors_origins.join(", ")),
+            ("GO_FALCON_COMPAT_ANY_JWT", self.api.any_jwt.to_string()),
             ("JWT_SECRET", set(self.jwt_secret.is_some())),
             ("ROLECALL_ENCRYPTION_KEYS", set(self.encryption_keys.is_some())),
             ("DISCORD_API_BASE_URL", self.discord.base_url.clone()),
