@@ -8,10 +8,13 @@
 )]
 
 mod auth;
+mod change;
 mod health;
 mod http;
 mod legacy;
+mod look;
 mod openapi;
+mod removal;
 mod routes;
 mod server;
 mod state;
