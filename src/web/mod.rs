@@ -7,8 +7,12 @@
     reason = "readers of the source follow them"
 )]
 
+#[cfg(test)]
+mod access_tests;
 mod auth;
 mod change;
+#[cfg(test)]
+mod guilds_tests;
 mod health;
 mod http;
 mod legacy;
