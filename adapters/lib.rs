@@ -7,5 +7,6 @@ pub mod delivery;
 pub mod directory;
 pub mod discord;
 pub mod limiter;
+pub mod permissions;
 pub mod store;
 pub mod vault;

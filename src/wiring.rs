@@ -14,12 +14,13 @@ use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
 use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
-    Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings, OAuthClient, Runs,
-    StoreHealth, Vault,
+    Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings,
+    OAuthClient, OAuthStates, Permissions, Runs, StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -65,9 +66,14 @@ struct Stored {
     guilds: Arc<dyn Guilds>,
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
+    accounts: Arc<dyn Accounts>,
+    oauth_states: Arc<dyn OAuthStates>,
+    audit: Arc<dyn Audit>,
     health: Arc<dyn StoreHealth>,
     directory: Arc<dyn Directory>,
     import: Arc<dyn Import>,
+    /// What go-falcon grants, where its collections are.
+    granted: Option<Arc<dyn Permissions>>,
 }
 
 /// Builds the application.
@@ -99,24 +105,22 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         Arc::clone(&limiter),
     )
     .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))?;
-    let oauth = match (&config.discord.client_id, &config.discord.client_secret) {
-        (Some(id), Some(secret)) => Some(OAuthClient {
-            id: id.clone(),
-            secret: secret.clone(),
-        }),
-        _ => None,
-    };
+    warn(&config, purpose);
+    let permissions = permissions(&config, &stored);
     let services = Services {
         ledger: Arc::clone(&stored.ledger),
         runs: stored.runs,
         guilds: stored.guilds,
         mappings: stored.mappings,
         links: stored.links,
+        accounts: stored.accounts,
+        oauth_states: stored.oauth_states,
+        audit: stored.audit,
         directory: stored.directory,
         discord: Arc::new(discord),
         vault,
         clock: Arc::clone(&clock),
-        oauth,
+        oauth: oauth(&config),
         settings: Settings {
             guard: config.guard,
             token_refresh_threshold: config.discord.token_refresh_threshold,
@@ -129,12 +133,31 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         services: Arc::new(services),
         store: stored.health,
         import: stored.import,
+        permissions,
         delivery,
         limiter,
         instance,
         jwt_secret,
         config,
     })
+}
+
+fn warn(config: &Config, purpose: Purpose) {
+    if purpose != Purpose::Command {
+        for sentence in config.api.warnings() {
+            tracing::warn!("discord_api: {sentence}");
+        }
+    }
+}
+
+fn oauth(config: &Config) -> Option<OAuthClient> {
+    match (&config.discord.client_id, &config.discord.client_secret) {
+        (Some(id), Some(secret)) => Some(OAuthClient {
+            id: id.clone(),
+            secret: secret.clone(),
+        }),
+        _ => None,
+    }
 }
 
 async fn embedded(config: &Config) -> Result<Stored, StartError> {
@@ -152,9 +175,13 @@ async fn embedded(config: &Config) -> Result<Stored, StartError> {
         guilds: Arc::clone(&store) as _,
         mappings: Arc::clone(&store) as _,
         links: Arc::clone(&store) as _,
+        accounts: Arc::clone(&store) as _,
+        oauth_states: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
         health: Arc::clone(&store) as _,
         directory: Arc::clone(&store) as _,
         import: store,
+        granted: None,
     })
 }
 
@@ -171,6 +198,10 @@ async fn distributed(
         DirectoryChoice::GoFalcon => Setting::GoFalcon,
         DirectoryChoice::Imported => Setting::Imported,
     };
+    let granted: Option<Arc<dyn Permissions>> = match choice {
+        DirectoryChoice::Imported => None,
+        _ => Some(Arc::new(GoFalconPermissions::new(store.clone()))),
+    };
     let directory = Arc::new(Chosen::new(store.clone(), setting));
     let store = Arc::new(store);
     Ok(Stored {
@@ -179,9 +210,13 @@ async fn distributed(
         guilds: Arc::clone(&store) as _,
         mappings: Arc::clone(&store) as _,
         links: Arc::clone(&store) as _,
+        accounts: Arc::clone(&store) as _,
+        oauth_states: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
         health: store,
         directory: Arc::clone(&directory) as _,
         import: directory,
+        granted,
     })
 }
 
@@ -193,6 +228,16 @@ fn keep_private(path: &Path) {
         .append(true)
         .mode(0o600)
         .open(path);
+}
+
+/// What go-falcon grants, and what the settings give to groups. A group's name counts only where nobody but the
+/// operator gives names: in an imported directory.
+fn permissions(config: &Config, stored: &Stored) -> Arc<dyn Permissions> {
+    let by_name = matches!(config.store, Store::Embedded) || config.directory == DirectoryChoice::Imported;
+    let listed = GroupPermissions::new(Arc::clone(&stored.directory), config.api.groups.clone(), by_name);
+    let mut sources: Vec<Arc<dyn Permissions>> = vec![Arc::new(listed)];
+    sources.extend(stored.granted.clone());
+    Arc::new(AllOf(sources))
 }
 
 /// Makes the data folder, or says why it cannot be used.

@@ -7,6 +7,7 @@ mod directory;
 mod discord;
 mod ledger;
 mod limiter;
+mod permissions;
 mod repositories;
 mod vault;
 
@@ -19,6 +20,7 @@ pub use discord::{
 };
 pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
+pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
 };

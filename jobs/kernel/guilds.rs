@@ -114,6 +114,16 @@ impl GuildCache {
             .map(|(_, error)| error.clone())
     }
 
+    /// The guild as Discord told it lately (ten minutes), for whoever only shows it.
+    pub fn recent_info(&self, guild: GuildId, now: Timestamp) -> Option<Arc<GuildInfo>> {
+        fresh(&self.info, guild, now, STANDING_MS)
+    }
+
+    /// Keeps what Discord told of a guild.
+    pub fn keep_info(&self, guild: GuildId, now: Timestamp, info: Arc<GuildInfo>) {
+        keep(&self.info, guild, now, info);
+    }
+
     /// Forgets a guild, because Discord contradicted what is kept.
     pub fn forget(&self, guild: GuildId) {
         self.ready

@@ -4,6 +4,7 @@
 //! to do. The names are in [`settings`], which `.env.example` is compared with.
 
 mod accounts;
+mod api;
 mod durations;
 mod reader;
 pub mod settings;
@@ -17,6 +18,7 @@ use rolecall_core::guard::Limits;
 use secrecy::SecretString;
 
 pub use accounts::AccountsConfig;
+pub use api::{ApiConfig, RateLimit};
 pub use durations::parse as parse_duration;
 use reader::Reader;
 
@@ -78,6 +80,8 @@ pub enum LogFormat {
 pub struct DiscordConfig {
     /// Base of all calls.
     pub base_url: String,
+    /// Token of the bot of guilds that are added without one.
+    pub default_bot_token: Option<SecretString>,
     /// The application's id, for token refreshes.
     pub client_id: Option<String>,
     /// The application's secret.
@@ -115,6 +119,8 @@ pub struct Config {
     pub discord: DiscordConfig,
     /// What concerns people who link accounts.
     pub accounts: AccountsConfig,
+    /// Who may use the HTTP interface, from where, and how often.
+    pub api: ApiConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -151,6 +157,7 @@ impl Config {
             .map_or_else(|| default_data_dir(vars), PathBuf::from);
         let discord = discord(&mut reader);
         let accounts = AccountsConfig::read(&mut reader);
+        let api = ApiConfig::read(&mut reader);
         let default_installation = match &store {
             Store::Embedded => "rolecall".to_owned(),
             Store::Distributed { database, .. } => database.clone(),
@@ -180,6 +187,7 @@ impl Config {
             encryption_keys,
             discord,
             accounts,
+            api,
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[
@@ -234,6 +242,8 @@ impl Config {
             ("HOST", self.host.clone()),
             ("PORT", self.port.to_string()),
             ("API_PREFIX", self.api_prefix.clone()),
+            ("CORS_ALLOWED_ORIGINS", self.api.cors_origins.join(", ")),
+            ("GO_FALCON_COMPAT_ANY_JWT", self.api.any_jwt.to_string()),
             ("JWT_SECRET", set(self.jwt_secret.is_some())),
             ("ROLECALL_ENCRYPTION_KEYS", set(self.encryption_keys.is_some())),
             ("DISCORD_API_BASE_URL", self.discord.base_url.clone()),
@@ -319,6 +329,7 @@ fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
     }
     DiscordConfig {
         base_url,
+        default_bot_token: reader.secret("DISCORD_DEFAULT_BOT_TOKEN"),
         client_id,
         client_secret,
         rate_limit_delay: reader.duration("DISCORD_RATE_LIMIT_DELAY", Duration::ZERO),

@@ -63,6 +63,71 @@ pub const SETTINGS: &[Setting] = &[
         "keys that stored tokens are sealed with, as id:base64 of 32 bytes, comma-separated, newest first; not set: derived from JWT_SECRET",
     ),
     setting(
+        "CORS_ALLOWED_ORIGINS",
+        "",
+        "origins of browsers' pages that may call this interface with cookies, comma-separated, such as https://react.eveonline.it",
+    ),
+    setting(
+        "API_RATE_LIMIT_PER_MINUTE",
+        "1200",
+        "requests that one user may make in a minute; 0: no limit",
+    ),
+    setting(
+        "API_RATE_LIMIT_BURST",
+        "200",
+        "requests that one user may make at once",
+    ),
+    setting(
+        "API_ADDRESS_RATE_LIMIT_PER_MINUTE",
+        "1200",
+        "requests without a valid token that one address may make in a minute; 0: no limit",
+    ),
+    setting(
+        "API_ADDRESS_RATE_LIMIT_BURST",
+        "200",
+        "requests without a valid token that one address may make at once",
+    ),
+    setting(
+        "API_TRUSTED_PROXIES",
+        "0",
+        "how many proxies stand in front and add the caller to X-Forwarded-For; 0: that header is not believed",
+    ),
+    setting(
+        "ROLECALL_ADMIN_GROUPS",
+        "",
+        "groups whose members may do everything, comma-separated: ids, or names where ROLECALL_DIRECTORY is imported or the store is embedded",
+    ),
+    setting(
+        "ROLECALL_GUILDS_MANAGE_GROUPS",
+        "",
+        "groups whose members have discord:guilds:manage (guilds, mappings, roles)",
+    ),
+    setting(
+        "ROLECALL_SYNC_MANAGE_GROUPS",
+        "",
+        "groups whose members have discord:sync:manage (syncs)",
+    ),
+    setting(
+        "ROLECALL_JOBS_READ_GROUPS",
+        "",
+        "groups whose members have jobs:read (jobs and runs, to look at)",
+    ),
+    setting(
+        "ROLECALL_JOBS_MANAGE_GROUPS",
+        "",
+        "groups whose members have jobs:manage",
+    ),
+    setting(
+        "GO_FALCON_COMPAT_ANY_JWT",
+        "false",
+        "true: whoever has a valid token may do everything, as in the original; only to replace it before permissions are given out",
+    ),
+    setting(
+        "DISCORD_DEFAULT_BOT_TOKEN",
+        "",
+        "token of the bot of guilds that are added without one",
+    ),
+    setting(
         "DISCORD_API_BASE_URL",
         "https://discord.com/api/v10",
         "where Discord is; point it at the simulator to try things",

@@ -7,11 +7,18 @@
     reason = "readers of the source follow them"
 )]
 
+#[cfg(test)]
+mod access_tests;
 mod auth;
+mod change;
+#[cfg(test)]
+mod guilds_tests;
 mod health;
 mod http;
 mod legacy;
+mod look;
 mod openapi;
+mod removal;
 mod routes;
 mod server;
 mod state;

@@ -6,7 +6,11 @@ use axum::Router;
 use axum::routing::{delete, get, post};
 use tokio_util::sync::CancellationToken;
 
-use super::http::layers;
+use super::auth::same_site::Origins;
+use super::http::cors;
+use super::http::layers::{self, Gates};
+use super::http::limit::Limits;
+use super::legacy::{guilds, mappings, users};
 use super::state::Web;
 use super::{health, legacy, openapi, v1};
 use crate::app::App;
@@ -14,12 +18,18 @@ use crate::app::App;
 /// Everything that is answered over HTTP.
 pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
     let routes = all(&app.config.api_prefix);
-    layers::around(routes).with_state(Web { app, stop })
+    let api = &app.config.api;
+    let gates = Gates {
+        cors: cors::layer(&api.cors_origins),
+        limits: Limits::new(api, app.jwt_secret.clone()),
+        origins: Origins(api.cors_origins.clone().into()),
+    };
+    layers::around(routes, Some(gates)).with_state(Web { app, stop })
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
 pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
-    layers::around(health_routes()).with_state(Web { app, stop })
+    layers::around(health_routes(), None).with_state(Web { app, stop })
 }
 
 fn all(api_prefix: &str) -> Router<Web> {
@@ -52,7 +62,31 @@ fn all(api_prefix: &str) -> Router<Web> {
             )
             .route(&at("/sync/status"), get(legacy::sync_status::sync_status))
             .route(&at("/sync/manual"), post(legacy::sync_manual::sync_manual))
-            .route(&at("/sync/user/{user_id}"), post(legacy::sync_user::sync_user));
+            .route(&at("/sync/user/{user_id}"), post(legacy::sync_user::sync_user))
+            .route(&at("/users"), get(users::list::list_users))
+            .route(&at("/users/{user_id}"), get(users::get::get_user))
+            .route(
+                &at("/guilds"),
+                get(guilds::list::list_guilds).post(guilds::create::create_guild),
+            )
+            .route(
+                &at("/guilds/{guild_id}"),
+                get(guilds::get::get_guild)
+                    .put(guilds::update::update_guild)
+                    .delete(guilds::delete::delete_guild),
+            )
+            .route(&at("/guilds/{guild_id}/roles"), get(guilds::roles::guild_roles))
+            .route(
+                &at("/guilds/{guild_id}/role-mappings"),
+                get(mappings::list_of_guild::list_mappings).post(mappings::create::create_mapping),
+            )
+            .route(&at("/role-mappings"), get(mappings::list::list_all_mappings))
+            .route(
+                &at("/role-mappings/{mapping_id}"),
+                get(mappings::get::get_mapping)
+                    .put(mappings::update::update_mapping)
+                    .delete(mappings::delete::delete_mapping),
+            );
     }
     routes
 }

@@ -1,5 +1,6 @@
 //! Serves until told to stop, and then ends what is in hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ async fn answer(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     // A connection on which nobody finishes a request would otherwise keep the process alive for ever.
     let cut_off = async {

@@ -52,7 +52,7 @@ async fn served() -> Served {
     }
     let all = installation.start("all", &["all"], &[]);
     let token = installation
-        .run(&["token", "--user", "tester"])
+        .run(&["token", "--user", "tester", "--admin"])
         .ok()
         .out
         .trim()

@@ -89,7 +89,10 @@ async fn one_user_who_gets_three_roles_costs_at_most_three_calls() {
     let installation = installation(&world, port);
     set_up(&installation, &world);
     let all = installation.start("all", &["all"], &[]);
-    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
     let api = Api::new(port, token.trim());
     api.ready().await;
     let first = api.sync().await;
@@ -121,7 +124,10 @@ async fn a_process_that_is_killed_goes_on_where_it_was() {
     let installation = installation(&world, port);
     set_up(&installation, &world);
     let mut all = installation.start("first", &["all"], &[]);
-    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
     let api = Api::new(port, token.trim());
     api.ready().await;
     let run = api.sync().await;
@@ -149,7 +155,10 @@ async fn a_stop_in_the_middle_hands_back_and_uses_no_attempt() {
     let installation = installation(&world, port).set("SHUTDOWN_GRACE_SECS", 4);
     set_up(&installation, &world);
     let mut all = installation.start("first", &["all"], &[]);
-    let token = installation.run(&["token", "--user", "tester"]).ok().out;
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
     let api = Api::new(port, token.trim());
     api.ready().await;
     let run = api.sync().await;

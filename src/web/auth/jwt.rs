@@ -7,6 +7,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, get_current_timestamp,
 };
 use rolecall_core::UserId;
+use rolecall_core::ports::permission;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +16,33 @@ use super::hmac;
 /// How far clocks may be apart, in seconds.
 const LEEWAY: u64 = 30;
 /// What an administrator's token carries.
-const ADMIN: &str = "discord:admin:full";
+const ADMIN: &str = permission::ADMIN;
+/// Who issues tokens at the command line.
+const ISSUER: &str = "rolecall";
 
 /// What is read of a token. Go-falcon's have more, and theirs differ from issuer to issuer.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
     user_id: Option<String>,
+    /// A number; of what type is the issuer's affair, and another one is no reason to refuse the token.
+    #[serde(default)]
+    character_id: serde_json::Value,
+    #[serde(default)]
+    iss: serde_json::Value,
+    #[serde(default)]
+    permissions: serde_json::Value,
+}
+
+/// What a valid token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// The user.
+    pub(super) user_id: UserId,
+    /// The character that logged in.
+    pub(super) character_id: Option<i64>,
+    /// Whether it was made by `rolecall token --admin`.
+    pub(super) admin: bool,
 }
 
 /// What is written into a token.
@@ -37,10 +58,10 @@ struct NewClaims<'a> {
     permissions: Vec<&'static str>,
 }
 
-/// The user that a valid token names; else a sentence about what is wrong with it, which never quotes it.
+/// What a valid token says; else a sentence about what is wrong with it, which never quotes it.
 ///
 /// `exp` and `nbf` count if they are there; neither has to be.
-pub(super) fn verify(token: &str, key: &SecretString) -> Result<UserId, &'static str> {
+pub(super) fn read(token: &str, key: &SecretString) -> Result<Verified, &'static str> {
     hmac::install();
     let mut validation = Validation::new(Algorithm::HS256);
     validation.algorithms = vec![Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
@@ -53,10 +74,16 @@ pub(super) fn verify(token: &str, key: &SecretString) -> Result<UserId, &'static
     let claims = decode::<Claims>(token, &key, &validation)
         .map_err(|error| sentence(error.kind()))?
         .claims;
-    match claims.user_id {
-        Some(id) if !id.trim().is_empty() => Ok(UserId(id)),
-        _ => Err("the token names no user_id"),
-    }
+    let user_id = claims.user_id.filter(|id| !id.trim().is_empty());
+    let user_id = UserId(user_id.ok_or("the token names no user_id")?);
+    // Only our own word for it counts: whoever else shares the secret has its own permissions.
+    let ours = claims.iss.as_str() == Some(ISSUER);
+    let listed = claims.permissions.as_array();
+    Ok(Verified {
+        user_id,
+        character_id: claims.character_id.as_i64().filter(|id| *id > 0),
+        admin: ours && listed.is_some_and(|all| all.iter().any(|p| p.as_str() == Some(ADMIN))),
+    })
 }
 
 fn sentence(kind: &ErrorKind) -> &'static str {
@@ -81,7 +108,7 @@ pub fn issue_token(secret: &SecretString, user_id: &UserId, admin: bool, ttl: Du
         user_id: user_id.as_str(),
         character_id: 0,
         character_name: "",
-        iss: "rolecall",
+        iss: ISSUER,
         iat: now,
         exp: now.saturating_add(ttl.as_secs()),
         permissions: if admin { vec![ADMIN] } else { Vec::new() },
@@ -98,6 +125,25 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn verify(token: &str, key: &SecretString) -> Result<UserId, &'static str> {
+        read(token, key).map(|verified| verified.user_id)
+    }
+
+    #[test]
+    fn only_our_own_tokens_make_an_administrator() {
+        for (issuer, admin) in [("rolecall", true), ("go-falcon", false)] {
+            let claims = json!({"user_id": "ada", "iss": issuer, "permissions": [ADMIN], "character_id": 7});
+            let verified = read(&signed(Algorithm::HS256, &claims), &key()).unwrap();
+            assert_eq!(
+                (verified.admin, verified.character_id),
+                (admin, Some(7)),
+                "{issuer}"
+            );
+        }
+        let plain = issue_token(&key(), &"ada".into(), false, Duration::from_secs(60));
+        assert!(!read(&plain, &key()).unwrap().admin);
+    }
 
     fn key() -> SecretString {
         "0123456789abcdef0123456789abcdef".into()

@@ -2,11 +2,13 @@
 
 mod hmac;
 mod jwt;
+pub(crate) mod right;
+pub(crate) mod same_site;
 mod token;
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use rolecall_core::UserId;
 use rolecall_core::cause::Cause;
 use secrecy::SecretString;
@@ -27,6 +29,10 @@ pub(crate) struct TokenKey(pub(crate) Option<SecretString>);
 pub(crate) struct Caller {
     /// The application's user.
     pub(crate) user_id: UserId,
+    /// The character that logged in, where the token names one.
+    pub(crate) character_id: Option<i64>,
+    /// Whether the token itself makes an administrator: one of `rolecall token --admin`.
+    pub(crate) admin: bool,
 }
 
 impl Caller {
@@ -34,6 +40,12 @@ impl Caller {
     pub(crate) fn cause(&self, reason: &str) -> Cause {
         Cause::new(format!("user:{}", self.user_id), reason)
     }
+}
+
+/// The user of the valid token that a request carries, if it does. For what counts requests, not for access.
+pub(crate) fn user_of(headers: &HeaderMap, key: &SecretString) -> Option<UserId> {
+    let token = token::find(headers)?;
+    jwt::read(&token.text, key).ok().map(|verified| verified.user_id)
 }
 
 impl<S> FromRequestParts<S> for Caller
@@ -61,7 +73,7 @@ where
                 "Send `Authorization: Bearer <token>`, or the cookie {COOKIE}."
             ))
         })?;
-        let user_id = jwt::verify(&token.text, &key).map_err(|sentence| {
+        let verified = jwt::read(&token.text, &key).map_err(|sentence| {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
@@ -69,7 +81,11 @@ where
             )
             .with_error(Detail::at(token.place, sentence))
         })?;
-        Ok(Self { user_id })
+        Ok(Self {
+            user_id: verified.user_id,
+            character_id: verified.character_id,
+            admin: verified.admin,
+        })
     }
 }
 

@@ -3,6 +3,9 @@
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 
+/// The place of a token that came as a cookie.
+pub(super) const COOKIE_PLACE: &str = "cookie.falcon_auth_token";
+
 /// A token and where it was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -34,7 +37,7 @@ pub(super) fn find(headers: &HeaderMap) -> Option<Found> {
         .find(|(name, value)| name.trim() == super::COOKIE && !value.trim().is_empty())
         .map(|(_, value)| Found {
             text: value.trim().trim_matches('"').to_owned(),
-            place: "cookie.falcon_auth_token",
+            place: COOKIE_PLACE,
         })
 }
 

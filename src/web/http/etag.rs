@@ -1,7 +1,9 @@
 //! Entity tags: digests of what is sent.
 
+use super::problem::ApiError;
 use axum::http::HeaderMap;
-use axum::http::header::IF_NONE_MATCH;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 
 /// A short digest in hex: 16 characters.
@@ -19,8 +21,30 @@ pub(crate) fn of(bytes: &[u8]) -> String {
 
 /// Whether the caller already has this (RFC 9110, section 13.1.2: a weak comparison).
 pub(crate) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    lists(headers, &IF_NONE_MATCH, tag)
+}
+
+/// Refuses a write by somebody who last saw something else than this (`If-Match`, which nobody has to send).
+pub(crate) fn check_unchanged(headers: &HeaderMap, tag: &str) -> Result<(), ApiError> {
+    if !headers.contains_key(IF_MATCH) || lists(headers, &IF_MATCH, tag) {
+        return Ok(());
+    }
+    Err(changed())
+}
+
+/// 412: somebody else was faster.
+pub(crate) fn changed() -> ApiError {
+    ApiError::new(
+        StatusCode::PRECONDITION_FAILED,
+        "changed_meanwhile",
+        "somebody changed this meanwhile",
+    )
+    .with_hint("Read it again, and send its new ETag as If-Match, or no If-Match at all.")
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
     headers
-        .get_all(IF_NONE_MATCH)
+        .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))

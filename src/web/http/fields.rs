@@ -13,6 +13,8 @@ const MOST_ENTRIES: usize = 1_000;
 pub(crate) struct Fields {
     rest: Map<String, Value>,
     errors: Vec<Detail>,
+    /// Pointer to the object, for one inside another.
+    within: String,
 }
 
 impl Fields {
@@ -25,7 +27,76 @@ impl Fields {
         Self {
             rest,
             errors: Vec::new(),
+            within: String::new(),
         }
+    }
+
+    /// An object inside this one; give it back with [`Self::close`].
+    pub(crate) fn open(&mut self, name: &str) -> Option<Self> {
+        match self.take(name)? {
+            Value::Object(object) => {
+                let mut inner = Self::new(object);
+                inner.within = self.pointer(name);
+                Some(inner)
+            }
+            _ => {
+                self.wrong(name, "expected an object");
+                None
+            }
+        }
+    }
+
+    /// Takes over what was wrong inside.
+    pub(crate) fn close(&mut self, inner: Self) {
+        self.errors.extend(inner.all_errors());
+    }
+
+    /// Whether a field was sent, empty or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.rest.contains_key(name)
+    }
+
+    /// Notes that a field is missing.
+    pub(crate) fn require(&mut self, name: &str) {
+        self.wrong(name, format!("{name} is required"));
+    }
+
+    /// Whether a field is there and `null`, where that says something: "none".
+    pub(crate) fn is_null(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(Value::is_null)
+    }
+
+    /// A switch with two names. Values that contradict one another are wrong.
+    pub(crate) fn either_flag(&mut self, name: &str, other: &str) -> Option<bool> {
+        match (self.flag(name), self.flag(other)) {
+            (Some(a), Some(b)) if a != b => {
+                self.wrong(other, format!("contradicts {name}"));
+                None
+            }
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// A text of at most so many characters, without control characters.
+    pub(crate) fn line(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > most || text.chars().any(char::is_control) {
+            self.wrong(name, format!("expected one line of at most {most} characters"));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn pointer(&self, name: &str) -> String {
+        format!("{}{}", self.within, pointer(name))
+    }
+
+    fn all_errors(mut self) -> Vec<Detail> {
+        for name in self.rest.keys() {
+            self.errors
+                .push(Detail::at(self.pointer(name), "unexpected property"));
+        }
+        self.errors
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
@@ -34,10 +105,11 @@ impl Fields {
 
     /// Notes that something is wrong with a field.
     pub(crate) fn wrong(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(Detail::at(pointer(name), message));
+        self.errors.push(Detail::at(self.pointer(name), message));
     }
 
-    fn one<T: DeserializeOwned>(&mut self, name: &str, expected: &str) -> Option<T> {
+    /// Anything that is read as JSON says.
+    pub(crate) fn one<T: DeserializeOwned>(&mut self, name: &str, expected: &str) -> Option<T> {
         let value = self.take(name)?;
         let read = serde_json::from_value(trimmed(value)).ok();
         if read.is_none() {
@@ -81,7 +153,7 @@ impl Fields {
                 Ok(entry) if out.contains(&entry) => {}
                 Ok(entry) => out.push(entry),
                 Err(_) => {
-                    let location = format!("{}/{n}", pointer(name));
+                    let location = format!("{}/{n}", self.pointer(name));
                     self.errors
                         .push(Detail::at(location, format!("expected {expected}")));
                 }
@@ -99,14 +171,12 @@ impl Fields {
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
-        for name in self.rest.keys() {
-            self.errors.push(Detail::at(pointer(name), "unexpected property"));
-        }
-        if self.errors.is_empty() {
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        let errors = self.all_errors();
+        if errors.is_empty() {
             Ok(())
         } else {
-            Err(ApiError::invalid(self.errors))
+            Err(ApiError::invalid(errors))
         }
     }
 }

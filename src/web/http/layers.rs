@@ -1,20 +1,24 @@
 //! What happens around every request: names, log line, security headers, time limit, panics, complete problems.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 
 use super::body;
+use super::limit::{self, Limits};
 use super::problem::{self, ApiError, Problem};
 use super::trace::RequestNames;
+use crate::web::auth::same_site::{self, Origins};
 
 /// How long an answer may take to begin. A stream of events has begun when its headers are sent.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,13 +34,36 @@ const SECURITY: [(HeaderName, HeaderValue); 2] = [
     ),
 ];
 
+/// Who is let in. A process that answers nothing but health has none of these.
+pub(crate) struct Gates {
+    /// Pages of other origins.
+    pub(crate) cors: Option<CorsLayer>,
+    /// How often somebody may ask.
+    pub(crate) limits: Arc<Limits>,
+    /// Pages that may write with a cookie.
+    pub(crate) origins: Origins,
+}
+
 /// Puts the layers around all routes.
-pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, gates: Option<Gates>) -> Router<S> {
+    let routes = routes
         .layer(DefaultBodyLimit::max(body::MOST_BYTES))
         .layer(from_fn(in_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(outermost))
+        .layer(CatchPanicLayer::custom(panicked));
+    let routes = match gates {
+        None => routes,
+        Some(gates) => {
+            let routes = routes
+                .layer(from_fn_with_state(gates.origins, same_site::check))
+                .layer(from_fn_with_state(gates.limits, limit::check));
+            // Outside the limits: a preflight is the browser's question, and a page has to be able to read a 429.
+            match gates.cors {
+                Some(cors) => routes.layer(cors),
+                None => routes,
+            }
+        }
+    };
+    routes.layer(from_fn(outermost))
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
@@ -45,7 +72,7 @@ async fn in_time(request: Request, next: Next) -> Response {
         Err(_) => ApiError::new(
             StatusCode::GATEWAY_TIMEOUT,
             "timeout",
-            "the answer took longer than 15 s; a sync that was asked for may have been stored",
+            "the answer took longer than 15 s; what was asked for may have been stored",
         )
         .retry_after(2)
         .into_response(),
@@ -154,7 +181,7 @@ mod tests {
             .header("x-request-id", "r-1")
             .body(axum::body::Body::empty())
             .unwrap();
-        let (parts, body) = around(routes).call(request).await.unwrap().into_parts();
+        let (parts, body) = around(routes, None).call(request).await.unwrap().into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         let json = serde_json::from_slice(&bytes).unwrap_or_default();
         (Response::from_parts(parts, axum::body::Body::empty()), json)

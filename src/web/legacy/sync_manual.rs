@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::estimate::estimated_duration;
 use super::manual_request::{self, ManualRequest};
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ManageSync};
 use crate::web::http::body::Body;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::trace::RequestNames;
@@ -66,6 +66,8 @@ pub(crate) struct ManualSyncResponse {
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "Unknown guild, mapping or user", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "Disabled guild, or none", body = Problem,
@@ -76,7 +78,7 @@ pub(crate) struct ManualSyncResponse {
     ))]
 pub(crate) async fn sync_manual(
     State(web): State<Web>,
-    caller: Caller,
+    Allowed(caller, _): Allowed<ManageSync>,
     names: RequestNames,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {

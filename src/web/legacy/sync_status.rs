@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::recent_run::{self, RecentError, RecentRun};
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ManageSync};
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::query::Params;
@@ -74,13 +74,15 @@ struct Facts {
     responses(
         (status = 200, description = "The history and the present", body = SyncStatusResponse),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 422, description = "Wrong values", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn sync_status(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ManageSync>,
     mut params: Params,
 ) -> Result<Json<SyncStatusResponse>, ApiError> {
     let guild: Option<GuildId> = params.parsed(&["guild_id"], SNOWFLAKE);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::estimate::estimated_duration;
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ManageSync};
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::{ApiError, Detail, Problem};
@@ -72,6 +72,8 @@ pub(crate) struct UserSyncResponse {
         (status = 202, description = "Accepted; `Location` names the run", body = UserSyncResponse,
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No account is linked, or the guild is unknown", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "Disabled guild, or none", body = Problem,
@@ -82,7 +84,7 @@ pub(crate) struct UserSyncResponse {
     ))]
 pub(crate) async fn sync_user(
     State(web): State<Web>,
-    caller: Caller,
+    Allowed(caller, _): Allowed<ManageSync>,
     names: RequestNames,
     Path(user): Path<String>,
     Body(fields): Body,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::accepted;
 use super::run_view::RunView;
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ManageSync};
 use crate::web::http::body::Body;
 use crate::web::http::fields::{Fields, is_mapping_id};
 use crate::web::http::problem::{ApiError, Problem};
@@ -44,6 +44,8 @@ pub(crate) struct NewRun {
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "Unknown guild, mapping or user", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "Disabled guild, or none", body = Problem,
@@ -54,7 +56,7 @@ pub(crate) struct NewRun {
     ))]
 pub(crate) async fn create_run(
     State(web): State<Web>,
-    caller: Caller,
+    Allowed(caller, _): Allowed<ManageSync>,
     names: RequestNames,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use rolecall_core::JobId;
 
 use super::job_view::JobView;
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::state::Web;
 
@@ -15,6 +15,8 @@ use crate::web::state::Web;
     responses(
         (status = 200, description = "The job", body = JobView),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "No id", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
@@ -22,7 +24,7 @@ use crate::web::state::Web;
     ))]
 pub(crate) async fn get_job(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ReadJobs>,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, ApiError> {
     let id: JobId = id

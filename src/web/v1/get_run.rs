@@ -10,7 +10,7 @@ use rolecall_workflows::progress;
 
 use super::results_view::ResultsView;
 use super::run_view::{self, RunView};
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ReadRuns};
 use crate::web::http::etag;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::state::Web;
@@ -26,13 +26,15 @@ use crate::web::state::Web;
             headers(("ETag" = String), ("Retry-After" = u32))),
         (status = 304, description = "Nothing has changed"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No such run", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn get_run(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ReadRuns>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

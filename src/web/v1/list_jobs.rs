@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::job_view::JobView;
 use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::problem::{ApiError, Problem};
@@ -43,13 +43,15 @@ pub(crate) struct JobPage {
         (status = 200, description = "A page; `Link` leads to the next", body = JobPage, headers(("Link" = String))),
         (status = 400, description = "A foreign cursor", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 422, description = "Wrong values", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list_jobs(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ReadJobs>,
     mut params: Params,
 ) -> Result<(HeaderMap, Json<JobPage>), ApiError> {
     let filter = read(&mut params);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::run_view::RunView;
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ReadRuns};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::problem::{ApiError, Problem};
@@ -41,13 +41,15 @@ pub(crate) struct RunPage {
         (status = 200, description = "A page; `Link` leads to the next", body = RunPage, headers(("Link" = String))),
         (status = 400, description = "A foreign cursor", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 422, description = "Wrong values", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list_runs(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ReadRuns>,
     mut params: Params,
 ) -> Result<(HeaderMap, Json<RunPage>), ApiError> {
     let guild: Option<GuildId> = params.parsed(&["guild", "guild_id"], SNOWFLAKE);

@@ -16,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::run_view::{self, ProgressView};
-use crate::web::auth::Caller;
+use crate::web::auth::right::{Allowed, ReadRuns};
 use crate::web::http::etag;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::state::Web;
@@ -54,13 +54,15 @@ pub(crate) struct Snapshot {
     responses(
         (status = 200, description = "Events", body = Snapshot, content_type = "text/event-stream"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the permission", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No such run", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
             content_type = "application/problem+json"),
     ))]
 pub(crate) async fn run_events(
     State(web): State<Web>,
-    _caller: Caller,
+    _: Allowed<ReadRuns>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

@@ -1,0 +1,190 @@
+//! What concerns the HTTP interface: who may use it, from which pages, and how often.
+
+use super::reader::Reader;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Origins of pages that may call with cookies, such as `https://react.eveonline.it`.
+    pub cors_origins: Vec<String>,
+    /// What one user may ask.
+    pub user_limit: RateLimit,
+    /// What one address may ask without a valid token.
+    pub address_limit: RateLimit,
+    /// How many proxies stand in front.
+    pub trusted_proxies: usize,
+    /// Whoever has a valid token may do everything.
+    pub any_jwt: bool,
+    /// Permission → groups that have it.
+    pub groups: Vec<(&'static str, Vec<String>)>,
+}
+
+/// So many requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In a minute; 0: no limit.
+    pub per_minute: u32,
+    /// At once.
+    pub burst: u32,
+}
+
+/// Setting of each permission.
+const GROUPS: [(&str, &str); 5] = [
+    (rolecall_core::ports::permission::ADMIN, "ROLECALL_ADMIN_GROUPS"),
+    (
+        rolecall_core::ports::permission::GUILDS,
+        "ROLECALL_GUILDS_MANAGE_GROUPS",
+    ),
+    (
+        rolecall_core::ports::permission::SYNC,
+        "ROLECALL_SYNC_MANAGE_GROUPS",
+    ),
+    (
+        rolecall_core::ports::permission::JOBS_READ,
+        "ROLECALL_JOBS_READ_GROUPS",
+    ),
+    (
+        rolecall_core::ports::permission::JOBS_MANAGE,
+        "ROLECALL_JOBS_MANAGE_GROUPS",
+    ),
+];
+
+impl ApiConfig {
+    /// Reads the variables.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            cors_origins: origins(reader),
+            user_limit: limit(reader, "API_RATE_LIMIT_PER_MINUTE", "API_RATE_LIMIT_BURST"),
+            address_limit: limit(
+                reader,
+                "API_ADDRESS_RATE_LIMIT_PER_MINUTE",
+                "API_ADDRESS_RATE_LIMIT_BURST",
+            ),
+            trusted_proxies: reader.number("API_TRUSTED_PROXIES", 0),
+            any_jwt: reader.one_of("GO_FALCON_COMPAT_ANY_JWT", &[("false", false), ("true", true)]),
+            groups: GROUPS
+                .map(|(name, variable)| (name, list(reader, variable)))
+                .into(),
+        }
+    }
+
+    /// What an operator should know, in sentences, although nothing is wrong.
+    pub fn warnings(&self) -> Vec<String> {
+        if !self.any_jwt {
+            return Vec::new();
+        }
+        vec![
+            "GO_FALCON_COMPAT_ANY_JWT is true: everybody with a valid token may change guilds and mappings and see \
+             all linked accounts, as in the original; give out permissions and switch it off"
+                .to_owned(),
+        ]
+    }
+}
+
+fn list(reader: &mut Reader<'_>, name: &str) -> Vec<String> {
+    let text = reader.text(name).unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
+    entries.map(ToOwned::to_owned).collect()
+}
+
+fn limit(reader: &mut Reader<'_>, per_minute: &str, burst: &str) -> RateLimit {
+    let out = RateLimit {
+        per_minute: reader.number(per_minute, 1_200),
+        burst: reader.number(burst, 200),
+    };
+    if out.burst == 0 {
+        reader.problem(
+            burst,
+            "is 0, so that nothing would be answered; use at least 50, which the frontend's first page needs",
+        );
+    }
+    out
+}
+
+fn origins(reader: &mut Reader<'_>) -> Vec<String> {
+    let all = list(reader, "CORS_ALLOWED_ORIGINS");
+    let mut out = Vec::new();
+    for origin in all {
+        let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+        let host = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"))
+            .unwrap_or_default();
+        if host.is_empty() || host.contains(['/', '*', ' ', '?', '#', '@']) {
+            reader.problem(
+                "CORS_ALLOWED_ORIGINS",
+                &format!(
+                    "{origin:?} is no exact origin; write each as scheme, host and port, such as \
+                     https://react.eveonline.it, without path and without *"
+                ),
+            );
+        } else if !out.contains(&origin) {
+            out.push(origin);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Problem;
+
+    fn read(vars: &[(&str, &str)]) -> Result<ApiConfig, Vec<Problem>> {
+        let vars: BTreeMap<String, String> = vars
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let none = |_: &str| Err(std::io::Error::other("none"));
+        let mut reader = Reader::new(&vars, &none);
+        let config = ApiConfig::read(&mut reader);
+        reader.finish(config)
+    }
+
+    #[test]
+    fn nothing_set_is_no_foreign_page_no_group_and_permissions_that_count() {
+        let config = read(&[]).unwrap();
+        assert!(config.cors_origins.is_empty() && !config.any_jwt && config.warnings().is_empty());
+        assert!(config.groups.iter().all(|(_, groups)| groups.is_empty()));
+    }
+
+    #[test]
+    fn lists_are_split_and_only_exact_origins_taken() {
+        let config = read(&[
+            (
+                "CORS_ALLOWED_ORIGINS",
+                "https://a.example/, http://localhost:3000",
+            ),
+            ("ROLECALL_ADMIN_GROUPS", "directors, ceo,"),
+        ])
+        .unwrap();
+        assert_eq!(
+            config.cors_origins,
+            ["https://a.example", "http://localhost:3000"]
+        );
+        assert_eq!(config.groups[0].1, ["directors", "ceo"]);
+        for bad in [
+            "*",
+            "https://*.example",
+            "a.example",
+            "https://a.example/path",
+            "null",
+        ] {
+            assert!(read(&[("CORS_ALLOWED_ORIGINS", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_drop_in_switch_is_warned_about() {
+        assert_eq!(
+            read(&[("GO_FALCON_COMPAT_ANY_JWT", "true")])
+                .unwrap()
+                .warnings()
+                .len(),
+            1
+        );
+        assert!(read(&[("GO_FALCON_COMPAT_ANY_JWT", "yes")]).is_err());
+    }
+}

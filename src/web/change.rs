@@ -1,0 +1,155 @@
+//! What every change of a guild or a mapping has around it: its follow-up sync, its audit record, and a task of its own.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::header::{ETAG, HeaderValue, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rolecall_core::audit::AuditRecord;
+use rolecall_core::job::Lane;
+use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::{GuildId, JobId, MappingId, RunId};
+use rolecall_jobs::kernel::queue::Enqueue;
+use rolecall_workflows::sync_guild::SyncGuild;
+use serde::Serialize;
+use serde_json::Value;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::http::problem::ApiError;
+use super::http::trace::RequestNames;
+use super::state::Web;
+use super::v1::run_view;
+
+/// A follow-up sync begins so long after it is stored: later than the change itself is, and than workers remember the
+/// configuration of before.
+const FOLLOWS_AFTER: Duration = Duration::from_secs(3);
+
+/// Who changes something, by which request.
+#[derive(Clone)]
+pub(crate) struct Change {
+    pub(crate) web: Web,
+    pub(crate) caller: Caller,
+    pub(crate) names: RequestNames,
+    /// The route, such as `POST /discord/guilds`.
+    pub(crate) route: &'static str,
+}
+
+impl Change {
+    /// Does it in a task of its own: a caller who hangs up must not stop a change half-way.
+    pub(crate) async fn whole<T, F>(&self, act: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        match tokio::spawn(act.in_current_span()).await {
+            Ok(done) => done,
+            Err(broken) => {
+                Err(ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR).with_cause(broken.to_string()))
+            }
+        }
+    }
+
+    /// Stores a sync of this guild that begins in a moment. Called *before* the change is written: a crash between the
+    /// two leaves a sync that finds nothing to do, never a change that nobody follows up.
+    pub(crate) async fn sync_soon(
+        &self,
+        guild: GuildId,
+        mapping: Option<MappingId>,
+    ) -> Result<RunId, ApiError> {
+        let services = &self.web.services;
+        let now = services.clock.now();
+        let id = RunId(Uuid::now_v7());
+        let job = SyncGuild {
+            guild_id: guild,
+            mapping: mapping.clone(),
+            dry_run: false,
+            allow_removals: false,
+        };
+        let run = Run {
+            id,
+            kind: if mapping.is_some() {
+                RunKind::Mapping
+            } else {
+                RunKind::Guild
+            },
+            scope: Scope {
+                guilds: vec![guild],
+                mapping,
+                ..Scope::default()
+            },
+            dry_run: false,
+            state: RunState::Running,
+            cause: self.caller.cause(self.route),
+            started_at: now,
+            finished_at: None,
+            results: None,
+        };
+        let mut first = Enqueue::new(&job, run.cause.clone())
+            .unique(format!("sync_guild:{id}:{guild}"))
+            .with_id(JobId(id.child("first:sync_guild")))
+            .in_run(id)
+            .in_lane(Lane::Normal)
+            .at(now + FOLLOWS_AFTER);
+        first.0.trace = Some(self.names.traceparent.clone());
+        services.runs.insert(&run).await?;
+        self.web.queue.insert(vec![first]).await?;
+        Ok(id)
+    }
+
+    /// Notes who did what. The change is stored by now, so a record that cannot be is told in the log instead.
+    pub(crate) async fn note(
+        &self,
+        action: &str,
+        target: String,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) {
+        let record = AuditRecord {
+            id: Uuid::now_v7(),
+            at: self.web.services.clock.now(),
+            actor: self.caller.cause(self.route).actor,
+            action: action.to_owned(),
+            target,
+            before,
+            after,
+            request_id: Some(self.names.request_id.clone()),
+        };
+        tracing::info!(
+            audit.action = action,
+            audit.target = record.target,
+            "discord_audit: {} {action} {}",
+            record.actor,
+            record.target
+        );
+        if let Err(error) = self.web.services.audit.append(&record).await {
+            tracing::error!(%error, "discord_audit: the record of {action} {} could not be stored", record.target);
+        }
+    }
+}
+
+/// What was done, in words, with the sync that follows.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Done {
+    /// In words.
+    #[schema(example = "Guild configuration deleted successfully")]
+    pub(crate) message: String,
+    /// The sync that follows, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sync_id: Option<String>,
+}
+
+/// 200 with this body; the tag of what is stored now, and where the sync that follows is found.
+pub(crate) fn answer(body: impl Serialize, tag: Option<&str>, sync: Option<RunId>) -> Response {
+    let mut headers = HeaderMap::new();
+    if let Some(tag) = tag.and_then(|t| HeaderValue::from_str(t).ok()) {
+        headers.insert(ETAG, tag);
+    }
+    if let Some(place) = sync.and_then(|id| HeaderValue::from_str(&run_view::path(id)).ok()) {
+        headers.insert(LOCATION, place);
+    }
+    (StatusCode::OK, headers, Json(body)).into_response()
+}

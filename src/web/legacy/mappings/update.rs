@@ -1,0 +1,128 @@
+//! `PUT /discord/role-mappings/{mapping_id}`.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use rolecall_core::mapping::Mapping;
+
+use super::create;
+use super::input::{self, Input, MappingBody};
+use super::view::{self, MappingView};
+use crate::web::auth::right::{Allowed, ManageGuilds};
+use crate::web::change::{self, Change};
+use crate::web::http::body::Body;
+use crate::web::http::etag;
+use crate::web::http::problem::ApiError;
+use crate::web::http::refused::{Changed, Missing, Refused, RefusedWrite};
+use crate::web::http::trace::RequestNames;
+use crate::web::legacy::guilds;
+use crate::web::state::Web;
+
+/// Changes a mapping. What is absent, empty or null stays as it is; a new role is checked with Discord.
+///
+/// Who has a role that no mapping gives any more keeps it: rolecall touches only roles that active mappings name.
+#[utoipa::path(put, path = "/discord/role-mappings/{mapping_id}", tag = "Discord Role Mappings",
+    operation_id = "updateRoleMapping",
+    params(
+        ("mapping_id" = String, Path, description = "24 hex digits", example = "64b000000000000000000001"),
+        ("If-Match" = Option<String>, Header, description = "Only if the mapping still has this tag"),
+    ),
+    request_body(content = Option<MappingBody>),
+    responses(
+        (status = 200, description = "Changed; a sync follows", body = MappingView,
+            headers(("ETag" = String), ("Location" = String, description = "The run of the sync"))),
+        Refused, RefusedWrite, Missing, Changed,
+    ))]
+pub(crate) async fn update_mapping(
+    State(web): State<Web>,
+    Allowed(caller, _): Allowed<ManageGuilds>,
+    names: RequestNames,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Body(fields): Body,
+) -> Result<Response, ApiError> {
+    let stored = super::find(&web, &super::id(&id)?).await?;
+    etag::check_unchanged(&headers, &view::tag(&stored))?;
+    let input = input::read(fields, stored.conditions.clone(), |input, fields| {
+        if input.guild_id.is_some_and(|sent| sent != stored.guild_id) {
+            fields.wrong("guild_id", "a mapping cannot move to another guild");
+        }
+        if input
+            .group_id
+            .as_ref()
+            .is_some_and(|sent| *sent != stored.group_id)
+        {
+            fields.wrong(
+                "group_id",
+                "a mapping's group cannot be changed; delete it and add another one",
+            );
+        }
+    })?;
+    let change = Change {
+        web,
+        caller,
+        names,
+        route: "PUT /discord/role-mappings/{mapping_id}",
+    };
+    let act = update(change.clone(), stored, input);
+    change.whole(act).await
+}
+
+async fn update(change: Change, stored: Mapping, input: Input) -> Result<Response, ApiError> {
+    let services = &change.web.services;
+    let guild = guilds::find(&change.web, stored.guild_id).await?;
+    let mut mapping = stored.clone();
+    if let Some(role) = input.role_id.filter(|role| *role != stored.role_id) {
+        mapping.role_name = create::role(&change.web, &guild, role, input.role_name.as_deref()).await?;
+        mapping.role_id = role;
+    }
+    mapping.is_active = input.is_active.unwrap_or(mapping.is_active);
+    mapping.priority = input.priority.unwrap_or(mapping.priority);
+    mapping.conditions = input.conditions;
+    if mapping == stored {
+        let body = view::view(&change.web, &stored).await?;
+        return Ok(change::answer(body, Some(&view::tag(&stored)), None));
+    }
+    mapping.updated_at = services.clock.now();
+    let sync = match guild.is_enabled {
+        true => Some(change.sync_soon(guild.guild_id, None).await?),
+        false => None,
+    };
+    if !services
+        .mappings
+        .update(&mapping, Some(stored.updated_at))
+        .await?
+    {
+        return Err(match services.mappings.get(&mapping.id).await? {
+            None => super::unknown(),
+            Some(_) => etag::changed(),
+        });
+    }
+    services.cache.forget(guild.guild_id);
+    let (before, after) = (
+        serde_json::to_value(&stored).ok(),
+        serde_json::to_value(&mapping).ok(),
+    );
+    change
+        .note(
+            "mapping.updated",
+            format!("mapping:{}", mapping.id),
+            before,
+            after,
+        )
+        .await;
+    let mut body = view::view(&change.web, &mapping).await?;
+    body.sync_id = sync.map(|s| s.to_string());
+    if stored.is_active && (!mapping.is_active || mapping.role_id != stored.role_id) {
+        body.warnings.push(kept(&stored));
+    }
+    Ok(change::answer(body, Some(&view::tag(&mapping)), sync))
+}
+
+/// What becomes of those who have the role.
+pub(crate) fn kept(mapping: &Mapping) -> String {
+    format!(
+        "who has role {} ({}) keeps it, unless another active mapping names it and does not give it to them",
+        mapping.role_name, mapping.role_id
+    )
+}

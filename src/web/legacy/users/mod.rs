@@ -1,0 +1,5 @@
+//! Linked accounts: `/discord/users`.
+
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod view;
