@@ -189,8 +189,8 @@ async fn what_is_wrong_with_a_request_is_said_as_discord_says_it() {
         .header("authorization", "Bot x");
     let answer = read(bad_token).await.unwrap();
     // The order of the fields says nothing, and depends on how the JSON library was built.
-    let body: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
-    let unauthorized = serde_json::json!({"code": 0, "message": "401: Unauthorized"});
+    let body: Value = serde_json::from_str(&answer.text).unwrap();
+    let unauthorized = json!({"code": 0, "message": "401: Unauthorized"});
     assert_eq!((answer.status, body), (401, unauthorized));
     let unknown = server.get("/nothing").await;
     assert_eq!((unknown.status, unknown.code()), (404, 0));
