@@ -17,6 +17,8 @@ struct Served {
     world: World,
     installation: Installation,
     api: Api,
+    /// Of somebody who may look at runs.
+    operator: Api,
     all: Running,
 }
 
@@ -62,10 +64,16 @@ async fn served(settings: &[(&str, &str)]) -> Served {
     let token = installation.run(&["token", "--user", "ada"]).ok().out;
     let api = Api::new(port, token.trim());
     api.ready().await;
+    let token = installation
+        .run(&["token", "--user", "operator", "--admin"])
+        .ok()
+        .out;
+    let operator = Api::new(port, token.trim());
     Served {
         world,
         installation,
         api,
+        operator,
         all,
     }
 }
@@ -99,7 +107,7 @@ async fn a_login_links_joins_and_gives_roles_and_an_unlink_takes_them_again() {
     let back = browser.decide(&auth_url, account, "authorize").await;
     let end = browser.back(&back).await;
     assert_eq!(outcome(&end), "linked");
-    served.api.finished(&sync_id(&end)).await;
+    served.operator.finished(&sync_id(&end)).await;
     assert_eq!(roles(), Some(vec![served.world.roles[0]]));
     let status = browser.json("/api/discord/auth/status").await;
     assert_eq!(
@@ -132,7 +140,10 @@ async fn a_login_links_joins_and_gives_roles_and_an_unlink_takes_them_again() {
     );
     let unlinked = body_of(delete(token.clone()).await.unwrap(), StatusCode::OK, "unlink").await;
     assert_eq!(browser.json("/discord/auth/status").await["is_linked"], false);
-    served.api.finished(unlinked["sync_id"].as_str().unwrap()).await;
+    served
+        .operator
+        .finished(unlinked["sync_id"].as_str().unwrap())
+        .await;
     assert_eq!(roles(), Some(vec![]));
     assert_eq!(delete(token).await.unwrap().status(), StatusCode::NOT_FOUND);
     let revoked = |call: &rolecall_simulator::Call| call.route.contains("revoke");
@@ -270,7 +281,10 @@ async fn a_token_is_linked_only_if_it_was_made_for_us() {
         let answer = served.api.post(path, Some(body.clone())).await;
         let linked = body_of(answer, StatusCode::OK, path).await;
         assert_eq!(linked["message"], "Discord account linked successfully");
-        served.api.finished(linked["sync_id"].as_str().unwrap()).await;
+        served
+            .operator
+            .finished(linked["sync_id"].as_str().unwrap())
+            .await;
     }
     let joined = simulator.member_roles(served.world.guild, account);
     assert_eq!(joined, Some(vec![served.world.roles[0]]));
