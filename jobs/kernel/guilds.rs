@@ -65,13 +65,16 @@ impl<E: Into<JobError>> From<E> for NotReady {
     }
 }
 
+/// What a refusal is about: a guild, or one role of it.
+type About = (GuildId, Option<RoleId>);
+
 /// See the module.
 #[derive(Default)]
 pub struct GuildCache {
     ready: Mutex<HashMap<GuildId, (Timestamp, ReadyGuild)>>,
     info: Mutex<HashMap<GuildId, (Timestamp, Arc<GuildInfo>)>>,
     standing: Mutex<HashMap<GuildId, (Timestamp, BotStanding)>>,
-    refused: Mutex<HashMap<(GuildId, Option<RoleId>), (Timestamp, JobError)>>,
+    refused: Mutex<HashMap<About, (Timestamp, JobError)>>,
 }
 
 fn fresh<T: Clone>(
