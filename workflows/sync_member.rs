@@ -41,7 +41,7 @@ impl Job for SyncMember {
             guild_id, discord_id, ..
         } = self.target;
         let user = &self.target.user_id;
-        let guild = match services.ready_guild(guild_id).await {
+        let guild = match services.ready_guild(guild_id, context.inserted_at).await {
             Ok(guild) => guild,
             Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
             Err(NotReady::Failed(error)) => return Err(error),

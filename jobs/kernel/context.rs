@@ -7,7 +7,7 @@ use rolecall_core::cause::Cause;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Inserted, Lane};
 use rolecall_core::ports::CallOptions;
-use rolecall_core::{JobId, RunId};
+use rolecall_core::{JobId, RunId, Timestamp};
 
 use super::heartbeat::LeaseWatch;
 use super::job::Job;
@@ -37,6 +37,8 @@ pub struct Context {
     pub cause: Cause,
     /// The request that caused it.
     pub trace: Option<String>,
+    /// When the job was stored.
+    pub inserted_at: Timestamp,
     /// Number of this attempt, from 1.
     pub attempt: u32,
     /// Its lease.

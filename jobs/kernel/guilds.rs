@@ -145,10 +145,12 @@ impl GuildCache {
 }
 
 impl Services {
-    /// Reads a guild's configuration, token and rules.
-    pub async fn ready_guild(&self, id: GuildId) -> Result<ReadyGuild, NotReady> {
+    /// A guild's configuration, token and rules, read after `not_before`: a job that was stored because something changed
+    /// never sees the guild as it was before that change.
+    pub async fn ready_guild(&self, id: GuildId, not_before: Timestamp) -> Result<ReadyGuild, NotReady> {
         let now = self.clock.now();
-        if let Some(ready) = fresh(&self.cache.ready, id, now, CONFIG_MS) {
+        let kept_for = CONFIG_MS.min(now.millis_since(not_before));
+        if let Some(ready) = fresh(&self.cache.ready, id, now, kept_for) {
             return Ok(ready);
         }
         let config = self

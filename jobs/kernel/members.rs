@@ -76,7 +76,11 @@ pub async fn look_again(
         error.message = format!("not sent, because a moment ago: {}", error.message);
         return Err(error);
     }
-    let guild = match context.services.ready_guild(target.guild_id).await {
+    let guild = match context
+        .services
+        .ready_guild(target.guild_id, context.inserted_at)
+        .await
+    {
         Ok(guild) => guild,
         Err(NotReady::Skip(reason)) => return Ok(Err(Outcome::skipped(reason))),
         Err(NotReady::Failed(error)) => return Err(error),

@@ -131,6 +131,7 @@ impl Runner {
             lane: job.lane,
             cause: job.cause.clone(),
             trace: job.trace.clone(),
+            inserted_at: job.inserted_at,
             attempt: job.attempt,
             lease: lease.clone(),
         };
