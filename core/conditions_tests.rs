@@ -26,6 +26,7 @@ fn decided(conditions: &Conditions, group: &str, facts: &Facts) -> Decision {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_condition_is_obeyed() {
     use Decision::{Denies, Grants};
     let plain = Conditions::default;

@@ -44,7 +44,11 @@ impl Job for NotifyChannel {
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
-        let guild = match context.services.ready_guild(self.guild_id).await {
+        let guild = match context
+            .services
+            .ready_guild(self.guild_id, context.inserted_at)
+            .await
+        {
             Ok(guild) => guild,
             Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
             Err(NotReady::Failed(error)) => return Err(error),

@@ -46,7 +46,7 @@ impl Job for TakeMappedRoles {
         let Target {
             guild_id, discord_id, ..
         } = self.target;
-        let guild = match services.ready_guild(guild_id).await {
+        let guild = match services.ready_guild(guild_id, context.inserted_at).await {
             Ok(guild) => guild,
             Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
             Err(NotReady::Failed(error)) => return Err(error),

@@ -44,7 +44,7 @@ impl Job for CheckGuild {
         let Some(config) = services.guilds.get(self.guild_id).await? else {
             return Ok(Outcome::skipped("guild_not_configured"));
         };
-        let look = match services.ready_guild(self.guild_id).await {
+        let look = match services.ready_guild(self.guild_id, context.inserted_at).await {
             Ok(guild) => look(context, &guild).await?,
             Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
             // The token is missing or cannot be opened: that is a finding. A store that does not answer is none.
