@@ -15,6 +15,8 @@ pub struct ApiConfig {
     pub trusted_proxies: usize,
     /// Whoever has a valid token may do everything.
     pub any_jwt: bool,
+    /// Whether syncs, runs and jobs need a permission, too, and not only a valid token.
+    pub sync_needs_permission: bool,
     /// Permission → groups that have it.
     pub groups: Vec<(&'static str, Vec<String>)>,
 }
@@ -62,6 +64,10 @@ impl ApiConfig {
             ),
             trusted_proxies: reader.number("API_TRUSTED_PROXIES", 0),
             any_jwt: reader.one_of("GO_FALCON_COMPAT_ANY_JWT", &[("false", false), ("true", true)]),
+            sync_needs_permission: reader.one_of(
+                "ROLECALL_SYNC_NEEDS_PERMISSION",
+                &[("false", false), ("true", true)],
+            ),
             groups: GROUPS
                 .map(|(name, variable)| (name, list(reader, variable)))
                 .into(),

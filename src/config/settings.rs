@@ -118,6 +118,11 @@ pub const SETTINGS: &[Setting] = &[
         "groups whose members have jobs:manage",
     ),
     setting(
+        "ROLECALL_SYNC_NEEDS_PERMISSION",
+        "false",
+        "true: syncs, runs and jobs need a permission, too; false: every valid token is enough for them, as for callers of the original",
+    ),
+    setting(
         "GO_FALCON_COMPAT_ANY_JWT",
         "false",
         "true: whoever has a valid token may do everything, as in the original; only to replace it before permissions are given out",

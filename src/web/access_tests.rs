@@ -125,7 +125,7 @@ fn filled(path: &str) -> String {
 
 #[tokio::test]
 async fn every_protected_operation_refuses_who_may_not_and_answers_who_may() {
-    let mut served = served(&[]).await;
+    let mut served = served(&[("ROLECALL_SYNC_NEEDS_PERMISSION", "true")]).await;
     let (plain, admin) = (served.plain.clone(), served.admin.clone());
     let all = protected();
     assert!(all.len() >= 20, "{all:?}");
@@ -215,7 +215,7 @@ async fn a_user_who_asks_too_often_is_told_when_to_come_again() {
 
 #[tokio::test]
 async fn a_guild_whose_discord_is_away_is_not_stored() {
-    let mut served = served(&[]).await;
+    let mut served = served(&[("ROLECALL_SYNC_NEEDS_PERMISSION", "true")]).await;
     let bearer = format!("Bearer {}", served.admin);
     let headers = [
         ("authorization", bearer.as_str()),

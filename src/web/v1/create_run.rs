@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::accepted;
 use super::run_view::RunView;
-use crate::web::auth::right::{Allowed, ManageSync};
+use crate::web::auth::right::{Allowed, ManageSync, Right, demand};
 use crate::web::http::body::Body;
 use crate::web::http::fields::{Fields, is_mapping_id};
 use crate::web::http::problem::{ApiError, Problem};
@@ -61,6 +61,10 @@ pub(crate) async fn create_run(
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
     let (scope, dry_run) = read(fields)?;
+    if scope.allow_removals {
+        // Past the guard only somebody goes who answers for it.
+        demand(&web, &caller, ManageSync::ANY_OF).await?;
+    }
     let request = SyncRequest {
         scope,
         dry_run,
