@@ -1,10 +1,5 @@
 //! Names of the fields in logs and spans: defined once, so that a log can be searched.
 
-/// The job's id.
-pub const JOB_ID: &str = "job.id";
-/// The job's kind.
-pub const JOB_KIND: &str = "job.kind";
-
 /// Opens the span of one attempt.
 #[macro_export]
 macro_rules! job_span {
