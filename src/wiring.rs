@@ -76,6 +76,30 @@ struct Stored {
     granted: Option<Arc<dyn Permissions>>,
 }
 
+impl Stored {
+    /// What this store and this directory implement.
+    fn of<S, D>(store: &Arc<S>, directory: Arc<D>, granted: Option<Arc<dyn Permissions>>) -> Self
+    where
+        S: Ledger + Runs + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
+        D: Directory + Import,
+    {
+        Self {
+            ledger: Arc::clone(store) as _,
+            runs: Arc::clone(store) as _,
+            guilds: Arc::clone(store) as _,
+            mappings: Arc::clone(store) as _,
+            links: Arc::clone(store) as _,
+            accounts: Arc::clone(store) as _,
+            oauth_states: Arc::clone(store) as _,
+            audit: Arc::clone(store) as _,
+            health: Arc::clone(store) as _,
+            directory: Arc::clone(&directory) as _,
+            import: directory,
+            granted,
+        }
+    }
+}
+
 /// Builds the application.
 ///
 /// # Errors
@@ -169,20 +193,7 @@ async fn embedded(config: &Config) -> Result<Stored, StartError> {
         .map_err(|e| StartError(e.to_string()))?
         .map_err(|e| StartError(e.to_string()))?;
     let store = Arc::new(store);
-    Ok(Stored {
-        ledger: Arc::clone(&store) as _,
-        runs: Arc::clone(&store) as _,
-        guilds: Arc::clone(&store) as _,
-        mappings: Arc::clone(&store) as _,
-        links: Arc::clone(&store) as _,
-        accounts: Arc::clone(&store) as _,
-        oauth_states: Arc::clone(&store) as _,
-        audit: Arc::clone(&store) as _,
-        health: Arc::clone(&store) as _,
-        directory: Arc::clone(&store) as _,
-        import: store,
-        granted: None,
-    })
+    Ok(Stored::of(&store, Arc::clone(&store), None))
 }
 
 async fn distributed(
@@ -203,21 +214,7 @@ async fn distributed(
         _ => Some(Arc::new(GoFalconPermissions::new(store.clone()))),
     };
     let directory = Arc::new(Chosen::new(store.clone(), setting));
-    let store = Arc::new(store);
-    Ok(Stored {
-        ledger: Arc::clone(&store) as _,
-        runs: Arc::clone(&store) as _,
-        guilds: Arc::clone(&store) as _,
-        mappings: Arc::clone(&store) as _,
-        links: Arc::clone(&store) as _,
-        accounts: Arc::clone(&store) as _,
-        oauth_states: Arc::clone(&store) as _,
-        audit: Arc::clone(&store) as _,
-        health: store,
-        directory: Arc::clone(&directory) as _,
-        import: directory,
-        granted,
-    })
+    Ok(Stored::of(&Arc::new(store), directory, granted))
 }
 
 /// The store names people and holds sealed tokens, so only its owner reads it. SQLite gives its other files the rights of
