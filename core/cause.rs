@@ -11,6 +11,16 @@ pub struct Cause {
     pub reason: String,
 }
 
+impl std::fmt::Display for Cause {
+    /// `user:1 (because)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.reason.is_empty() {
+            return f.write_str(&self.actor);
+        }
+        write!(f, "{} ({})", self.actor, self.reason)
+    }
+}
+
 impl Cause {
     /// A cause from its two parts.
     pub fn new(actor: impl Into<String>, reason: impl Into<String>) -> Self {

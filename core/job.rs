@@ -234,6 +234,26 @@ pub struct Attempt {
     pub route: Option<String>,
 }
 
+impl Attempt {
+    /// What stands in the history of a job that an operator discarded while it waited. `number`: its attempts so far.
+    pub fn discarded(number: u32, by: &Cause, at: Timestamp) -> Self {
+        Self {
+            number,
+            worker: by.actor.clone(),
+            started_at: at,
+            ended_at: at,
+            result: "discard".to_owned(),
+            error_class: None,
+            error_code: Some("discarded_by_operator".to_owned()),
+            message: Some(format!("Discarded by {by}.")),
+            remedy: None,
+            http_status: None,
+            discord_code: None,
+            route: None,
+        }
+    }
+}
+
 /// How many attempts a job keeps in its history: the newest. A document has a size limit (MongoDB: 16 MB).
 pub const ATTEMPTS_KEPT: usize = 20;
 
@@ -286,8 +306,12 @@ pub struct Job {
     pub outcome: Option<Outcome>,
     /// Groups failures of one cause.
     pub fingerprint: Option<String>,
+    /// Who asked to cancel it, while it runs.
+    pub cancel_by: Option<String>,
     /// When it was stored.
     pub inserted_at: Timestamp,
+    /// When somebody last ran it again after its end: its age counts from then.
+    pub redriven_at: Option<Timestamp>,
     /// When it was last handed to the delivery.
     pub sent_at: Option<Timestamp>,
     /// When it reached a final state.

@@ -79,6 +79,11 @@ impl Outcome {
         }
     }
 
+    /// Ended by order of somebody, before it did anything.
+    pub fn cancelled(by: &str) -> Self {
+        Self::skipped("cancelled").with_note(format!("cancelled by {by}"))
+    }
+
     /// An outcome with nothing but its effect.
     pub fn of(effect: Effect) -> Self {
         Self {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rolecall_core::ports::{Delivery, Import, Limiter, Permissions, StoreHealth};
 use rolecall_jobs::kernel::queue::Queue;
+use rolecall_jobs::kernel::registry::Registry;
 use rolecall_jobs::kernel::services::Services;
+use rolecall_jobs::kernel::steering::Steering;
 use secrecy::SecretString;
 
 use crate::config::Config;
@@ -25,6 +27,10 @@ pub struct App {
     pub delivery: Option<Arc<dyn Delivery>>,
     /// Where jobs go.
     pub queue: Queue,
+    /// What this binary can run.
+    pub registry: Arc<Registry>,
+    /// What operators do to jobs.
+    pub steering: Steering,
     /// Discord's limits, kept by this process.
     pub limiter: Arc<dyn Limiter>,
     /// Name of this process, new with every start: `host-pid-random`.

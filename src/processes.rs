@@ -137,7 +137,7 @@ pub async fn run(
             services: Arc::clone(&app.services),
             queue: app.queue.clone(),
             delivery,
-            registry: Arc::new(rolecall_workflows::registry()),
+            registry: Arc::clone(&app.registry),
             worker: app.instance.clone(),
             grace: app.config.shutdown_grace,
         };

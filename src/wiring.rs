@@ -19,12 +19,13 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings,
-    OAuthClient, OAuthStates, Permissions, Runs, StoreHealth, Vault,
+    Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
+    Mappings, OAuthClient, OAuthStates, Pauses, Permissions, Runs, StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::services::{Services, Settings};
+use rolecall_jobs::kernel::steering::Steering;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -63,6 +64,8 @@ pub struct StartError(pub String);
 struct Stored {
     ledger: Arc<dyn Ledger>,
     runs: Arc<dyn Runs>,
+    control: Arc<dyn JobControl>,
+    pauses: Arc<dyn Pauses>,
     guilds: Arc<dyn Guilds>,
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
@@ -80,12 +83,24 @@ impl Stored {
     /// What this store and this directory implement.
     fn of<S, D>(store: &Arc<S>, directory: Arc<D>, granted: Option<Arc<dyn Permissions>>) -> Self
     where
-        S: Ledger + Runs + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
+        S: Ledger
+            + JobControl
+            + Pauses
+            + Runs
+            + Guilds
+            + Mappings
+            + Links
+            + Accounts
+            + OAuthStates
+            + Audit
+            + StoreHealth,
         D: Directory + Import,
     {
         Self {
             ledger: Arc::clone(store) as _,
             runs: Arc::clone(store) as _,
+            control: Arc::clone(store) as _,
+            pauses: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
             links: Arc::clone(store) as _,
@@ -120,20 +135,13 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         min_spacing: config.discord.rate_limit_delay,
         ..LimiterSettings::default()
     }));
-    let discord = DiscordClient::new(
-        &DiscordSettings {
-            base_url: config.discord.base_url.clone(),
-            speed: config.discord.speed,
-            ..DiscordSettings::default()
-        },
-        Arc::clone(&limiter),
-    )
-    .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))?;
+    let discord = discord(&config, &limiter)?;
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
     let services = Services {
         ledger: Arc::clone(&stored.ledger),
         runs: stored.runs,
+        pauses: stored.pauses,
         guilds: stored.guilds,
         mappings: stored.mappings,
         links: stored.links,
@@ -152,9 +160,19 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         },
         cache: Arc::new(GuildCache::default()),
     };
+    let services = Arc::new(services);
+    let queue = Queue::new(stored.ledger, delivery.clone(), clock);
+    let registry = Arc::new(rolecall_workflows::registry());
     Ok(App {
-        queue: Queue::new(stored.ledger, delivery.clone(), clock),
-        services: Arc::new(services),
+        steering: Steering {
+            services: Arc::clone(&services),
+            control: stored.control,
+            queue: queue.clone(),
+            registry: Arc::clone(&registry),
+        },
+        registry,
+        queue,
+        services,
         store: stored.health,
         import: stored.import,
         permissions,
@@ -164,6 +182,16 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         jwt_secret,
         config,
     })
+}
+
+fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient, StartError> {
+    let settings = DiscordSettings {
+        base_url: config.discord.base_url.clone(),
+        speed: config.discord.speed,
+        ..DiscordSettings::default()
+    };
+    DiscordClient::new(&settings, Arc::clone(limiter))
+        .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))
 }
 
 fn warn(config: &Config, purpose: Purpose) {

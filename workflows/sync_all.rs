@@ -147,6 +147,8 @@ mod tests {
             attempts: Vec::new(),
             outcome: None,
             fingerprint: None,
+            cancel_by: None,
+            redriven_at: None,
             inserted_at: Timestamp(minute * 60_000),
             sent_at: None,
             finished_at: None,

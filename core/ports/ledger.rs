@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::StoreError;
-use crate::ids::{DiscordId, GuildId, JobId, RunId, UserId};
+use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
 use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob};
 use crate::outcome::Outcome;
+use crate::pause::Held;
 use crate::run::TallyLine;
 use crate::time::Timestamp;
 
@@ -41,7 +42,8 @@ pub struct Settlement {
     pub state: JobState,
     /// When it may run again, for the states that wait.
     pub run_at: Option<Timestamp>,
-    /// Whether the claim uses up no attempt (a snooze, a hand-back).
+    /// Whether the claim uses up no attempt (a snooze, a hand-back); then what the last attempt left stays, too: its
+    /// fingerprint and its error.
     pub give_back: bool,
     /// What it did.
     pub outcome: Option<Outcome>,
@@ -49,6 +51,22 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// Groups failures of one cause.
     pub fingerprint: Option<String>,
+}
+
+impl Settlement {
+    /// The same, unless it would let a job wait that somebody asked to cancel: then the end of that job.
+    #[must_use]
+    pub fn unless_cancelled(self, cancel_by: Option<&str>) -> Self {
+        match cancel_by {
+            Some(by) if self.state.is_waiting() => Self {
+                state: JobState::Cancelled,
+                run_at: None,
+                outcome: Some(Outcome::cancelled(by)),
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 /// A job whose lease had ended, and what was made of it.
@@ -66,6 +84,15 @@ pub struct Rescued {
     pub crashes: u32,
 }
 
+/// A lease that was renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewed {
+    /// The job.
+    pub id: JobId,
+    /// Somebody asked to cancel it.
+    pub cancel_asked: bool,
+}
+
 /// Which jobs to list. Empty means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilter {
@@ -81,6 +108,22 @@ pub struct JobFilter {
     pub discord_id: Option<DiscordId>,
     /// Of this run.
     pub run_id: Option<RunId>,
+    /// About this role.
+    pub role_id: Option<RoleId>,
+    /// Made by this job.
+    pub parent_id: Option<JobId>,
+    /// Of this lane.
+    pub lane: Option<Lane>,
+    /// Failed for this cause.
+    pub fingerprint: Option<String>,
+    /// Whose last failure has this code: the error's own name, or Discord's number.
+    pub error_code: Option<String>,
+    /// Whose last failure says this, whatever the case.
+    pub text: Option<String>,
+    /// Stored at this time or later.
+    pub since: Option<Timestamp>,
+    /// Stored before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// Where a page ends: jobs after this one, in the order of the list (newest first).
@@ -109,16 +152,23 @@ pub trait Ledger: Send + Sync + 'static {
         worker: &str,
         held: &[(JobId, i64)],
         lease: Duration,
-    ) -> Result<Vec<JobId>, StoreError>;
+    ) -> Result<Vec<Renewed>, StoreError>;
 
-    /// Leaves a claimed job. `false`: the fence is old, nothing was changed.
+    /// Leaves a claimed job. One that was to be cancelled, and would wait, ends as cancelled instead. `false`: the fence is old, nothing was changed.
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
 
     /// Puts off a waiting job to this time (it was busy, or a limit said so). Changes nothing if it is not waiting.
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError>;
 
-    /// Waiting jobs of a lane that are due, were not sent since `sent_before`, in the order (`run_at`, id).
-    async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError>;
+    /// Waiting jobs of a lane that are due, were not sent since `sent_before` and are not held back by any of `paused`, in
+    /// the order (`run_at`, id).
+    async fn due(
+        &self,
+        lane: Lane,
+        sent_before: Timestamp,
+        paused: &[Held],
+        limit: usize,
+    ) -> Result<Vec<DueJob>, StoreError>;
 
     /// Notes that these were handed to the delivery now; only waiting jobs are marked. A claim or a settlement removes
     /// the note, so that a retry is sent again at once.

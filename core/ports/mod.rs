@@ -2,6 +2,7 @@
 //! every adapter.
 
 mod clock;
+mod control;
 mod delivery;
 mod directory;
 mod discord;
@@ -12,13 +13,14 @@ mod repositories;
 mod vault;
 
 pub use clock::Clock;
+pub use control::{JobControl, Ordered, Pauses};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
     Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError, Joined,
     MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
 };
-pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
+pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{

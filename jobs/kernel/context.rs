@@ -46,11 +46,18 @@ pub struct Context {
 }
 
 impl Context {
-    /// Options for a call to Discord: no longer than the lease allows.
+    /// Options for a call to Discord: no longer than the lease allows, and none for a job that is to be cancelled.
     ///
     /// # Errors
-    /// Transient, if the lease is nearly over: somebody else may hold the job before an answer comes.
+    /// Transient, if the lease is nearly over (somebody else may hold the job before an answer comes), or if somebody
+    /// asked to cancel the job.
     pub fn call(&self, reason: Option<String>) -> Result<CallOptions, JobError> {
+        if self.lease.is_cancelled() {
+            return Err(JobError::transient(
+                "cancelled",
+                "somebody asked to cancel this job",
+            ));
+        }
         let left = self.lease.left().saturating_sub(LEASE_MARGIN);
         if left < Duration::from_secs(1) {
             return Err(JobError::transient(

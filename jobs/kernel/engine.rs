@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::heartbeat::Heartbeat;
+use super::pauses::PauseBoard;
 use super::queue::Queue;
 use super::registry::Registry;
 use super::relay::Relay;
@@ -52,6 +53,7 @@ impl Engine {
             self.worker.clone(),
             over.clone(),
         )?;
+        let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
         let runner = Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
@@ -59,11 +61,13 @@ impl Engine {
             heartbeat: heartbeat.clone(),
             worker: self.worker,
             give_up: give_up.clone(),
+            pauses: pauses.clone(),
         };
         let tasks = TaskTracker::new();
         let relay = Relay {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
+            pauses,
             queue: self.queue.clone(),
             clock: Arc::clone(&self.services.clock),
         };

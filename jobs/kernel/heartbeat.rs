@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rolecall_core::JobId;
-use rolecall_core::ports::Ledger;
+use rolecall_core::ports::{Ledger, Renewed};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 pub struct LeaseWatch {
     until: watch::Receiver<Instant>,
     lost: CancellationToken,
+    cancelled: CancellationToken,
 }
 
 impl LeaseWatch {
@@ -27,6 +28,11 @@ impl LeaseWatch {
     /// it is never over-estimated.
     pub fn left(&self) -> Duration {
         self.until.borrow().saturating_duration_since(Instant::now())
+    }
+
+    /// Whether somebody asked to cancel the job; known within one renewal.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
     }
 
     /// Resolves when somebody else holds the job.
@@ -41,6 +47,7 @@ struct Held {
     settling: bool,
     until: watch::Sender<Instant>,
     lost: CancellationToken,
+    cancelled: CancellationToken,
 }
 
 /// The leases that this process holds. Cheap to clone.
@@ -79,10 +86,11 @@ impl Heartbeat {
     /// Takes a fresh claim under care. `claimed_before`: taken before the claim was sent.
     pub fn hold(&self, id: JobId, fence: i64, claimed_before: Instant) -> (HeldLease, LeaseWatch) {
         let (until, watched) = watch::channel(claimed_before + LEASE);
-        let lost = CancellationToken::new();
+        let (lost, cancelled) = (CancellationToken::new(), CancellationToken::new());
         let watch = LeaseWatch {
             until: watched,
             lost: lost.clone(),
+            cancelled: cancelled.clone(),
         };
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(
             id,
@@ -91,6 +99,7 @@ impl Heartbeat {
                 settling: false,
                 until,
                 lost,
+                cancelled,
             },
         );
         (
@@ -160,7 +169,7 @@ impl Heartbeat {
         }
     }
 
-    fn note(&self, asked: &[(JobId, i64)], renewed: &[JobId], before: Instant) {
+    fn note(&self, asked: &[(JobId, i64)], renewed: &[Renewed], before: Instant) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, fence) in asked {
             let Some(entry) = held.get(id).filter(|h| h.fence == *fence) else {
@@ -169,8 +178,11 @@ impl Heartbeat {
             if entry.settling {
                 continue;
             }
-            if renewed.contains(id) {
+            if let Some(renewed) = renewed.iter().find(|r| r.id == *id) {
                 entry.until.send_replace(before + LEASE);
+                if renewed.cancel_asked {
+                    entry.cancelled.cancel();
+                }
             } else {
                 tracing::warn!(job.id = %id, "Lost the lease of job {id}; another worker has it");
                 entry.lost.cancel();

@@ -21,6 +21,7 @@ pub struct Kind {
     pub timeout: Duration,
     /// When it is tried again.
     pub backoff: ExponentialBackoff,
+    unique_key: fn(&Value) -> Option<String>,
     run: fn(Value, Context) -> BoxFuture<'static, Result<Outcome, Failure>>,
 }
 
@@ -34,6 +35,11 @@ pub enum Failure {
 }
 
 impl Kind {
+    /// The key by which a live job with this payload is the only one. `None`, too, if the payload cannot be read.
+    pub fn unique_key(&self, payload: &Value) -> Option<String> {
+        (self.unique_key)(payload)
+    }
+
     /// Reads the payload and runs the job.
     pub fn run(&self, payload: Value, context: Context) -> BoxFuture<'static, Result<Outcome, Failure>> {
         (self.run)(payload, context)
@@ -55,6 +61,7 @@ impl Registry {
                 version: J::VERSION,
                 timeout: J::TIMEOUT,
                 backoff: J::backoff(),
+                unique_key: |payload| J::deserialize(payload).ok()?.unique_key(),
                 run: |payload, context| {
                     Box::pin(async move {
                         let job: J = serde_json::from_value(payload)

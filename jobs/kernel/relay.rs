@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use rolecall_core::fairness::round_robin;
 use rolecall_core::job::Lane;
+use rolecall_core::pause::Held;
 use rolecall_core::ports::{Clock, Delivery, Envelope, Ledger};
 use tokio_util::sync::CancellationToken;
 
+use super::pauses::PauseBoard;
 use super::queue::Queue;
 
 /// An envelope that nobody took within this time is sent again.
@@ -23,6 +25,8 @@ pub struct Relay {
     pub ledger: Arc<dyn Ledger>,
     /// Where they go.
     pub delivery: Arc<dyn Delivery>,
+    /// What is held back is not sent.
+    pub pauses: PauseBoard,
     /// Sends and notes.
     pub queue: Queue,
     /// The time.
@@ -61,6 +65,9 @@ impl Relay {
     /// Sends what is due, and says when to look again.
     async fn look(&self) -> Result<Duration, String> {
         let mut pause = LOOK_EVERY;
+        let now = self.clock.now();
+        self.pauses.refresh(now).await.map_err(|e| e.to_string())?;
+        let held = self.pauses.held(now);
         for lane in Lane::ALL {
             let depth = self.delivery.depth(lane).await.map_err(|e| e.to_string())?;
             let room = self
@@ -72,7 +79,7 @@ impl Relay {
                 pause = pause.min(Duration::from_millis(50));
                 continue;
             }
-            let sent = self.send_due(lane, room).await?;
+            let sent = self.send_due(lane, room, &held).await?;
             if sent >= room {
                 pause = pause.min(Duration::from_millis(50));
             }
@@ -84,11 +91,11 @@ impl Relay {
         Ok(pause)
     }
 
-    async fn send_due(&self, lane: Lane, room: usize) -> Result<usize, String> {
+    async fn send_due(&self, lane: Lane, room: usize, held: &[Held]) -> Result<usize, String> {
         let sent_before = self.clock.now() - RESEND_AFTER;
         let due = self
             .ledger
-            .due(lane, sent_before, room.saturating_mul(LOOK_AHEAD))
+            .due(lane, sent_before, held, room.saturating_mul(LOOK_AHEAD))
             .await
             .map_err(|e| e.to_string())?;
         if due.is_empty() {

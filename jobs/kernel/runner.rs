@@ -8,6 +8,7 @@ use rolecall_core::cause::Cause;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::outcome::Outcome;
+use rolecall_core::pause::Face;
 use rolecall_core::ports::{Claim, Envelope, EnvelopeHandler, Settlement};
 use rolecall_core::verdict::{Trial, Verdict, judge};
 use rolecall_core::{JobId, RunId, Timestamp};
@@ -18,6 +19,7 @@ use tracing::Instrument;
 use super::context::Context;
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::pauses::PauseBoard;
 use super::queue::{Enqueue, Queue};
 use super::registry::{Failure, Kind, Registry};
 use super::services::Services;
@@ -43,6 +45,8 @@ pub struct Runner {
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
     pub give_up: CancellationToken,
+    /// What is held back is not run, if its envelope was under way already.
+    pub pauses: PauseBoard,
 }
 
 /// How an attempt ended.
@@ -91,6 +95,11 @@ impl Runner {
 
     async fn work(&self, job: Record, claimed_before: Instant) {
         let started_at = self.services.clock.now();
+        if job.cancel_by.is_some() || self.pauses.holding(Face::from(&job), started_at).is_some() {
+            // Handed back; the ledger ends it instead if somebody asked to cancel it.
+            self.settle(&job, handed_back()).await;
+            return;
+        }
         let kind = self
             .registry
             .get(&job.kind)
@@ -100,16 +109,16 @@ impl Runner {
             let newer = format!("no worker here knows {} version {}", job.kind, job.version);
             tracing::warn!("{newer}; leaving it to a newer one");
             let error = JobError::wait("newer_release_needed", LEAVE_TO_NEWER, newer);
-            let end = self.settlement(&job, started_at, &End::Failed(error), None);
+            let end = self.settlement(&job, started_at, &End::Failed(error), None, false);
             self.settle(&job, end).await;
             return;
         };
         let (held, lease) = self.heartbeat.hold(job.id, job.fence, claimed_before);
-        let end = self.attempt(&job, &kind, lease).await;
+        let end = self.attempt(&job, &kind, lease.clone()).await;
         if matches!(end, End::Lost) {
             return;
         }
-        let settlement = self.settlement(&job, started_at, &end, Some(&kind));
+        let settlement = self.settlement(&job, started_at, &end, Some(&kind), lease.is_cancelled());
         held.settling();
         log_end(
             &end,
@@ -156,7 +165,14 @@ impl Runner {
         end
     }
 
-    fn settlement(&self, job: &Record, started_at: Timestamp, end: &End, kind: Option<&Kind>) -> Settlement {
+    fn settlement(
+        &self,
+        job: &Record,
+        started_at: Timestamp,
+        end: &End,
+        kind: Option<&Kind>,
+        cancel_requested: bool,
+    ) -> Settlement {
         let now = self.services.clock.now();
         let mut attempt = Attempt {
             number: job.attempt,
@@ -196,14 +212,14 @@ impl Runner {
                 let trial = Trial {
                     attempt: job.attempt,
                     max_attempts: job.max_attempts,
-                    inserted_at: job.inserted_at,
+                    inserted_at: job.redriven_at.unwrap_or(job.inserted_at),
                     now,
                     dice: fastrand::f64(),
-                    cancel_requested: false,
+                    cancel_requested,
                 };
                 let policy = kind.map(|k| k.backoff).unwrap_or_default();
                 let verdict = judge(&Err(error.clone()), &policy, trial);
-                (state, run_at, give_back) = in_state(verdict);
+                (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);
                 outcome = None;
@@ -274,12 +290,25 @@ pub async fn finish_if_empty(services: &Services, queue: &Queue, run: RunId) {
     }
 }
 
-fn in_state(verdict: Verdict) -> (JobState, Option<Timestamp>, bool) {
+/// As if it had not been claimed.
+fn handed_back() -> Settlement {
+    Settlement {
+        state: JobState::Available,
+        run_at: None,
+        give_back: true,
+        outcome: None,
+        attempt: None,
+        fingerprint: None,
+    }
+}
+
+fn in_state(verdict: Verdict, now: Timestamp) -> (JobState, Option<Timestamp>, bool) {
     match verdict {
         Verdict::Complete => (JobState::Completed, None, false),
         Verdict::RetryAt(at) => (JobState::Retryable, Some(at), false),
         Verdict::SnoozeUntil(at) => (JobState::Scheduled, Some(at), true),
-        Verdict::Cancel => (JobState::Cancelled, None, false),
+        // The ledger, which knows who asked, makes its end of it.
+        Verdict::Cancel => (JobState::Retryable, Some(now), false),
         Verdict::Discard => (JobState::Discarded, None, false),
     }
 }

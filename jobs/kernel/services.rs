@@ -6,7 +6,7 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
     Accounts, Audit, Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, OAuthStates,
-    Runs, Vault,
+    Pauses, Runs, Vault,
 };
 
 use super::guilds::GuildCache;
@@ -43,6 +43,8 @@ pub struct Services {
     pub guilds: Arc<dyn Guilds>,
     /// Mappings.
     pub mappings: Arc<dyn Mappings>,
+    /// What operators hold back.
+    pub pauses: Arc<dyn Pauses>,
     /// Linked accounts.
     pub links: Arc<dyn Links>,
     /// Linked accounts, as people see them.

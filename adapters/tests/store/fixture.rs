@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs, StoreHealth,
+    Accounts, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates, Pauses,
+    Runs, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) control: Arc<dyn JobControl>,
+    pub(crate) pauses: Arc<dyn Pauses>,
     pub(crate) guilds: Arc<dyn Guilds>,
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
@@ -27,10 +30,23 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth + Clone,
+        S: Ledger
+            + JobControl
+            + Pauses
+            + Guilds
+            + Mappings
+            + Links
+            + Accounts
+            + OAuthStates
+            + Audit
+            + Runs
+            + StoreHealth
+            + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
+            control: Arc::new(store.clone()),
+            pauses: Arc::new(store.clone()),
             guilds: Arc::new(store.clone()),
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),

@@ -69,7 +69,22 @@ macro_rules! every_store {
                 a_deferred_job_waits_for_its_new_time,
                 the_next_due_time_is_that_of_the_first_waiting_job,
             }
+            control {
+                a_waiting_job_is_cancelled_at_once_with_who_did_it_and_its_key_is_free,
+                a_running_job_is_told_and_cannot_wait_any_more,
+                a_running_job_that_ends_well_before_it_hears_of_a_cancel_is_completed,
+                a_dead_letter_runs_again_with_all_its_tries_and_its_history,
+                a_dead_letter_whose_twin_lives_stays_dead,
+                a_waiting_job_can_be_made_a_dead_letter,
+                a_waiting_job_is_given_another_time,
+            }
+            pauses {
+                a_pause_reads_back_as_it_was_given_until_it_is_ended,
+                what_is_paused_is_not_due,
+            }
             list {
+                failed_jobs_are_found_by_cause_code_and_words,
+                jobs_are_found_by_role_parent_lane_and_time,
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,
                 counts_follow_the_filter,

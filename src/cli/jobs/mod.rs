@@ -75,6 +75,7 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
         user_id: args.user,
         discord_id: None,
         run_id: args.run,
+        ..JobFilter::default()
     };
     let ledger = &app.services.ledger;
     let jobs = ledger.list(&filter, None, args.limit.into()).await?;

@@ -102,6 +102,7 @@ fn read(params: &mut Params) -> JobFilter {
         user_id: params.text(&["user", "user_id"]).map(UserId),
         discord_id: params.parsed(&["discord_id"], SNOWFLAKE),
         run_id: params.parsed(&["run", "run_id"], "a run's id: a UUID"),
+        ..JobFilter::default()
     }
 }
 

@@ -7,7 +7,7 @@ use mongodb::options::ReturnDocument;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::JobState;
-use rolecall_core::ports::Claim;
+use rolecall_core::ports::{Claim, Renewed};
 
 use super::document::{JOBS, read};
 use super::{literal, millis};
@@ -78,7 +78,7 @@ pub(super) async fn renew(
     worker: &str,
     held: &[(JobId, i64)],
     lease: Duration,
-) -> Result<Vec<JobId>, StoreError> {
+) -> Result<Vec<Renewed>, StoreError> {
     let mut renewed = Vec::new();
     for chunk in held.chunks(100) {
         let pairs: Vec<Document> = chunk
@@ -98,8 +98,13 @@ pub(super) async fn renew(
             .await
             .map_err(store_error)?;
         // A lease that this finds was ours at the write, too: it cannot come back to us with its old fence.
-        for doc in all(store.jobs().find(ours).projection(doc! { "_id": 1 })).await? {
-            renewed.push(Fields::new(JOBS, &doc).parsed("_id")?);
+        let shape = doc! { "_id": 1, "cancel_by": 1 };
+        for doc in all(store.jobs().find(ours).projection(shape)).await? {
+            let f = Fields::new(JOBS, &doc);
+            renewed.push(Renewed {
+                id: f.parsed("_id")?,
+                cancel_asked: f.opt_text("cancel_by")?.is_some(),
+            });
         }
     }
     Ok(renewed)

@@ -106,6 +106,8 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
         inserted_at: f.at("inserted_at")?,
         sent_at: f.opt_at("sent_at")?,
         finished_at: f.opt_at("finished_at")?,
+        cancel_by: f.opt_text("cancel_by")?,
+        redriven_at: f.opt_at("redriven_at")?,
     })
 }
 

@@ -4,13 +4,14 @@ use mongodb::bson::{Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
+use rolecall_core::pause::Held;
 use rolecall_core::ports::DueJob;
 use rolecall_core::time::Timestamp;
 
 use super::document::{JOBS, rank};
 use super::limit_of;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::documents::{Fields, all, date};
+use crate::store::mongo::documents::{Fields, all, date, put};
 use crate::store::mongo::errors::store_error;
 
 /// Equality on the lane, a range on the time, sorted as the index is.
@@ -18,6 +19,7 @@ pub(super) async fn due(
     store: &MongoStore,
     lane: Lane,
     sent_before: Timestamp,
+    paused: &[Held],
     limit: usize,
 ) -> Result<Vec<DueJob>, StoreError> {
     if limit == 0 {
@@ -28,7 +30,15 @@ pub(super) async fn due(
         doc! { "sent_at": { "$exists": false } },
         doc! { "sent_at": { "$lt": date(sent_before) } },
     ];
-    let filter = doc! { "waiting_lane": rank(lane), "run_at": { "$lte": date(now) }, "$or": unsent };
+    let mut filter = doc! { "waiting_lane": rank(lane), "run_at": { "$lte": date(now) }, "$or": unsent };
+    let held: Vec<Document> = paused
+        .iter()
+        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
+        .map(is_held)
+        .collect();
+    if !held.is_empty() {
+        filter.insert("$nor", held);
+    }
     let jobs = store.jobs();
     let query = jobs
         .find(filter)
@@ -53,6 +63,15 @@ pub(super) async fn due(
         }
     }
     Ok(due)
+}
+
+/// The condition of a pause of this lane.
+fn is_held(held: &Held) -> Document {
+    let mut condition = Document::new();
+    put(&mut condition, "kind", held.kind.clone());
+    put(&mut condition, "guild_id", held.guild_id.map(|id| id.to_string()));
+    put(&mut condition, "fingerprint", held.fingerprint.clone());
+    condition
 }
 
 /// By the server's clock; what is claimed or over meanwhile is left alone.

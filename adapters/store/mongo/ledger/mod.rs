@@ -1,6 +1,7 @@
 //! The ledger: one document a job, every change one conditional write of that document.
 
 mod claim;
+mod control;
 mod document;
 mod due;
 mod insert;
@@ -15,7 +16,8 @@ use mongodb::bson::{Bson, Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
-use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
+use rolecall_core::pause::Held;
+use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -36,7 +38,7 @@ impl Ledger for MongoStore {
         worker: &str,
         held: &[(JobId, i64)],
         lease: Duration,
-    ) -> Result<Vec<JobId>, StoreError> {
+    ) -> Result<Vec<Renewed>, StoreError> {
         claim::renew(self, worker, held, lease).await
     }
 
@@ -45,11 +47,17 @@ impl Ledger for MongoStore {
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
-        settle::defer(self, id, until).await
+        settle::defer(self, id, until).await.map(drop)
     }
 
-    async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError> {
-        due::due(self, lane, sent_before, limit).await
+    async fn due(
+        &self,
+        lane: Lane,
+        sent_before: Timestamp,
+        paused: &[Held],
+        limit: usize,
+    ) -> Result<Vec<DueJob>, StoreError> {
+        due::due(self, lane, sent_before, paused, limit).await
     }
 
     async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError> {

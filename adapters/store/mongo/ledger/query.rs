@@ -10,7 +10,7 @@ use rolecall_core::run::TallyLine;
 use super::document::{JOBS, effect, read, state};
 use super::limit_of;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::documents::{Fields, all, date};
+use crate::store::mongo::documents::{Fields, all, date, put};
 use crate::store::mongo::errors::store_error;
 
 pub(super) async fn get(store: &MongoStore, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -56,13 +56,47 @@ fn matching(filter: &JobFilter) -> Document {
         ("user_id", filter.user_id.clone().map(|id| id.0)),
         ("discord_id", filter.discord_id.map(|id| id.to_string())),
         ("run_id", filter.run_id.map(|id| id.to_string())),
+        ("role_id", filter.role_id.map(|id| id.to_string())),
+        ("parent_id", filter.parent_id.map(|id| id.to_string())),
+        ("lane", filter.lane.map(|lane| lane.to_string())),
+        ("fingerprint", filter.fingerprint.clone()),
     ];
     for (field, value) in equal {
         if let Some(value) = value {
             wanted.insert(field, value);
         }
     }
+    match filter
+        .error_code
+        .as_deref()
+        .map(|code| (code, code.parse::<u32>()))
+    {
+        None => {}
+        Some((_, Ok(code))) => drop(wanted.insert("discord_code", i64::from(code))),
+        Some((code, Err(_))) => drop(wanted.insert("error_code", code)),
+    }
+    if let Some(text) = &filter.text {
+        wanted.insert("error_message", doc! { "$regex": escaped(text), "$options": "i" });
+    }
+    let mut stored = Document::new();
+    put(&mut stored, "$gte", filter.since.map(date));
+    put(&mut stored, "$lt", filter.until.map(date));
+    if !stored.is_empty() {
+        wanted.insert("inserted_at", stored);
+    }
     wanted
+}
+
+/// A pattern that means this text and nothing else.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_alphanumeric() && !c.is_whitespace() {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 async fn grouped(store: &MongoStore, wanted: Document, group: Document) -> Result<Vec<Document>, StoreError> {

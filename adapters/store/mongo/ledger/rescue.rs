@@ -8,7 +8,7 @@ use rolecall_core::time::Timestamp;
 
 use super::document::{JOBS, attempt_written, lane, rank};
 use super::limit_of;
-use super::settle::kept;
+use super::settle::{failure, kept};
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::documents::{Fields, all, date, small};
 use crate::store::mongo::errors::store_error;
@@ -64,9 +64,11 @@ async fn take_back(
         },
         crashes,
     };
-    let attempt = attempt_written(&crashed(f, now, quarantined.then_some(crashes))?);
+    let crash = crashed(f, now, quarantined.then_some(crashes))?;
+    let attempt = attempt_written(&crash);
     let mut set = doc! { "state": rescued.state.as_str(), "crashes": small(crashes) };
-    let mut unset = doc! { "lease": "", "concurrency_key": "", "sent_at": "" };
+    set.extend(failure(&crash));
+    let mut unset = doc! { "lease": "", "concurrency_key": "", "sent_at": "", "discord_code": "" };
     if quarantined {
         set.insert("fingerprint", format!("{}|quarantined", rescued.kind));
         set.insert("finished_at", date(now));

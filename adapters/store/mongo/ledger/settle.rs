@@ -3,14 +3,14 @@
 use mongodb::bson::{Bson, Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{ATTEMPTS_KEPT, JobState, Lane};
+use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState, Lane};
 use rolecall_core::ports::Settlement;
 use rolecall_core::time::Timestamp;
 
-use super::document::{OUTCOME_FIELDS, attempt_written, outcome_written};
+use super::document::{JOBS, OUTCOME_FIELDS, attempt_written, outcome_written};
 use super::literal;
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::documents::{date, put};
+use crate::store::mongo::documents::{Fields, date, put};
 use crate::store::mongo::errors::store_error;
 
 /// Guarded by the fence: who lost the lease changes nothing.
@@ -24,14 +24,45 @@ pub(super) async fn settle(
         return Err(StoreError::Corrupt(format!("job {id} cannot be left as running")));
     }
     let held = doc! { "_id": id.to_string(), "fence": fence, "state": JobState::Running.as_str() };
-    let answer = store.jobs().update_one(held, left(settlement)).await;
+    let mut free = held.clone();
+    if settlement.state.is_waiting() {
+        free.insert("cancel_by", doc! { "$exists": false });
+    }
+    let answer = store.jobs().update_one(free, left(settlement)).await;
+    if answer.map_err(store_error)?.matched_count > 0 {
+        return Ok(true);
+    }
+    if !settlement.state.is_waiting() {
+        return Ok(false);
+    }
+    // Nearly always the lease is lost; else somebody asked to cancel it.
+    let shape = doc! { "cancel_by": 1 };
+    let found = store.jobs().find_one(held.clone()).projection(shape).await;
+    let Some(doc) = found.map_err(store_error)? else {
+        return Ok(false);
+    };
+    let by = Fields::new(JOBS, &doc).opt_text("cancel_by")?;
+    let ended = settlement.clone().unless_cancelled(by.as_deref());
+    let answer = store.jobs().update_one(held, left(&ended)).await;
     Ok(answer.map_err(store_error)?.matched_count > 0)
 }
+
+/// What is known of a failed attempt, as fields of its job, by which people find it.
+pub(super) fn failure(attempt: &Attempt) -> Document {
+    let mut doc = Document::new();
+    put(&mut doc, "error_code", attempt.error_code.clone());
+    put(&mut doc, "discord_code", attempt.discord_code.map(i64::from));
+    put(&mut doc, "error_message", attempt.message.clone());
+    doc
+}
+
+/// The fields of [`failure`], and the cause that it has.
+const FAILURE_FIELDS: [&str; 4] = ["error_code", "discord_code", "error_message", "fingerprint"];
 
 fn left(settlement: &Settlement) -> Vec<Document> {
     let state = settlement.state;
     let mut set = doc! { "state": state.as_str() };
-    let mut unset = vec!["lease", "concurrency_key", "sent_at"];
+    let mut unset = vec!["lease", "concurrency_key", "sent_at", "cancel_by"];
     if state.is_final() {
         set.insert("finished_at", "$$NOW");
         unset.extend(["unique_key", "waiting_lane"]);
@@ -61,12 +92,12 @@ fn left(settlement: &Settlement) -> Vec<Document> {
         .map(outcome_written)
         .unwrap_or_default();
     put(&mut said, "fingerprint", settlement.fingerprint.clone());
-    unset.extend(
-        OUTCOME_FIELDS
-            .iter()
-            .chain(["fingerprint"].iter())
-            .filter(|f| !said.contains_key(**f)),
-    );
+    unset.extend(OUTCOME_FIELDS.iter().filter(|f| !said.contains_key(**f)));
+    if !settlement.give_back {
+        said.extend(settlement.attempt.as_ref().map(failure).unwrap_or_default());
+        let failed = FAILURE_FIELDS.iter().filter(|f| !said.contains_key(**f));
+        unset.extend(failed);
+    }
     for (field, value) in said {
         set.insert(field, literal(value));
     }
@@ -79,7 +110,8 @@ pub(super) fn kept() -> i32 {
 }
 
 /// Puts a waiting job off; its envelope is used up, so it is to be sent again when its time has come.
-pub(super) async fn defer(store: &MongoStore, id: JobId, until: Timestamp) -> Result<(), StoreError> {
+/// `false`: it does not wait.
+pub(super) async fn defer(store: &MongoStore, id: JobId, until: Timestamp) -> Result<bool, StoreError> {
     let waiting = doc! { "_id": id.to_string(), "waiting_lane": { "$exists": true } };
     let is_later = doc! { "$gt": [literal(until.0), { "$toLong": "$$NOW" }] };
     let becomes_scheduled = doc! { "$and": [{ "$eq": ["$state", JobState::Available.as_str()] }, is_later] };
@@ -91,5 +123,5 @@ pub(super) async fn defer(store: &MongoStore, id: JobId, until: Timestamp) -> Re
         doc! { "$unset": "sent_at" },
     ];
     let answer = store.jobs().update_one(waiting, update).await;
-    answer.map(drop).map_err(store_error)
+    Ok(answer.map_err(store_error)?.matched_count > 0)
 }

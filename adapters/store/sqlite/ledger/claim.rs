@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rolecall_core::ids::JobId;
-use rolecall_core::ports::Claim;
+use rolecall_core::ports::{Claim, Renewed};
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::query;
-use crate::store::sqlite::sql::{Result, change};
+use crate::store::sqlite::sql::{Result, change, one};
 
 /// One conditional update; the unique index on `running_key` says whether its key is busy.
 pub(super) fn claim(
@@ -40,18 +40,20 @@ pub(super) fn renew(
     worker: &str,
     held: &[(JobId, i64)],
     until: Timestamp,
-) -> Result<Vec<JobId>> {
+) -> Result<Vec<Renewed>> {
     let mut renewed = Vec::with_capacity(held.len());
     for (id, fence) in held {
-        let still = change(
+        let still = one(
             db,
             "UPDATE rolecall_jobs SET lease_until = ?4 \
-             WHERE id = ?1 AND fence = ?2 AND lease_owner = ?3 AND state = 'running'",
+             WHERE id = ?1 AND fence = ?2 AND lease_owner = ?3 AND state = 'running' RETURNING cancel_by IS NOT NULL",
             params![id.to_string(), fence, worker, until.0],
+            |row| Ok(row.get(0)?),
         )?;
-        if still == 1 {
-            renewed.push(*id);
-        }
+        renewed.extend(still.map(|cancel_asked| Renewed {
+            id: *id,
+            cancel_asked,
+        }));
     }
     Ok(renewed)
 }

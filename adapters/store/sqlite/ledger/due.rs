@@ -2,9 +2,11 @@
 
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
+use rolecall_core::pause::Held;
 use rolecall_core::ports::DueJob;
 use rolecall_core::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
 
 use crate::store::sqlite::sql::{Result, all, change, id, id_or_none, limit as at_most, one};
 
@@ -13,24 +15,51 @@ pub(super) fn due(
     db: &Connection,
     lane: Lane,
     sent_before: Timestamp,
+    paused: &[Held],
     limit: usize,
     now: Timestamp,
 ) -> Result<Vec<DueJob>> {
-    all(
-        db,
+    let mut values: Vec<Value> = vec![
+        lane.as_str().to_owned().into(),
+        now.0.into(),
+        sent_before.0.into(),
+    ];
+    let free: String = paused
+        .iter()
+        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
+        .map(|held| format!(" AND NOT ({})", is_held(held, &mut values)))
+        .collect();
+    let sql = format!(
         "SELECT id, kind, guild_id FROM rolecall_jobs INDEXED BY rolecall_jobs_due \
-         WHERE lane = ?1 AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ?2 \
-             AND (sent_at IS NULL OR sent_at < ?3) \
-         ORDER BY run_at, id LIMIT ?4",
-        params![lane.as_str(), now.0, sent_before.0, at_most(limit)],
-        |row| {
-            Ok(DueJob {
-                id: id(row, 0)?,
-                kind: row.get(1)?,
-                guild_id: id_or_none(row, 2)?,
-            })
-        },
-    )
+         WHERE lane = ? AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ? \
+             AND (sent_at IS NULL OR sent_at < ?){free} \
+         ORDER BY run_at, id LIMIT {}",
+        at_most(limit)
+    );
+    all(db, &sql, params_from_iter(values), |row| {
+        Ok(DueJob {
+            id: id(row, 0)?,
+            kind: row.get(1)?,
+            guild_id: id_or_none(row, 2)?,
+        })
+    })
+}
+
+/// The condition of a pause. `IS`, because a job without a guild is not of this guild, whatever SQL makes of nothing.
+fn is_held(held: &Held, values: &mut Vec<Value>) -> String {
+    let mut condition = "TRUE".to_owned();
+    let named = [
+        ("kind", held.kind.clone()),
+        ("guild_id", held.guild_id.map(|id| id.to_string())),
+        ("fingerprint", held.fingerprint.clone()),
+    ];
+    for (column, value) in named {
+        if let Some(value) = value {
+            condition.push_str(&format!(" AND {column} IS ?"));
+            values.push(value.into());
+        }
+    }
+    condition
 }
 
 pub(super) fn next_due(db: &Connection, lane: Lane, now: Timestamp) -> Result<Option<Timestamp>> {
@@ -57,13 +86,14 @@ pub(super) fn mark_sent(db: &Connection, ids: &[JobId], now: Timestamp) -> Resul
 }
 
 /// The note of sending goes, too: it has to be sent again when its time has come.
-pub(super) fn defer(db: &Connection, id: JobId, until: Timestamp, now: Timestamp) -> Result<()> {
-    change(
+/// `false`: it does not wait.
+pub(super) fn defer(db: &Connection, id: JobId, until: Timestamp, now: Timestamp) -> Result<bool> {
+    let put_off = change(
         db,
         "UPDATE rolecall_jobs SET run_at = ?2, sent_at = NULL, \
              state = CASE WHEN state = 'available' AND ?2 > ?3 THEN 'scheduled' ELSE state END \
          WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable')",
         params![id.to_string(), until.0, now.0],
     )?;
-    Ok(())
+    Ok(put_off == 1)
 }

@@ -1,6 +1,7 @@
 //! The ledger of jobs.
 
 mod claim;
+mod control;
 mod due;
 mod insert;
 mod query;
@@ -14,7 +15,8 @@ use async_trait::async_trait;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
-use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlement};
+use rolecall_core::pause::Held;
+use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -40,7 +42,7 @@ impl Ledger for SqliteStore {
         worker: &str,
         held: &[(JobId, i64)],
         lease: Duration,
-    ) -> Result<Vec<JobId>, StoreError> {
+    ) -> Result<Vec<Renewed>, StoreError> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
@@ -55,12 +57,19 @@ impl Ledger for SqliteStore {
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
-        self.write(move |db, now| due::defer(db, id, until, now)).await
+        self.write(move |db, now| due::defer(db, id, until, now).map(drop))
+            .await
     }
 
-    async fn due(&self, lane: Lane, sent_before: Timestamp, limit: usize) -> Result<Vec<DueJob>, StoreError> {
-        let now = self.time();
-        self.read(move |db| due::due(db, lane, sent_before, limit, now))
+    async fn due(
+        &self,
+        lane: Lane,
+        sent_before: Timestamp,
+        paused: &[Held],
+        limit: usize,
+    ) -> Result<Vec<DueJob>, StoreError> {
+        let (now, paused) = (self.time(), paused.to_vec());
+        self.read(move |db| due::due(db, lane, sent_before, &paused, limit, now))
             .await
     }
 

@@ -32,8 +32,7 @@ pub(super) fn list(
     for Part { index, states } in parts(filter) {
         let mut condition = Condition::of(filter, &states);
         if let Some(cursor) = after {
-            condition.and("(inserted_at, id) < (?, ?)");
-            condition.values.push(cursor.inserted_at.0.into());
+            condition.compares("(inserted_at, id) < (?, ?)", cursor.inserted_at.0);
             condition.values.push(cursor.id.to_string().into());
         }
         let sql = format!(
@@ -123,10 +122,24 @@ fn parts(filter: &JobFilter) -> Vec<Part> {
         .filter(|s| filter.states.is_empty() || filter.states.contains(s))
         .collect();
     let many = |s: &JobState| matches!(s, JobState::Completed | JobState::Available | JobState::Scheduled);
-    let index = if filter.discord_id.is_some() {
+    let by_number = filter
+        .error_code
+        .as_deref()
+        .is_some_and(|code| code.parse::<u32>().is_ok());
+    let index = if filter.parent_id.is_some() {
+        "rolecall_jobs_by_parent"
+    } else if filter.discord_id.is_some() {
         "rolecall_jobs_by_account"
     } else if filter.user_id.is_some() {
         "rolecall_jobs_by_user"
+    } else if filter.fingerprint.is_some() {
+        "rolecall_jobs_by_fingerprint"
+    } else if by_number {
+        "rolecall_jobs_by_discord_code"
+    } else if filter.error_code.is_some() {
+        "rolecall_jobs_by_error_code"
+    } else if filter.role_id.is_some() {
+        "rolecall_jobs_by_role"
     } else if filter.run_id.is_some() {
         return parts_by_state("rolecall_jobs_by_run", states);
     } else if !states.iter().any(many) {
@@ -180,14 +193,41 @@ impl Condition {
         condition.equals("user_id", filter.user_id.as_ref().map(ToString::to_string));
         condition.equals("discord_id", filter.discord_id.map(|id| id.to_string()));
         condition.equals("run_id", filter.run_id.map(|id| id.to_string()));
+        condition.equals("role_id", filter.role_id.map(|id| id.to_string()));
+        condition.equals("parent_id", filter.parent_id.map(|id| id.to_string()));
+        condition.equals("lane", filter.lane.map(|lane| lane.to_string()));
+        condition.equals("fingerprint", filter.fingerprint.clone());
+        match filter
+            .error_code
+            .as_deref()
+            .map(|code| (code, code.parse::<u32>()))
+        {
+            None => {}
+            Some((_, Ok(code))) => condition.compares("discord_code = ?", code),
+            Some((code, Err(_))) => condition.compares("error_code = ?", code.to_owned()),
+        }
+        if let Some(text) = &filter.text {
+            // Not LIKE, whose signs would have to be escaped; like it, case counts beyond ASCII only.
+            condition.compares("instr(lower(error_message), lower(?)) > 0", text.clone());
+        }
+        if let Some(since) = filter.since {
+            condition.compares("inserted_at >= ?", since.0);
+        }
+        if let Some(until) = filter.until {
+            condition.compares("inserted_at < ?", until.0);
+        }
         condition
     }
 
     fn equals(&mut self, column: &str, value: Option<String>) {
         if let Some(value) = value {
-            self.and(&format!("{column} = ?"));
-            self.values.push(value.into());
+            self.compares(&format!("{column} = ?"), value);
         }
+    }
+
+    fn compares(&mut self, condition: &str, value: impl Into<Value>) {
+        self.and(condition);
+        self.values.push(value.into());
     }
 
     fn and(&mut self, condition: &str) {

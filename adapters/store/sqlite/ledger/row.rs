@@ -12,7 +12,8 @@ macro_rules! job_columns {
     () => {
         "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
          lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
-         role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at"
+         role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at, \
+         cancel_by, redriven_at"
     };
 }
 pub(super) use job_columns;
@@ -62,5 +63,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
         inserted_at: Timestamp(row.get(28)?),
         sent_at: time(29)?,
         finished_at: time(30)?,
+        cancel_by: row.get(31)?,
+        redriven_at: time(32)?,
     })
 }

@@ -20,24 +20,30 @@ pub(super) fn settle(
     if settlement.state == JobState::Running {
         return Err(Fault::unreadable("a job cannot be left as running"));
     }
-    let history: Option<Vec<Attempt>> = one(
+    let held: Option<(Vec<Attempt>, Option<String>)> = one(
         db,
-        "SELECT attempts FROM rolecall_jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        "SELECT attempts, cancel_by FROM rolecall_jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
         params![id.to_string(), fence],
-        |row| json(row, 0),
+        |row| Ok((json(row, 0)?, row.get(1)?)),
     )?;
-    let Some(history) = history else {
+    let Some((history, cancel_by)) = held else {
         return Ok(false);
     };
+    let settlement = &settlement.clone().unless_cancelled(cancel_by.as_deref());
     let outcome = settlement.outcome.as_ref();
+    let error = settlement.attempt.as_ref();
     let finished_at = settlement.state.is_final().then_some(now.0);
     let snoozed = settlement.give_back && settlement.state == JobState::Scheduled;
     let settled = change(
         db,
         "UPDATE rolecall_jobs SET state = ?2, run_at = coalesce(?3, run_at), \
              attempt = max(attempt - ?4, 0), snoozes = snoozes + ?5, attempts = ?6, \
-             outcome = ?7, effect = ?8, effect_reason = ?9, granted = ?10, revoked = ?11, fingerprint = ?12, \
-             finished_at = ?13, unique_key = CASE WHEN ?13 IS NULL THEN unique_key END, \
+             outcome = ?7, effect = ?8, effect_reason = ?9, granted = ?10, revoked = ?11, \
+             fingerprint = CASE WHEN ?4 THEN coalesce(?12, fingerprint) ELSE ?12 END, \
+             finished_at = ?13, unique_key = CASE WHEN ?13 IS NULL THEN unique_key END, cancel_by = NULL, \
+             error_code = CASE WHEN ?4 THEN error_code ELSE ?15 END, \
+             discord_code = CASE WHEN ?4 THEN discord_code ELSE ?16 END, \
+             error_message = CASE WHEN ?4 THEN error_message ELSE ?17 END, \
              lease_owner = NULL, lease_until = NULL, claimed_at = NULL, running_key = NULL, sent_at = NULL \
          WHERE id = ?1 AND fence = ?14 AND state = 'running'",
         params![
@@ -55,6 +61,9 @@ pub(super) fn settle(
             settlement.fingerprint,
             finished_at,
             fence,
+            error.and_then(|a| a.error_code.as_deref()),
+            error.and_then(|a| a.discord_code),
+            error.and_then(|a| a.message.as_deref()),
         ],
     )?;
     Ok(settled == 1)

@@ -13,7 +13,7 @@ use crate::given::{LONG, PAST, claimed, completed, ended, guild, job, read, sett
 /// Ids of due jobs, whenever they were sent.
 async fn due(ledger: &dyn Ledger, lane: Lane, limit: usize) -> Vec<JobId> {
     let late = ledger.now().await.unwrap() + LONG;
-    let due = ledger.due(lane, late, limit).await.unwrap();
+    let due = ledger.due(lane, late, &[], limit).await.unwrap();
     due.into_iter().map(|d| d.id).collect()
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn due_jobs_come_in_order_of_time_and_id_within_a_lane<F: Fixtu
     assert_eq!(due(ledger.as_ref(), Lane::Normal, 2).await, [ids[2], ids[0]]);
     assert_eq!(due(ledger.as_ref(), Lane::Bulk, 100).await, [ids[4]]);
     let found = ledger
-        .due(Lane::Interactive, ledger.now().await.unwrap(), 100)
+        .due(Lane::Interactive, ledger.now().await.unwrap(), &[], 100)
         .await
         .unwrap();
     assert_eq!(
@@ -87,7 +87,7 @@ pub(crate) async fn a_sent_job_is_not_due_until_it_was_sent_long_ago<F: Fixture>
     let sent_at = read(ledger.as_ref(), ids[0]).await.sent_at.expect("a note");
     assert!(before <= sent_at);
     assert_eq!(read(ledger.as_ref(), ids[2]).await.sent_at, None);
-    let before = ledger.due(Lane::Normal, before, 100).await.unwrap();
+    let before = ledger.due(Lane::Normal, before, &[], 100).await.unwrap();
     assert_eq!(before.into_iter().map(|d| d.id).collect::<Vec<_>>(), [ids[1]]);
     assert_eq!(due(ledger.as_ref(), Lane::Normal, 100).await, [ids[0], ids[1]]);
 }
@@ -105,7 +105,7 @@ pub(crate) async fn a_claim_and_a_settlement_remove_the_note_of_sending<F: Fixtu
             .await
             .unwrap()
     );
-    let due = ledger.due(Lane::Normal, long_ago, 100).await.unwrap();
+    let due = ledger.due(Lane::Normal, long_ago, &[], 100).await.unwrap();
     assert_eq!(due.into_iter().map(|d| d.id).collect::<Vec<_>>(), [id]);
 }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{Job, JobState, NewJob, Subject};
+use rolecall_core::job::{Attempt, Job, JobState, Lane, NewJob, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::{JobCursor, JobFilter, Ledger};
+use rolecall_core::ports::{JobCursor, JobFilter, Ledger, Settlement};
 use rolecall_core::run::TallyLine;
 
 use crate::fixture::Fixture;
-use crate::given::{LONG, account, claimed, completed, ended, guild, job, new_run, settled, stored, user};
+use crate::given::{
+    LONG, account, attempt, claimed, completed, ended, guild, job, new_run, role, settled, stored, user,
+};
 
 fn about(guilds: u64, users: u64) -> Subject {
     Subject {
@@ -129,6 +131,7 @@ pub(crate) async fn filters_combine<F: Fixture>(fixture: F) {
         user_id: Some(user(1)),
         discord_id: Some(account(1)),
         run_id: Some(run),
+        ..JobFilter::default()
     };
     let listed = |found: Vec<Job>| found.into_iter().map(|j| j.id).collect::<Vec<_>>();
     assert_eq!(listed(ledger.list(&filter, None, 10).await.unwrap()), [ids[0]]);
@@ -273,4 +276,73 @@ pub(crate) async fn a_run_is_live_while_one_of_its_jobs_is_not_final<F: Fixture>
     assert!(ledger.run_is_live(run, "something.else").await.unwrap());
     ended(ledger.as_ref(), close, completed(Outcome::unchanged())).await;
     assert!(!ledger.run_is_live(run, "something.else").await.unwrap());
+}
+
+pub(crate) async fn failed_jobs_are_found_by_cause_code_and_words<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let failed = |code: &str, discord_code, message: &str| Settlement {
+        attempt: Some(Attempt {
+            error_code: Some(code.to_owned()),
+            discord_code,
+            message: Some(message.to_owned()),
+            ..attempt(1, "discard")
+        }),
+        fingerprint: Some(format!("role.add|{code}")),
+        ..settled(JobState::Discarded)
+    };
+    let mut ids = Vec::new();
+    for settlement in [
+        failed(
+            "missing_permissions",
+            Some(50_013),
+            "The role (50%) is above the bot's",
+        ),
+        failed("unknown_role", Some(10_011), "The role is gone_for good"),
+        completed(Outcome::unchanged()),
+    ] {
+        let id = stored(ledger.as_ref(), job()).await;
+        ended(ledger.as_ref(), id, settlement).await;
+        ids.push(id);
+    }
+    let found = |filter: JobFilter| async move {
+        let jobs = ledger.list(&filter, None, 10).await.unwrap();
+        let counted: u64 = ledger.counts(&filter).await.unwrap().iter().map(|c| c.1).sum();
+        assert_eq!(counted, jobs.len() as u64);
+        jobs.into_iter().map(|j| j.id).collect::<Vec<_>>()
+    };
+    let code = |code: &str| only(|f| f.error_code = Some(code.to_owned()));
+    assert_eq!(found(code("50013")).await, [ids[0]]);
+    assert_eq!(found(code("unknown_role")).await, [ids[1]]);
+    assert_eq!(found(code("50014")).await, []);
+    assert_eq!(
+        found(only(|f| f.fingerprint = Some("role.add|unknown_role".to_owned()))).await,
+        [ids[1]]
+    );
+    let says = |text: &str| only(|f| f.text = Some(text.to_owned()));
+    assert_eq!(found(says("(50%) IS")).await, [ids[0]]);
+    assert_eq!(found(says("gone_for")).await, [ids[1]]);
+    assert_eq!(found(says("gone.for")).await, []);
+    assert_eq!(found(says("the role")).await, [ids[1], ids[0]]);
+}
+
+pub(crate) async fn jobs_are_found_by_role_parent_lane_and_time<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let parent = stored(ledger.as_ref(), job()).await;
+    let mut child = NewJob {
+        parent_id: Some(parent),
+        lane: Lane::Bulk,
+        ..job()
+    };
+    child.subject.role_id = Some(role(7));
+    let child = stored(ledger.as_ref(), child).await;
+    let found = |filter: JobFilter| async move {
+        let jobs = ledger.list(&filter, None, 10).await.unwrap();
+        jobs.into_iter().map(|j| j.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(only(|f| f.parent_id = Some(parent))).await, [child]);
+    assert_eq!(found(only(|f| f.role_id = Some(role(7)))).await, [child]);
+    assert_eq!(found(only(|f| f.lane = Some(Lane::Normal))).await, [parent]);
+    let now = ledger.now().await.unwrap();
+    assert_eq!(found(only(|f| f.since = Some(now + LONG))).await, []);
+    assert_eq!(found(only(|f| f.until = Some(now + LONG))).await, [child, parent]);
 }

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod claim;
+pub(crate) mod control;
 pub(crate) mod directory;
 pub(crate) mod due;
 pub(crate) mod guilds;
@@ -12,6 +13,7 @@ pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod mappings;
 pub(crate) mod oauth_states;
+pub(crate) mod pauses;
 pub(crate) mod rescue;
 pub(crate) mod runs;
 pub(crate) mod settle;
