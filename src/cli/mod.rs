@@ -10,6 +10,7 @@ pub mod guild;
 pub mod jobs;
 pub mod mapping;
 pub(crate) mod output;
+pub mod pauses;
 pub mod processes;
 mod reach;
 pub mod runs;
@@ -108,6 +109,13 @@ pub enum Operate {
     /// Example: rolecall jobs list --state discarded
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Holds jobs back, and lets them go
+    ///
+    /// A paused job is stored and waits; nothing is lost.
+    ///
+    /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
+    #[command(subcommand)]
+    Pauses(pauses::PausesCommand),
     Token(token::TokenArgs),
 }
 
@@ -182,6 +190,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Sync(args) => sync::run(app, args).await,
         Operate::Runs(command) => runs::run(&app, command).await,
         Operate::Jobs(command) => jobs::run(&app, command).await,
+        Operate::Pauses(command) => pauses::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
     };
     exit::finish(result)

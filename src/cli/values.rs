@@ -68,6 +68,12 @@ impl<T> OrNone<T> {
     }
 }
 
+/// A length of time, such as `90s`, `10m` or `2h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let asked = parse_duration(text.trim());
+    asked.ok_or_else(|| "it has to be a length of time such as 90s, 10m or 2h".to_owned())
+}
+
 /// A channel's id, or `none`.
 pub(super) fn channel(text: &str) -> Result<OrNone<ChannelId>, String> {
     OrNone::read(text, |text| {

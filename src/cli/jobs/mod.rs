@@ -1,10 +1,16 @@
 //! `rolecall jobs …`: single jobs, with every attempt.
 
+mod find;
+mod order;
 mod show;
+
+pub(super) use find::read;
+use order::Order;
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::job::{Job, JobState};
-use rolecall_core::ports::JobFilter;
 use rolecall_core::{GuildId, JobId, RunId, UserId};
 use serde_json::{Value, json};
 
@@ -17,13 +23,59 @@ use crate::app::App;
 pub enum JobsCommand {
     List(ListArgs),
     Show(ShowArgs),
+    /// Ends jobs that are not over
+    ///
+    /// A waiting job ends at once, a running one before its next call to Discord.
+    ///
+    /// Example: rolecall jobs cancel 019a2c8e-5b1d-7c3a-9f00-0123456789ab --reason "wrong guild"
+    Cancel(OrderArgs),
+    /// Runs cancelled or discarded jobs again, with all their tries; their history stays
+    ///
+    /// Example: rolecall jobs retry 019a2c8e-5b1d-7c3a-9f00-0123456789ab
+    Retry(OrderArgs),
+    /// Makes dead letters of waiting jobs
+    ///
+    /// Example: rolecall jobs discard 019a2c8e-5b1d-7c3a-9f00-0123456789ab
+    Discard(OrderArgs),
+    Reschedule(RescheduleArgs),
+}
+
+/// Which jobs, and why.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// The jobs' ids, see `rolecall jobs list`
+    #[arg(value_name = "JOB_ID", required = true)]
+    pub ids: Vec<JobId>,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Gives waiting jobs another time
+///
+/// Example: rolecall jobs reschedule 019a2c8e-5b1d-7c3a-9f00-0123456789ab --in 10m
+#[derive(Debug, Args)]
+pub struct RescheduleArgs {
+    /// So long from now, such as 10m; 0s means now
+    #[arg(long = "in", value_name = "DURATION", value_parser = values::duration)]
+    pub after: Duration,
+    /// Which jobs, and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
 }
 
 /// Lists jobs, newest first
 ///
-/// Example: rolecall jobs list --state discarded --state retryable --guild 123456789012345678
+/// Example: rolecall jobs list state:discarded,retryable guild:123456789012345678 since:2h
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// What to look for: words such as guild:1 kind:add_role state:discarded code:50013 since:2h, a pasted id or mention,
+    /// and words of error messages
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
     /// Only those in this state (may be repeated)
     #[arg(long = "state", value_name = "STATE", value_parser = values::job_state())]
     pub states: Vec<JobState>,
@@ -64,19 +116,18 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
     match command {
         JobsCommand::List(args) => list(app, args).await,
         JobsCommand::Show(args) => show::run(app, &args).await,
+        JobsCommand::Cancel(args) => order::run(app, &args, Order::Cancel).await,
+        JobsCommand::Retry(args) => order::run(app, &args, Order::Retry).await,
+        JobsCommand::Discard(args) => order::run(app, &args, Order::Discard).await,
+        JobsCommand::Reschedule(args) => {
+            let at = app.services.clock.now() + args.after;
+            order::run(app, &args.order, Order::At(at)).await
+        }
     }
 }
 
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
-    let filter = JobFilter {
-        states: args.states,
-        kind: args.kind,
-        guild_id: args.guild,
-        user_id: args.user,
-        discord_id: None,
-        run_id: args.run,
-        ..JobFilter::default()
-    };
+    let filter = find::filter(app, &args).await?;
     let ledger = &app.services.ledger;
     let jobs = ledger.list(&filter, None, args.limit.into()).await?;
     let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();

@@ -1,0 +1,157 @@
+//! `rolecall pauses …`: what is held back.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use rolecall_core::cause::Cause;
+use rolecall_core::pause::{Pause, PauseId};
+use rolecall_core::query;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::table::{Table, text, whole};
+use super::{CliError, Exit, Format, jobs, output, seams, values, view};
+use crate::app::App;
+
+/// What to do with pauses.
+#[derive(Debug, Subcommand)]
+pub enum PausesCommand {
+    /// Lists pauses, the oldest first
+    ///
+    /// Example: rolecall pauses list
+    List(Format),
+    Add(AddArgs),
+    End(EndArgs),
+}
+
+/// Holds jobs back: they are stored, and not run until the pause ends
+///
+/// Example: rolecall pauses add guild:123456789012345678 --reason "the bot was moved" --for 2h
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Which: queue:bulk, kind:add_role, guild:1 or fingerprint:…; of several words, jobs that are alike in all
+    #[arg(value_name = "QUERY", required_unless_present = "everything")]
+    pub query: Vec<String>,
+    /// Every job
+    #[arg(long, conflicts_with = "query")]
+    pub everything: bool,
+    /// Why, for whoever wonders
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: String,
+    /// So long, such as 2h; otherwise until somebody ends it
+    #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
+    pub length: Option<Duration>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Ends a pause: what it held back runs
+///
+/// Example: rolecall pauses end 019a2c8e-5b1d-7c3a-9f00-0123456789ab
+#[derive(Debug, Args)]
+pub struct EndArgs {
+    /// The pause's id, see `rolecall pauses list`
+    #[arg(value_name = "PAUSE_ID")]
+    pub id: PauseId,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+pub(super) async fn run(app: &App, command: PausesCommand) -> Result<Exit, CliError> {
+    match command {
+        PausesCommand::List(format) => list(app, format).await,
+        PausesCommand::Add(args) => add(app, args).await,
+        PausesCommand::End(args) => end(app, args).await,
+    }
+}
+
+fn told(app: &App, pause: &Pause) -> Value {
+    json!({
+        "id": pause.id,
+        "holds": pause.held.to_string(),
+        "reason": pause.reason,
+        "author": pause.author,
+        "created_at": pause.created_at.to_rfc3339(),
+        "until": pause.until.map(rolecall_core::Timestamp::to_rfc3339),
+        "is_on": pause.is_on(app.services.clock.now()),
+    })
+}
+
+async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
+    let pauses = app.services.pauses.list().await?;
+    if format.json {
+        let all: Vec<Value> = pauses.iter().map(|p| told(app, p)).collect();
+        output::json(&json!({ "pauses": all }));
+        return Ok(Exit::Done);
+    }
+    if pauses.is_empty() {
+        output::note("Nothing is held back.");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&[
+        whole("ID"),
+        text("HOLDS BACK"),
+        whole("SINCE (UTC)"),
+        whole("UNTIL (UTC)"),
+        whole("BY"),
+        text("WHY"),
+    ]);
+    let now = app.services.clock.now();
+    for pause in &pauses {
+        let until = match pause.until {
+            None => "it is ended".to_owned(),
+            Some(at) if at <= now => "over".to_owned(),
+            Some(at) => view::moment(at),
+        };
+        table.row([
+            pause.id.to_string(),
+            pause.held.to_string(),
+            view::moment(pause.created_at),
+            until,
+            pause.author.clone(),
+            pause.reason.clone(),
+        ]);
+    }
+    table.print();
+    Ok(Exit::Done)
+}
+
+async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
+    let held = query::held(&jobs::read(app, &args.query)?).map_err(CliError::bad_input)?;
+    let now = app.services.clock.now();
+    let by = Cause::new(seams::actor(), args.reason);
+    let pause = Pause {
+        id: PauseId(Uuid::now_v7()),
+        held,
+        reason: by.reason.clone(),
+        author: by.actor.clone(),
+        created_at: now,
+        until: args.length.map(|length| now + length),
+    };
+    app.steering.pause(&pause, &by).await?;
+    if args.format.json {
+        output::json(&told(app, &pause));
+    } else {
+        output::say(&format!(
+            "Holding back {} within a second. `rolecall pauses end {}` ends it.",
+            pause.held, pause.id
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn end(app: &App, args: EndArgs) -> Result<Exit, CliError> {
+    let by = Cause::new(seams::actor(), "");
+    if !app.steering.resume(args.id, &by).await? {
+        return Err(CliError::failed(format!("there is no pause {}", args.id))
+            .hint("`rolecall pauses list` shows all."));
+    }
+    if args.format.json {
+        output::json(&json!({ "id": args.id, "ended": true }));
+    } else {
+        output::say("The pause has ended: what it held back runs.");
+    }
+    Ok(Exit::Done)
+}
