@@ -52,6 +52,23 @@ async fn until_there_are_jobs(installation: &Installation, query: &[&str]) -> Ve
     .await
 }
 
+/// Waits until this run or job is in this state.
+async fn until(installation: &Installation, what: &str, id: &str, state: &str) {
+    wait_for(&format!("{what} {id} to be {state}"), PATIENCE, || async {
+        let shown = installation
+            .run(&[&format!("{what}s"), "show", id, "--json"])
+            .ok()
+            .json();
+        let shown = if shown[what].is_object() {
+            &shown[what]
+        } else {
+            &shown
+        };
+        (shown["state"] == state).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done() {
     let world = World::start(60.0, 12, 10).await;
@@ -95,35 +112,14 @@ async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done
     for pause in &pauses {
         installation.run(&["pauses", "end", pause]).ok();
     }
-    wait_for("the end of the run", PATIENCE, || async {
-        let shown = installation.run(&["runs", "show", &run, "--json"]).ok().json();
-        let shown = if shown["run"].is_object() {
-            &shown["run"]
-        } else {
-            &shown
-        };
-        (shown["state"] == "partial").then_some(())
-    })
-    .await;
+    until(&installation, "run", &run, "partial").await;
     assert_eq!(
         jobs(&installation, &["state:available,running,scheduled,retryable"]).len(),
         0
     );
 
     installation.run(&["jobs", "retry", cancelled]).ok();
-    wait_for("the job that was retried", PATIENCE, || async {
-        let shown = installation
-            .run(&["jobs", "show", cancelled, "--json"])
-            .ok()
-            .json();
-        let shown = if shown["job"].is_object() {
-            &shown["job"]
-        } else {
-            &shown
-        };
-        (shown["state"] == "completed").then_some(())
-    })
-    .await;
+    until(&installation, "job", cancelled, "completed").await;
     world.assert_equal();
     let again = installation.run(&["jobs", "retry", cancelled]);
     assert_eq!(again.code, Some(1), "{again:#?}");
