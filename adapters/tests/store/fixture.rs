@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs, StoreHealth,
+    Accounts, ApiKeys, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs,
+    StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -16,6 +17,7 @@ pub(crate) struct Stores {
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) api_keys: Arc<dyn ApiKeys>,
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) runs: Arc<dyn Runs>,
@@ -27,7 +29,17 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth + Clone,
+        S: Ledger
+            + Guilds
+            + Mappings
+            + Links
+            + Accounts
+            + ApiKeys
+            + OAuthStates
+            + Audit
+            + Runs
+            + StoreHealth
+            + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
@@ -35,6 +47,7 @@ impl Stores {
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),
             accounts: Arc::new(store.clone()),
+            api_keys: Arc::new(store.clone()),
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
