@@ -19,7 +19,7 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings,
+    Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings,
     OAuthClient, OAuthStates, Permissions, Runs, StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
@@ -67,6 +67,7 @@ struct Stored {
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
     accounts: Arc<dyn Accounts>,
+    api_keys: Arc<dyn ApiKeys>,
     oauth_states: Arc<dyn OAuthStates>,
     audit: Arc<dyn Audit>,
     health: Arc<dyn StoreHealth>,
@@ -80,7 +81,7 @@ impl Stored {
     /// What this store and this directory implement.
     fn of<S, D>(store: &Arc<S>, directory: Arc<D>, granted: Option<Arc<dyn Permissions>>) -> Self
     where
-        S: Ledger + Runs + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
+        S: Ledger + Runs + Guilds + Mappings + Links + Accounts + ApiKeys + OAuthStates + Audit + StoreHealth,
         D: Directory + Import,
     {
         Self {
@@ -90,6 +91,7 @@ impl Stored {
             mappings: Arc::clone(store) as _,
             links: Arc::clone(store) as _,
             accounts: Arc::clone(store) as _,
+            api_keys: Arc::clone(store) as _,
             oauth_states: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             health: Arc::clone(store) as _,
@@ -158,6 +160,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         store: stored.health,
         import: stored.import,
         permissions,
+        api_keys: stored.api_keys,
         delivery,
         limiter,
         instance,

@@ -25,6 +25,7 @@ mod state;
 mod v1;
 
 pub use auth::issue_token;
+pub use auth::memory::hash as hash_of_key;
 pub use openapi::openapi;
 pub use routes::{health_router, router};
 pub use server::{serve, serve_health};

@@ -7,6 +7,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, get_current_timestamp,
 };
 use rolecall_core::UserId;
+use rolecall_core::ids::NotAUserId;
 use rolecall_core::ports::permission;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -20,12 +21,12 @@ const ADMIN: &str = permission::ADMIN;
 /// Who issues tokens at the command line.
 const ISSUER: &str = "rolecall";
 
-/// What is read of a token. Go-falcon's have more, and theirs differ from issuer to issuer.
+/// What is read of a token. Go-falcon's have more, and theirs differ from issuer to issuer: of what type a claim is that
+/// nothing depends on is the issuer's affair.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
-    user_id: Option<String>,
-    /// A number; of what type is the issuer's affair, and another one is no reason to refuse the token.
+    user_id: serde_json::Value,
     #[serde(default)]
     character_id: serde_json::Value,
     #[serde(default)]
@@ -71,25 +72,50 @@ pub(super) fn read(token: &str, key: &SecretString) -> Result<Verified, &'static
     // Go-falcon sets no audience and checks none.
     validation.validate_aud = false;
     let key = DecodingKey::from_secret(key.expose_secret().as_bytes());
-    let claims = decode::<Claims>(token, &key, &validation)
-        .map_err(|error| sentence(error.kind()))?
-        .claims;
-    let user_id = claims.user_id.filter(|id| !id.trim().is_empty());
-    let user_id = UserId(user_id.ok_or("the token names no user_id")?);
+    let token = decode::<Claims>(token, &key, &validation).map_err(|error| sentence(error.kind()))?;
+    // What its issuer calls critical has to be understood (RFC 7515, section 4.1.11), and we understand nothing of it.
+    if token.header.crit.is_some() {
+        return Err("the token demands something (crit) that is not understood here");
+    }
+    let claims = token.claims;
+    let user_id = user(&claims.user_id)?;
     // Only our own word for it counts: whoever else shares the secret has its own permissions.
     let ours = claims.iss.as_str() == Some(ISSUER);
     let listed = claims.permissions.as_array();
     Ok(Verified {
         user_id,
-        character_id: claims.character_id.as_i64().filter(|id| *id > 0),
+        character_id: whole(&claims.character_id).filter(|id| *id > 0),
         admin: ours && listed.is_some_and(|all| all.iter().any(|p| p.as_str() == Some(ADMIN))),
     })
+}
+
+fn user(claim: &serde_json::Value) -> Result<UserId, &'static str> {
+    let text = match claim {
+        serde_json::Value::Null => "",
+        serde_json::Value::String(text) => text,
+        _ => return Err("the token's user_id is no text"),
+    };
+    UserId::parse(text).map_err(|wrong| match wrong {
+        NotAUserId::Empty => "the token names no user_id",
+        NotAUserId::TooLong => "the token's user_id has more than 128 characters",
+        NotAUserId::Control => "the token's user_id holds control characters",
+    })
+}
+
+/// A whole number, also as other languages write it: `7.0`.
+fn whole(claim: &serde_json::Value) -> Option<i64> {
+    // Beyond 2^53 a double no longer tells whole numbers apart.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+    let of_double = |n: f64| (n.fract() == 0.0 && n.abs() <= EXACT).then_some(n as i64);
+    claim.as_i64().or_else(|| claim.as_f64().and_then(of_double))
 }
 
 fn sentence(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not valid yet",
+        ErrorKind::InvalidClaimFormat(_) => "the token's exp or nbf is no time",
         ErrorKind::InvalidSignature => "the token's signature is not ours",
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
             "the token's algorithm is none of HS256, HS384 and HS512"
@@ -122,6 +148,7 @@ pub fn issue_token(secret: &SecretString, user_id: &UserId, admin: bool, ttl: Du
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -194,6 +221,156 @@ mod tests {
         assert_eq!(at("exp", now - 40), Err("the token has expired"));
         assert!(at("nbf", now + 20).is_ok());
         assert_eq!(at("nbf", now + 60), Err("the token is not valid yet"));
+    }
+
+    #[test]
+    fn an_end_that_is_no_time_is_no_endless_token() {
+        let now = get_current_timestamp();
+        let of = |claims: Value| verify(&signed(Algorithm::HS256, &claims), &key());
+        for (name, bad) in [
+            ("exp", json!("2999-01-01")),
+            ("exp", json!(-1)),
+            ("exp", json!(true)),
+            ("exp", json!([now + 60])),
+            ("nbf", json!("yesterday")),
+            ("nbf", json!({})),
+        ] {
+            let told = of(json!({"user_id": "ada", name: bad}));
+            assert_eq!(told, Err("the token's exp or nbf is no time"), "{name} {bad}");
+        }
+        // Null is absent, and Go writes numbers with a fraction, too.
+        for fine in [
+            json!({"user_id": "ada", "exp": null, "nbf": null}),
+            json!({"user_id": "ada", "exp": 4_102_444_800.5}),
+        ] {
+            assert_eq!(of(fine), Ok("ada".into()));
+        }
+        assert_eq!(
+            of(json!({"user_id": "ada", "exp": 1_000.5})),
+            Err("the token has expired")
+        );
+    }
+
+    #[test]
+    fn claims_of_any_type_are_tolerated_where_nothing_depends_on_them() {
+        let of = |claims: Value| read(&signed(Algorithm::HS256, &claims), &key()).unwrap();
+        for (character, read) in [
+            (json!(90_000_001), Some(90_000_001)),
+            (json!(7.0), Some(7)),
+            (json!(7.5), None),
+            (json!("7"), None),
+            (json!(null), None),
+            (json!(-7), None),
+            (json!(1e300), None),
+        ] {
+            let claims = json!({
+                "user_id": "ada", "character_id": character, "character_name": 5, "scopes": null, "iat": "soon",
+                "iss": ["a"], "sub": 7, "aud": {}, "jti": null, "permissions": "discord:admin:full",
+            });
+            let verified = of(claims);
+            assert_eq!(
+                (verified.character_id, verified.admin),
+                (read, false),
+                "{character}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_with_something_critical_is_refused() {
+        hmac::install();
+        let secret = key();
+        let encoding = EncodingKey::from_secret(secret.expose_secret().as_bytes());
+        for crit in [vec!["b64".to_owned()], vec!["exp".to_owned()], vec![]] {
+            let mut header = Header::new(Algorithm::HS256);
+            header.crit = Some(crit.clone());
+            let token = encode(&header, &json!({"user_id": "ada"}), &encoding).unwrap();
+            let told = verify(&token, &secret).unwrap_err();
+            assert!(told.contains("crit"), "{crit:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_user_id_that_is_no_short_line_is_refused_with_a_sentence() {
+        for (user, word) in [
+            (json!("x".repeat(129)), "128 characters"),
+            (json!("a\nb"), "control"),
+            (json!("a\u{0}"), "control"),
+            (json!(7), "no text"),
+            (json!({"id": "ada"}), "no text"),
+            (json!("  "), "names no user_id"),
+        ] {
+            let told = verify(&signed(Algorithm::HS256, &json!({"user_id": user})), &key()).unwrap_err();
+            assert!(told.contains(word), "{user}: {told}");
+        }
+        let longest = "ü".repeat(128);
+        let token = signed(Algorithm::HS512, &json!({"user_id": longest}));
+        assert_eq!(verify(&token, &key()), Ok(UserId(longest)));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused_and_breaks_nothing(
+            token in "\\PC{0,200}|[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}",
+        ) {
+            prop_assert!(verify(&token, &key()).is_err());
+        }
+
+        #[test]
+        fn whatever_header_and_claims_say_the_signature_decides(header in any_json(), claims in any_json()) {
+            let token = unsigned(&header, &claims);
+            prop_assert!(verify(&token, &key()).is_err());
+            let signature = signed(Algorithm::HS256, &json!({"user_id": "ada"}));
+            let signature = signature.rsplit('.').next().unwrap_or_default();
+            let told = verify(&format!("{token}{signature}"), &key());
+            prop_assert!(told.is_err());
+        }
+
+        #[test]
+        fn claims_of_any_shape_with_a_good_signature_break_nothing(claims in any_json()) {
+            if let Ok(user) = verify(&signed(Algorithm::HS256, &claims), &key()) {
+                prop_assert_eq!(Some(user.as_str()), claims["user_id"].as_str().map(str::trim));
+            }
+        }
+
+        #[test]
+        fn one_changed_character_is_enough_to_be_refused(at in 0_usize..200, to in "[A-Za-z0-9_.-]") {
+            let good = signed(Algorithm::HS256, &json!({"user_id": "ada", "exp": 4_102_444_800_u64}));
+            let at = at % good.len();
+            let bad = format!("{}{to}{}", &good[..at], &good[at + 1..]);
+            prop_assert_eq!(verify(&bad, &key()).is_ok(), bad == good);
+        }
+    }
+
+    /// JSON as somebody who knows how tokens look would try it.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let names = prop_oneof![
+            "alg",
+            "typ",
+            "crit",
+            "user_id",
+            "exp",
+            "nbf",
+            "iss",
+            "permissions",
+            "[a-z]{1,4}"
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop_oneof!["HS256", "none", "RS256", "ada", "JWT", "\\PC{0,12}"].prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("[a-z]{1,4}", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        });
+        proptest::collection::btree_map(names, value, 0..6)
+            .prop_map(|map| Value::Object(map.into_iter().collect()))
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) fn read(mut fields: Fields) -> Result<ManualRequest, ApiError> {
             guilds.push(guild);
         }
     }
-    let mut users: Vec<UserId> = fields.list("user_ids", "a user's id");
+    let mut users = fields.users("user_ids");
     let mut mappings = mapping_ids(&mut fields);
     let dry_run = fields.flag("dry_run").unwrap_or(false);
     let sync_type = fields.text("sync_type");

@@ -152,10 +152,14 @@ async fn take_state(app: &App, returned: &Returned) -> Result<OAuthState, Failed
 /// Links the account to the user who is known, or signs in the user to whom it belongs.
 async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String) -> Result<Done, Failed> {
     let (user_id, session) = match user {
-        Some(user) => (user, None),
+        Some(user) => {
+            refuse_banned(app, &user).await?;
+            (user, None)
+        }
         None => {
             let known = app.services.links.of_account(person.discord_id).await?;
             let known = known.filter(|l| l.is_active).ok_or(Reason::AccountUnknown)?;
+            refuse_banned(app, &known.user_id).await?;
             let key = app.jwt_secret.as_ref().ok_or(Reason::NotConfigured)?;
             let ttl = app.config.accounts.cookie_duration;
             let token = issue_token(key, &known.user_id, false, ttl);
@@ -183,6 +187,14 @@ async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String
         run: linked.run,
         session,
     })
+}
+
+/// A banned user links nothing, and gets no session that every other route would refuse.
+async fn refuse_banned(app: &App, user: &UserId) -> Result<(), Failed> {
+    if !app.config.api.any_jwt && app.permissions.of_user(user).await?.banned {
+        return Err(Reason::Banned.into());
+    }
+    Ok(())
 }
 
 /// The redirect. Pure, but for the line in the log.
