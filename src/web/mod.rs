@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod access_tests;
 mod auth;
+#[cfg(test)]
+mod callers_tests;
 mod change;
 #[cfg(test)]
 mod guilds_tests;
@@ -23,6 +25,8 @@ mod routes;
 mod server;
 mod state;
 mod v1;
+#[cfg(test)]
+mod walk_tests;
 
 pub use auth::issue_token;
 pub use auth::memory::hash as hash_of_key;

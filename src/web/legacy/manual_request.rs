@@ -1,7 +1,7 @@
 //! The body of `POST /discord/sync/manual`: everything that the original, its documentation and its frontend send.
 
 use rolecall_core::run::Scope;
-use rolecall_core::{GuildId, MappingId, UserId};
+use rolecall_core::{GuildId, MappingId};
 
 use crate::web::http::fields::{Fields, is_mapping_id};
 use crate::web::http::problem::ApiError;
@@ -96,6 +96,7 @@ fn mapping_ids(fields: &mut Fields) -> Vec<MappingId> {
 
 #[cfg(test)]
 mod tests {
+    use rolecall_core::UserId;
     use serde_json::{Value, json};
 
     use super::*;

@@ -247,11 +247,30 @@ fn answer(config: &AccountsConfig, target: Option<String>, outcome: Result<Done,
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::cookies::tests::config;
     use super::*;
+    use crate::web::access_tests::served_with;
+    use crate::web::callers_tests::Rules;
 
     fn location(response: &Response) -> &str {
         response.headers()[LOCATION].to_str().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_login_of_a_banned_user_ends_with_its_own_code_and_an_unknown_one_lets_nobody_in() {
+        for (any, user, ended) in [
+            ("false", "eve", Err("banned")),
+            ("false", "down", Err("store_unavailable")),
+            ("false", "ada", Ok(())),
+            ("true", "eve", Ok(())),
+        ] {
+            let settings = [("GO_FALCON_COMPAT_ANY_JWT", any)];
+            let served = served_with(&settings, |app| app.permissions = Arc::new(Rules)).await;
+            let told = refuse_banned(&served.app, &user.into()).await;
+            assert_eq!(told.map_err(|failed| failed.reason.code()), ended, "{user}");
+        }
     }
 
     #[test]
