@@ -17,6 +17,8 @@ mod change;
 mod guilds_tests;
 mod health;
 mod http;
+#[cfg(test)]
+mod keys_tests;
 mod legacy;
 mod look;
 mod openapi;

@@ -3,6 +3,8 @@
 mod api_key;
 mod hmac;
 mod jwt;
+#[cfg(test)]
+mod jwt_tests;
 pub(crate) mod memory;
 pub(crate) mod right;
 pub(crate) mod same_site;
