@@ -218,13 +218,17 @@ async fn revoke(app: &App, args: &RevokeArgs) -> Result<Exit, CliError> {
 
 /// A key for scripts; neither the secret nor its hash.
 fn shown(key: &ApiKey, now: Timestamp) -> Value {
-    let mut document = told(key);
-    document["id"] = json!(key.id);
-    document["state"] = json!(key.standing(now).as_str());
-    document["created_by"] = json!(key.created_by);
-    document["created_at"] = json!(key.created_at.to_rfc3339());
-    document["last_used_at"] = json!(key.last_used_at.map(Timestamp::to_rfc3339));
-    document
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "state": key.standing(now).as_str(),
+        "scopes": key.scopes,
+        "created_by": key.created_by,
+        "created_at": key.created_at.to_rfc3339(),
+        "expires_at": key.expires_at.map(Timestamp::to_rfc3339),
+        "last_used_at": key.last_used_at.map(Timestamp::to_rfc3339),
+        "revoked_at": key.revoked_at.map(Timestamp::to_rfc3339),
+    })
 }
 
 /// A key for the audit trail: what may change, and what it may do.

@@ -64,10 +64,8 @@ async fn a_person_without_a_permission_may_sync_nobody_but_itself() {
     assert_eq!(served.api.asked(Method::GET, &run, &foreign).await, denied);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_opens_what_its_scopes_say_until_it_is_revoked_and_is_kept_nowhere() {
-    let served = served().await;
-    let installation = &served.installation;
+/// Makes a key, and says what was printed.
+fn key(installation: &Installation) -> (String, String) {
     let create = [
         "keys",
         "create",
@@ -77,18 +75,25 @@ async fn a_key_opens_what_its_scopes_say_until_it_is_revoked_and_is_kept_nowhere
         "discord:sync:manage",
     ];
     let made = installation.run(&create).ok();
-    let key = made.out.trim().to_owned();
+    (made.out.trim().to_owned(), made.err)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_what_its_scopes_say_and_is_listed_with_its_use() {
+    let served = served().await;
+    let (key, told) = key(&served.installation);
     assert!(
-        key.starts_with("rck_") && made.err.contains("not shown again"),
-        "{made:#?}"
+        key.starts_with("rck_") && told.contains("not shown again"),
+        "{key} {told}"
     );
     let id = &key[4..16];
     let listed = || {
-        let all = installation.run(&["keys", "list", "--json"]).ok().json();
+        let all = served.installation.run(&["keys", "list", "--json"]).ok().json();
         all["keys"][0].clone()
     };
+    let new = listed();
     assert_eq!(
-        (listed()["state"].as_str(), listed()["last_used_at"].as_str()),
+        (new["state"].as_str(), new["last_used_at"].as_str()),
         (Some("valid"), None)
     );
 
@@ -103,15 +108,12 @@ async fn a_key_opens_what_its_scopes_say_until_it_is_revoked_and_is_kept_nowhere
         served.api.finished(run).await["cause"]["actor"],
         format!("key:{id}")
     );
-    let (forbidden, unauthorized) = (StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED);
     for (path, code) in [
         ("/discord/guilds", "permission_denied"),
         ("/discord/user/profile", "key_has_no_account"),
     ] {
-        assert_eq!(
-            served.api.asked(Method::GET, path, &key).await,
-            refused(forbidden, code)
-        );
+        let answer = served.api.asked(Method::GET, path, &key).await;
+        assert_eq!(answer, refused(StatusCode::FORBIDDEN, code));
     }
     wait_for(
         "the use of the key to be noted",
@@ -119,13 +121,24 @@ async fn a_key_opens_what_its_scopes_say_until_it_is_revoked_and_is_kept_nowhere
         || async { listed()["last_used_at"].as_str().map(|_| ()) },
     )
     .await;
-    let table = installation.run(&["keys", "list"]).ok().out;
+    let table = served.installation.run(&["keys", "list"]).ok().out;
     assert!(table.contains(id) && table.contains("nightly"), "{table}");
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_opens_nothing_and_its_secret_was_kept_nowhere() {
+    let served = served().await;
+    let installation = &served.installation;
+    let (key, _) = key(installation);
+    let id = &key[4..16];
+    assert_eq!(
+        served.api.asked(Method::GET, "/v1/runs", &key).await,
+        refused(StatusCode::OK, "")
+    );
     let revoked = installation.run(&["keys", "revoke", id]).ok().out;
     assert!(revoked.contains("Revoked"), "{revoked}");
-    let answer = served.api.asked(Method::POST, "/discord/sync/manual", &key).await;
-    assert_eq!(answer, refused(unauthorized, "api_key_revoked"));
+    let answer = served.api.asked(Method::GET, "/v1/runs", &key).await;
+    assert_eq!(answer, refused(StatusCode::UNAUTHORIZED, "api_key_revoked"));
     assert!(
         installation
             .run(&["keys", "revoke", id])
@@ -133,9 +146,10 @@ async fn a_key_opens_what_its_scopes_say_until_it_is_revoked_and_is_kept_nowhere
             .out
             .contains("before")
     );
+    let none = "000000000000";
     installation
-        .run(&["keys", "revoke", "000000000000"])
-        .refused(1, &["000000000000", "keys list"]);
+        .run(&["keys", "revoke", none])
+        .refused(1, &[none, "keys list"]);
 
     let secret = &key.as_bytes()[17..];
     let mut kept = Vec::new();

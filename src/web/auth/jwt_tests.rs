@@ -92,6 +92,7 @@ fn an_end_that_is_no_time_is_no_endless_token() {
         ("exp", json!("2999-01-01")),
         ("exp", json!(-1)),
         ("exp", json!(true)),
+        ("exp", json!(null)),
         ("nbf", json!("yesterday")),
     ] {
         let told = of(json!({"user_id": "ada", name: bad}));
@@ -100,13 +101,11 @@ fn an_end_that_is_no_time_is_no_endless_token() {
     for (name, bad) in [("exp", json!([now + 60])), ("nbf", json!({}))] {
         assert!(of(json!({"user_id": "ada", name: bad})).is_err(), "{name} {bad}");
     }
-    // Null is absent, and Go writes numbers with a fraction, too.
-    for fine in [
-        json!({"user_id": "ada", "exp": null, "nbf": null}),
-        json!({"user_id": "ada", "exp": 4_102_444_800.5}),
-    ] {
-        assert_eq!(of(fine), Ok("ada".into()));
-    }
+    // Other languages write times with a fraction, too.
+    assert_eq!(
+        of(json!({"user_id": "ada", "exp": 4_102_444_800.5})),
+        Ok("ada".into())
+    );
     assert_eq!(
         of(json!({"user_id": "ada", "exp": 1_000.5})),
         Err("the token has expired")

@@ -118,7 +118,7 @@ impl FromRequestParts<Web> for EvenBanned {
                 "Authentication required",
             )
             .with_hint(format!(
-                "Send `Authorization: Bearer <token>`, or the cookie {COOKIE}."
+                "Send `Authorization: Bearer <token or API key>`, or the cookie {COOKIE}."
             ))
         })?;
         if found.is_key() {
