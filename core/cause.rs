@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Stored with every job and run, so that "why did this happen?" has an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// Who: `user:<id>`, `cli:<name>`, `schedule:<name>`, `job:<id>`, `demo`.
+    /// Who: `user:<id>`, `key:<id>`, `cli:<name>`, `schedule:<name>`, `job:<id>`, `demo`.
     pub actor: String,
     /// Why, in words for people.
     pub reason: String,

@@ -194,6 +194,42 @@ text_id!(
     MappingId
 );
 
+/// Why a text is no user's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAUserId {
+    /// It says nothing.
+    #[error("a user's id is missing")]
+    Empty,
+    /// It has more than [`UserId::LONGEST`] characters.
+    #[error("a user's id has at most {} characters", UserId::LONGEST)]
+    TooLong,
+    /// It would break lines of logs and tables.
+    #[error("a user's id holds no control characters")]
+    Control,
+}
+
+impl UserId {
+    /// So many characters an id may have, wherever it comes from: a token, a path, a file.
+    pub const LONGEST: usize = 128;
+
+    /// Reads an id as people and programs send it; spaces around it do not count.
+    ///
+    /// # Errors
+    /// [`NotAUserId`], a sentence.
+    pub fn parse(text: &str) -> Result<Self, NotAUserId> {
+        let text = text.trim();
+        if text.is_empty() {
+            Err(NotAUserId::Empty)
+        } else if text.chars().any(char::is_control) {
+            Err(NotAUserId::Control)
+        } else if text.chars().count() > Self::LONGEST {
+            Err(NotAUserId::TooLong)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
 /// Defines an id that is a UUID.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -255,6 +291,20 @@ mod tests {
         for bad in ["", "0", "+5", "-1", "12a", "18446744073709551616", "<@1>"] {
             let error = bad.parse::<GuildId>().unwrap_err().to_string();
             assert!(error.contains("not a Discord id"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_users_id_is_one_short_line() {
+        assert_eq!(UserId::parse(" 6f1c "), Ok("6f1c".into()));
+        assert!(UserId::parse(&"ü".repeat(128)).is_ok());
+        for (bad, why) in [
+            (" ".to_owned(), NotAUserId::Empty),
+            ("x".repeat(129), NotAUserId::TooLong),
+            ("a\nb".to_owned(), NotAUserId::Control),
+            ("a\u{7f}".to_owned(), NotAUserId::Control),
+        ] {
+            assert_eq!(UserId::parse(&bad), Err(why), "{bad:?}");
         }
     }
 

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod healthcheck;
 pub mod logging;
 pub mod processes;
+pub mod random;
 pub mod release;
 pub mod scheduler;
 pub mod secret_files;

@@ -11,6 +11,7 @@ use rolecall::config::{Config, LogFormat, Problem, Store};
 use rolecall::processes::{self, Parts};
 use rolecall::wiring::{self, Purpose};
 use rolecall::{demo, healthcheck, logging, release, simulator_process};
+use rolecall_core::api_key::Standing;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -113,12 +114,10 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
     };
     let listener = listener.transpose().map_err(CliError::failed)?;
     let app = connect(config, purpose).await?;
-    if parts.web && app.jwt_secret.is_none() {
-        return Err(CliError::bad_input(
-            "JWT_SECRET is not set; the API checks its callers' tokens with it",
-        ));
-    }
     prepare(&app).await;
+    if parts.web && app.jwt_secret.is_none() {
+        only_keys(&app).await?;
+    }
     warn_of_halves(&app.config, parts);
     for (name, value) in app.config.describe() {
         tracing::info!("{name} = {value}");
@@ -131,6 +130,21 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
         .map_err(CliError::failed)?;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Without JWT_SECRET, programs with an API key are the only callers. If there is none, it was forgotten.
+async fn only_keys(app: &App) -> Result<(), CliError> {
+    let now = app.services.clock.now();
+    match app.api_keys.list().await {
+        Ok(keys) if !keys.iter().any(|key| key.standing(now) == Standing::Valid) => Err(CliError::bad_input(
+            "JWT_SECRET is not set; the API checks its callers' tokens with it",
+        )
+        .hint("Set it to the application's secret; or make a key with `rolecall keys create`, if only programs call.")),
+        _ => {
+            tracing::warn!("JWT_SECRET is not set: the API is open to programs with an API key, and to nobody else");
+            Ok(())
+        }
+    }
 }
 
 /// Says what a process alone does not do. Both halves work; they are slower or wait for another process.

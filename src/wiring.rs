@@ -19,7 +19,7 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
+    Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
     Mappings, OAuthClient, OAuthStates, Pauses, Permissions, Runs, StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
@@ -70,6 +70,7 @@ struct Stored {
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
     accounts: Arc<dyn Accounts>,
+    api_keys: Arc<dyn ApiKeys>,
     oauth_states: Arc<dyn OAuthStates>,
     audit: Arc<dyn Audit>,
     health: Arc<dyn StoreHealth>,
@@ -93,7 +94,8 @@ impl Stored {
             + Accounts
             + OAuthStates
             + Audit
-            + StoreHealth,
+            + StoreHealth
+            + ApiKeys,
         D: Directory + Import,
     {
         Self {
@@ -105,6 +107,7 @@ impl Stored {
             mappings: Arc::clone(store) as _,
             links: Arc::clone(store) as _,
             accounts: Arc::clone(store) as _,
+            api_keys: Arc::clone(store) as _,
             oauth_states: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             health: Arc::clone(store) as _,
@@ -176,6 +179,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         store: stored.health,
         import: stored.import,
         permissions,
+        api_keys: stored.api_keys,
         delivery,
         limiter,
         instance,

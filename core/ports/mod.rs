@@ -1,6 +1,7 @@
 //! Ports: what the inside needs from the outside. Adapters implement them; one conformance suite a port runs over
 //! every adapter.
 
+mod api_keys;
 mod clock;
 mod control;
 mod delivery;
@@ -12,6 +13,7 @@ mod permissions;
 mod repositories;
 mod vault;
 
+pub use api_keys::ApiKeys;
 pub use clock::Clock;
 pub use control::{JobControl, Ordered, Pauses};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};

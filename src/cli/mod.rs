@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod exit;
 pub mod guild;
 pub mod jobs;
+pub mod keys;
 pub mod mapping;
 pub(crate) mod output;
 pub mod pauses;
@@ -117,6 +118,14 @@ pub enum Operate {
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
     Token(token::TokenArgs),
+    /// Makes, lists and revokes API keys, for programs that use the HTTP interface
+    ///
+    /// A key is sent like a token (`Authorization: Bearer rck_…`, or `X-Api-Key`). It may do what its scopes say,
+    /// belongs to no user, and can be revoked at once.
+    ///
+    /// Example: rolecall keys create --name ci --scope discord:sync:manage
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
 }
 
 impl Operate {
@@ -192,6 +201,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
+        Operate::Keys(command) => keys::run(&app, command).await,
     };
     exit::finish(result)
 }

@@ -11,7 +11,7 @@ use crate::config::parse_duration;
 
 /// A user's id.
 pub(super) fn user_id(text: &str) -> Result<UserId, String> {
-    not_empty(text).map(UserId)
+    UserId::parse(text).map_err(|e| e.to_string())
 }
 
 /// A mapping's id: 24 hex digits.

@@ -15,7 +15,7 @@ pub struct ApiConfig {
     pub trusted_proxies: usize,
     /// Whoever has a valid token may do everything.
     pub any_jwt: bool,
-    /// Whether syncs, runs and jobs need a permission, too, and not only a valid token.
+    /// Whether syncs, runs and jobs need a permission. If not, every person with a valid token may use them.
     pub sync_needs_permission: bool,
     /// Permission → groups that have it.
     pub groups: Vec<(&'static str, Vec<String>)>,
@@ -66,7 +66,7 @@ impl ApiConfig {
             any_jwt: reader.one_of("GO_FALCON_COMPAT_ANY_JWT", &[("false", false), ("true", true)]),
             sync_needs_permission: reader.one_of(
                 "ROLECALL_SYNC_NEEDS_PERMISSION",
-                &[("false", false), ("true", true)],
+                &[("true", true), ("false", false)],
             ),
             groups: GROUPS
                 .map(|(name, variable)| (name, list(reader, variable)))
@@ -76,14 +76,18 @@ impl ApiConfig {
 
     /// What an operator should know, in sentences, although nothing is wrong.
     pub fn warnings(&self) -> Vec<String> {
-        if !self.any_jwt {
-            return Vec::new();
+        if self.any_jwt {
+            let sentence = "GO_FALCON_COMPAT_ANY_JWT is true: everybody with a valid token, banned or not, may change \
+                            guilds and mappings and see all linked accounts, as in the original; give out permissions \
+                            and switch it off";
+            return vec![sentence.to_owned()];
         }
-        vec![
-            "GO_FALCON_COMPAT_ANY_JWT is true: everybody with a valid token may change guilds and mappings and see \
-             all linked accounts, as in the original; give out permissions and switch it off"
-                .to_owned(),
-        ]
+        if !self.sync_needs_permission {
+            let sentence = "ROLECALL_SYNC_NEEDS_PERMISSION is false: everybody with a valid token may ask for any sync \
+                            and look at all runs and jobs";
+            return vec![sentence.to_owned()];
+        }
+        Vec::new()
     }
 }
 
@@ -153,6 +157,7 @@ mod tests {
     fn nothing_set_is_no_foreign_page_no_group_and_permissions_that_count() {
         let config = read(&[]).unwrap();
         assert!(config.cors_origins.is_empty() && !config.any_jwt && config.warnings().is_empty());
+        assert!(config.sync_needs_permission);
         assert!(config.groups.iter().all(|(_, groups)| groups.is_empty()));
     }
 
@@ -183,14 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn the_drop_in_switch_is_warned_about() {
-        assert_eq!(
-            read(&[("GO_FALCON_COMPAT_ANY_JWT", "true")])
-                .unwrap()
-                .warnings()
-                .len(),
-            1
-        );
+    fn what_opens_a_door_is_warned_about() {
+        for opening in [
+            ("GO_FALCON_COMPAT_ANY_JWT", "true"),
+            ("ROLECALL_SYNC_NEEDS_PERMISSION", "false"),
+        ] {
+            let warnings = read(&[opening]).unwrap().warnings();
+            assert!(
+                warnings.len() == 1 && warnings[0].contains(opening.0),
+                "{warnings:?}"
+            );
+        }
         assert!(read(&[("GO_FALCON_COMPAT_ANY_JWT", "yes")]).is_err());
     }
 }

@@ -119,8 +119,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "ROLECALL_SYNC_NEEDS_PERMISSION",
-        "false",
-        "true: syncs, runs and jobs need a permission, too; false: every valid token is enough for them, as for callers of the original",
+        "true",
+        "false: every person with a valid token may ask for syncs and look at runs and jobs, as in the original; API keys need their scope in any case",
     ),
     setting(
         "GO_FALCON_COMPAT_ANY_JWT",

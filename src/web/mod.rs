@@ -10,11 +10,15 @@
 #[cfg(test)]
 mod access_tests;
 mod auth;
+#[cfg(test)]
+mod callers_tests;
 mod change;
 #[cfg(test)]
 mod guilds_tests;
 mod health;
 mod http;
+#[cfg(test)]
+mod keys_tests;
 mod legacy;
 mod look;
 mod openapi;
@@ -23,8 +27,11 @@ mod routes;
 mod server;
 mod state;
 mod v1;
+#[cfg(test)]
+mod walk_tests;
 
 pub use auth::issue_token;
+pub use auth::memory::hash as hash_of_key;
 pub use openapi::openapi;
 pub use routes::{health_router, router};
 pub use server::{serve, serve_health};

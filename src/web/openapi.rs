@@ -49,7 +49,7 @@ use super::{auth, health, legacy, v1};
         serve_document,
     ),
     components(schemas(Problem, Detail)),
-    security(("bearerAuth" = []), ("cookieAuth" = [])),
+    security(("bearerAuth" = []), ("cookieAuth" = []), ("keyAuth" = [])),
     modifiers(&Schemes),
 )]
 struct Document;
@@ -66,6 +66,8 @@ impl Modify for Schemes {
         components.add_security_scheme("bearerAuth", SecurityScheme::Http(bearer));
         let cookie = ApiKey::Cookie(ApiKeyValue::new(auth::COOKIE));
         components.add_security_scheme("cookieAuth", SecurityScheme::ApiKey(cookie));
+        let key = ApiKey::Header(ApiKeyValue::new("X-Api-Key"));
+        components.add_security_scheme("keyAuth", SecurityScheme::ApiKey(key));
     }
 }
 

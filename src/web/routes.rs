@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::{delete, get, post};
 use tokio_util::sync::CancellationToken;
 
+use super::auth::memory::Memory;
 use super::auth::same_site::Origins;
 use super::http::cors;
 use super::http::layers::{self, Gates};
@@ -19,17 +20,19 @@ use crate::app::App;
 pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
     let routes = all(&app.config.api_prefix);
     let api = &app.config.api;
+    let memory = Arc::new(Memory::default());
     let gates = Gates {
         cors: cors::layer(&api.cors_origins),
-        limits: Limits::new(api, app.jwt_secret.clone()),
+        limits: Limits::new(api, app.jwt_secret.clone(), Arc::clone(&memory)),
         origins: Origins(api.cors_origins.clone().into()),
     };
-    layers::around(routes, Some(gates)).with_state(Web { app, stop })
+    layers::around(routes, Some(gates)).with_state(Web { app, stop, memory })
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
 pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
-    layers::around(health_routes(), None).with_state(Web { app, stop })
+    let memory = Arc::new(Memory::default());
+    layers::around(health_routes(), None).with_state(Web { app, stop, memory })
 }
 
 fn all(api_prefix: &str) -> Router<Web> {

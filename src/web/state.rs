@@ -3,10 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
-use super::auth::TokenKey;
+use super::auth::memory::Memory;
 use crate::app::App;
 
 /// The application, and the signal that this process should stop. Cheap to clone.
@@ -16,17 +15,13 @@ pub(crate) struct Web {
     pub(crate) app: Arc<App>,
     /// Cancelled as soon as the process should stop.
     pub(crate) stop: CancellationToken,
+    /// What is remembered of callers.
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Deref for Web {
     type Target = App;
     fn deref(&self) -> &App {
         &self.app
-    }
-}
-
-impl FromRef<Web> for TokenKey {
-    fn from_ref(web: &Web) -> Self {
-        Self(web.app.jwt_secret.clone())
     }
 }

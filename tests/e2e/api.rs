@@ -11,15 +11,16 @@ use crate::support::http::{Api, client};
 use crate::support::process::{Installation, Running};
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
 
-struct Served {
-    world: World,
-    installation: Installation,
-    api: Api,
+pub(crate) struct Served {
+    pub(crate) world: World,
+    pub(crate) installation: Installation,
+    /// As an administrator.
+    pub(crate) api: Api,
     token: String,
     _all: Running,
 }
 
-async fn served() -> Served {
+pub(crate) async fn served() -> Served {
     let world = World::start(60.0, 60, 30).await;
     let port = free_port();
     let installation = Installation::embedded()

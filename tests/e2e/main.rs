@@ -8,6 +8,7 @@
 mod accounts;
 mod api;
 mod bad_input;
+mod callers;
 mod conditions;
 mod demo;
 mod deploy;

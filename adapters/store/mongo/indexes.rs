@@ -10,6 +10,7 @@ use mongodb::options::IndexOptions;
 use rolecall_core::error::StoreError;
 
 use super::MongoStore;
+use super::api_keys::API_KEYS;
 use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
@@ -90,6 +91,7 @@ fn specs() -> Vec<Spec> {
         },
         plain(AUDIT, doc! { "at": -1, "_id": -1 }),
         plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
+        plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }

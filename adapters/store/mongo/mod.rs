@@ -4,6 +4,7 @@
 //! transaction, so a standalone server works, too; where there is a replica set, every write waits for its majority.
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod connect;
 pub(crate) mod documents;

@@ -5,6 +5,7 @@
 //! several processes may have the file open, and SQLite's own locks decide. Never put the file on a network share.
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod clock;
 mod directory;

@@ -18,6 +18,7 @@ const APPLICATION: i64 = 0x726f_6c65;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
+    include_str!("migrations/4.sql"),
     include_str!("migrations/6.sql"),
 ];
 

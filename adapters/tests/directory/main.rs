@@ -4,6 +4,7 @@
 mod choose;
 mod facts;
 mod go_falcon;
+mod permissions;
 
 use mongodb::Database;
 use mongodb::bson::Document;

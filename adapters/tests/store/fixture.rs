@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates, Pauses,
-    Runs, StoreHealth,
+    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
+    Pauses, Runs, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -19,6 +19,7 @@ pub(crate) struct Stores {
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) api_keys: Arc<dyn ApiKeys>,
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) runs: Arc<dyn Runs>,
@@ -37,6 +38,7 @@ impl Stores {
             + Mappings
             + Links
             + Accounts
+            + ApiKeys
             + OAuthStates
             + Audit
             + Runs
@@ -51,6 +53,7 @@ impl Stores {
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),
             accounts: Arc::new(store.clone()),
+            api_keys: Arc::new(store.clone()),
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),

@@ -126,6 +126,13 @@ macro_rules! every_store {
                 a_profile_reads_back_as_it_was_given_and_changes_nothing_else,
                 a_removed_account_is_forgotten_with_all_that_was_known_of_it,
             }
+            api_keys {
+                a_key_reads_back_as_it_was_given_and_its_id_is_taken,
+                keys_are_listed_newest_first,
+                a_key_is_taken_back_once_and_for_ever,
+                a_use_is_noted_once_a_minute_and_never_set_back,
+                of_sixteen_who_note_the_same_use_one_writes,
+            }
             oauth_states {
                 a_state_is_taken_as_it_was_put,
                 of_sixteen_who_take_a_state_at_once_one_gets_it,

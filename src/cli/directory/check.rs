@@ -7,7 +7,7 @@ use rolecall_core::{DiscordId, UserId};
 
 use super::file::{Parsed, Problem, RawRow};
 
-/// Ids and names longer than this are a mistake, such as a quote that is missing.
+/// Names longer than this are a mistake, such as a quote that is missing.
 const LONGEST: usize = 200;
 /// Warnings that are kept.
 const WARNINGS: usize = 20;
@@ -41,7 +41,7 @@ impl Checker {
     pub(super) fn row(&mut self, raw: &RawRow) {
         let before = self.parsed.problems.len();
         let user = self.user(raw);
-        let name = self.text(raw.line, "the name", &raw.name);
+        let name = self.text(raw.line, "the name", &raw.name, LONGEST);
         let groups = self.groups(raw);
         let discord_id = self.account(raw);
         if self.parsed.problems.len() == before {
@@ -62,7 +62,7 @@ impl Checker {
     }
 
     fn user(&mut self, raw: &RawRow) -> String {
-        let user = self.text(raw.line, "the user_id", &raw.user_id);
+        let user = self.text(raw.line, "the user_id", &raw.user_id, UserId::LONGEST);
         if raw.user_id.trim().is_empty() {
             self.problem(raw.line, "the user_id is missing");
             return user;
@@ -82,7 +82,7 @@ impl Checker {
     fn groups(&mut self, raw: &RawRow) -> Vec<String> {
         let mut groups: Vec<String> = Vec::with_capacity(raw.groups.len());
         for group in &raw.groups {
-            let group = self.text(raw.line, "a group", group);
+            let group = self.text(raw.line, "a group", group, LONGEST);
             if !group.is_empty() && !groups.contains(&group) {
                 groups.push(group);
             }
@@ -112,14 +112,14 @@ impl Checker {
     }
 
     /// The text without spaces around it.
-    fn text(&mut self, line: u64, what: &str, text: &str) -> String {
+    fn text(&mut self, line: u64, what: &str, text: &str, longest: usize) -> String {
         let trimmed = text.trim();
         if text.contains(['\n', '\r']) {
             self.problem(line, format!("{what} holds a line break; is a quote missing?"));
         } else if trimmed.chars().any(char::is_control) {
             self.problem(line, format!("{what} holds a control character"));
-        } else if trimmed.chars().count() > LONGEST {
-            self.problem(line, format!("{what} has more than {LONGEST} characters"));
+        } else if trimmed.chars().count() > longest {
+            self.problem(line, format!("{what} has more than {longest} characters"));
         }
         trimmed.to_owned()
     }

@@ -1,34 +1,55 @@
-//! Who is asking: a JSON Web Token, in a header or a cookie.
+//! Who is asking: a person with a JSON Web Token, in a header or a cookie, or a machine with a key.
 
+mod api_key;
 mod hmac;
 mod jwt;
+#[cfg(test)]
+mod jwt_tests;
+pub(crate) mod memory;
 pub(crate) mod right;
 pub(crate) mod same_site;
 mod token;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use rolecall_core::UserId;
+use rolecall_core::api_key::{self as key, ApiKeyId};
 use rolecall_core::cause::Cause;
+use rolecall_core::ports::Granted;
 use secrecy::SecretString;
 
 pub use jwt::issue_token;
 
 use super::http::problem::{ApiError, Detail};
+use super::state::Web;
+use memory::Memory;
+use token::Found;
 
 /// Name of the cookie; go-falcon's.
 pub(crate) const COOKIE: &str = "falcon_auth_token";
+/// Name of the header in which a key may come instead of `Authorization`.
+pub(crate) const KEY_HEADER: &str = "x-api-key";
 
-/// The key that tokens are checked with, if this process has one.
-#[derive(Clone)]
-pub(crate) struct TokenKey(pub(crate) Option<SecretString>);
+/// Whom a valid credential stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// A user of the application.
+    User(UserId),
+    /// A machine.
+    Key {
+        /// Its key.
+        id: ApiKeyId,
+        /// What the key may do.
+        scopes: Granted,
+    },
+}
 
-/// Somebody with a valid token.
+/// Somebody with a valid credential. A person of whom go-falcon says that it is banned is refused before it is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// The application's user.
-    pub(crate) user_id: UserId,
+    /// Whom it stands for.
+    pub(crate) who: Who,
     /// The character that logged in, where the token names one.
     pub(crate) character_id: Option<i64>,
     /// Whether the token itself makes an administrator: one of `rolecall token --admin`.
@@ -38,94 +59,112 @@ pub(crate) struct Caller {
 impl Caller {
     /// This caller as the cause of something.
     pub(crate) fn cause(&self, reason: &str) -> Cause {
-        Cause::new(format!("user:{}", self.user_id), reason)
+        Cause::new(actor(&self.who), reason)
+    }
+
+    /// Whether it is this user.
+    pub(crate) fn is(&self, user: &UserId) -> bool {
+        matches!(&self.who, Who::User(own) if own == user)
+    }
+
+    /// The user, for routes about oneself. A machine has no self.
+    pub(crate) fn user(&self) -> Result<&UserId, ApiError> {
+        match &self.who {
+            Who::User(user) => Ok(user),
+            Who::Key { .. } => Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "key_has_no_account",
+                "an API key belongs to no user, and so has no account of its own",
+            )
+            .with_hint("Ask with the token of the user whose account it is about.")),
+        }
     }
 }
 
-/// The user of the valid token that a request carries, if it does. For what counts requests, not for access.
-pub(crate) fn user_of(headers: &HeaderMap, key: &SecretString) -> Option<UserId> {
-    let token = token::find(headers)?;
-    jwt::read(&token.text, key).ok().map(|verified| verified.user_id)
+fn actor(who: &Who) -> String {
+    match who {
+        Who::User(user) => format!("user:{user}"),
+        Who::Key { id, .. } => format!("key:{id}"),
+    }
 }
 
-impl<S> FromRequestParts<S> for Caller
-where
-    TokenKey: FromRef<S>,
-    S: Send + Sync,
-{
+/// Somebody with a valid credential, banned or not: for what a banned user may still do, which is to look after its
+/// own data.
+pub(crate) struct EvenBanned(pub(crate) Caller);
+
+/// For whom a request counts: the user of its valid token, or its key, once that was found valid. For limits, not for
+/// access, so nothing is read for it: until a key was used once, its requests count for the address.
+pub(crate) fn principal(
+    headers: &HeaderMap,
+    secret: Option<&SecretString>,
+    memory: &Memory,
+) -> Option<String> {
+    let found = token::find(headers)?;
+    if found.is_key() {
+        return memory.key(&found.text).map(|id| format!("key:{id}"));
+    }
+    let verified = jwt::read(&found.text, secret?).ok()?;
+    Some(actor(&Who::User(verified.user_id)))
+}
+
+impl FromRequestParts<Web> for EvenBanned {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let TokenKey(Some(key)) = TokenKey::from_ref(state) else {
-            return Err(ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "no_jwt_secret",
-                "this process was started without JWT_SECRET and can check no token",
-            ));
-        };
-        let token = token::find(&parts.headers).ok_or_else(|| {
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ApiError> {
+        let found = token::find(&parts.headers).ok_or_else(|| {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,
                 "authentication_required",
                 "Authentication required",
             )
             .with_hint(format!(
-                "Send `Authorization: Bearer <token>`, or the cookie {COOKIE}."
+                "Send `Authorization: Bearer <token or API key>`, or the cookie {COOKIE}."
             ))
         })?;
-        let verified = jwt::read(&token.text, &key).map_err(|sentence| {
-            ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "Invalid authentication token",
-            )
-            .with_error(Detail::at(token.place, sentence))
-        })?;
-        Ok(Self {
-            user_id: verified.user_id,
-            character_id: verified.character_id,
-            admin: verified.admin,
-        })
+        if found.is_key() {
+            return api_key::caller(web, &found).await.map(Self);
+        }
+        person(web, &found).map(Self)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
+fn person(web: &Web, found: &Found) -> Result<Caller, ApiError> {
+    let Some(secret) = &web.jwt_secret else {
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_jwt_secret",
+            "this process was started without JWT_SECRET and can check no token",
+        )
+        .with_hint("Programs can use an API key (`rolecall keys create`)."));
+    };
+    let verified = jwt::read(&found.text, secret).map_err(|sentence| {
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            "Invalid authentication token",
+        )
+        .with_error(Detail::at(found.place, sentence))
+    })?;
+    Ok(Caller {
+        who: Who::User(verified.user_id),
+        character_id: verified.character_id,
+        admin: verified.admin,
+    })
+}
 
-    use axum::Router;
-    use axum::http::Request;
-    use axum::routing::post;
-    use tower::Service;
+impl FromRequestParts<Web> for Caller {
+    type Rejection = ApiError;
 
-    use super::*;
-    use crate::web::http::body::Body;
-
-    const KEY: &str = "0123456789abcdef0123456789abcdef";
-
-    async fn post_with(authorization: Option<String>, body: &'static str) -> u16 {
-        async fn handler(caller: Caller, body: Body) -> Result<String, ApiError> {
-            body.0.finish()?;
-            Ok(caller.user_id.0)
-        }
-        let mut router = Router::new()
-            .route("/x", post(handler))
-            .with_state(TokenKey(Some(KEY.into())));
-        let mut request = Request::builder().method("POST").uri("/x");
-        if let Some(value) = authorization {
-            request = request.header("authorization", value);
-        }
-        let request = request.body(axum::body::Body::from(body)).unwrap();
-        router.call(request).await.unwrap().status().as_u16()
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ApiError> {
+        let EvenBanned(caller) = EvenBanned::from_request_parts(parts, web).await?;
+        right::refuse_banned(web, &caller).await?;
+        Ok(caller)
     }
+}
 
-    #[tokio::test]
-    async fn the_caller_is_known_before_the_body_is_judged() {
-        let token = issue_token(&KEY.into(), &"ada".into(), false, Duration::from_secs(60));
-        assert_eq!(post_with(None, "{").await, 401);
-        assert_eq!(post_with(Some("Bearer x".into()), "{").await, 401);
-        assert_eq!(post_with(Some(format!("Bearer {token}")), "{").await, 400);
-        assert_eq!(post_with(Some(format!("Bearer {token}")), "{\"a\":1}").await, 422);
-        assert_eq!(post_with(Some(format!("Bearer {token}")), "").await, 200);
+impl Found {
+    /// Whether it is meant as a key, right or wrong.
+    fn is_key(&self) -> bool {
+        self.place == token::KEY_PLACE || key::looks_like_one(&self.text)
     }
 }

@@ -27,13 +27,13 @@ pub(crate) async fn check(State(origins): State<Origins>, request: Request, next
         "a write with the cookie of a session has to come from a page of the same site",
     )
     .with_hint(
-        "Programs send `Authorization: Bearer <token>` instead of the cookie; the origin of a page of another site \
+        "Programs send `Authorization: Bearer <token or key>` instead of the cookie; the origin of a page of another site \
          has to be in CORS_ALLOWED_ORIGINS.",
     )
     .into_response()
 }
 
-/// Pure. A request without the cookie, or with a bearer token, is none of this layer's business.
+/// Pure. A request without the cookie, or with a bearer token or a key, is none of this layer's business.
 fn is_fine(headers: &HeaderMap, allowed: &[String]) -> bool {
     if token::find(headers).is_none_or(|found| found.place != token::COOKIE_PLACE) {
         return true;
@@ -70,6 +70,7 @@ mod tests {
     fn a_cookie_needs_a_page_of_ours_and_a_bearer_token_none() {
         const COOKIE: (&str, &str) = ("cookie", "falcon_auth_token=x");
         let evil = ("origin", "https://evil.example");
+        assert!(fine(&[("x-api-key", "x"), COOKIE, evil]));
         assert!(fine(&[]) && fine(&[("authorization", "Bearer x"), COOKIE, evil]));
         assert!(fine(&[
             COOKIE,

@@ -6,17 +6,21 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 /// The place of a token that came as a cookie.
 pub(super) const COOKIE_PLACE: &str = "cookie.falcon_auth_token";
 
-/// A token and where it was found.
+/// The place of an API key in a header of its own.
+pub(super) const KEY_PLACE: &str = "header.x-api-key";
+
+/// A token or a key, and where it was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The token.
+    /// The token, or the key.
     pub(super) text: String,
     /// The place, for error messages.
     pub(super) place: &'static str,
 }
 
 /// `Authorization: Bearer …` (the prefix as written here, case and all) wins; only without that prefix is the cookie
-/// looked at. So a bad bearer token is never retried with the cookie. This is go-falcon's order.
+/// looked at. So a bad bearer token is never retried with the cookie. This is go-falcon's order. `X-Api-Key` stands
+/// between the two: what a program says on purpose comes before what a browser adds by itself.
 pub(super) fn find(headers: &HeaderMap) -> Option<Found> {
     let bearer = headers
         .get(AUTHORIZATION)
@@ -26,6 +30,12 @@ pub(super) fn find(headers: &HeaderMap) -> Option<Found> {
         return Some(Found {
             text: text.trim().to_owned(),
             place: "header.authorization",
+        });
+    }
+    if let Some(value) = headers.get(super::KEY_HEADER) {
+        return Some(Found {
+            text: value.to_str().unwrap_or_default().trim().to_owned(),
+            place: KEY_PLACE,
         });
     }
     headers
@@ -62,6 +72,22 @@ mod tests {
         assert_eq!(both, Some(("bad".to_owned(), "header.authorization")));
         let empty = found(Some("Bearer "), Some("falcon_auth_token=good"));
         assert_eq!(empty, Some((String::new(), "header.authorization")));
+    }
+
+    #[test]
+    fn a_key_in_its_own_header_comes_after_a_bearer_token_and_before_the_cookie() {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, "falcon_auth_token=good".parse().unwrap());
+        headers.insert("x-api-key", " rck_x ".parse().unwrap());
+        let place = |headers: &HeaderMap| find(headers).map(|f| (f.text, f.place));
+        assert_eq!(place(&headers), Some(("rck_x".to_owned(), KEY_PLACE)));
+        // Nor is an empty or unreadable one retried with the cookie.
+        for bad in [&b""[..], b"\xff"] {
+            headers.insert("x-api-key", bad.try_into().unwrap());
+            assert_eq!(place(&headers), Some((String::new(), KEY_PLACE)));
+        }
+        headers.insert(AUTHORIZATION, "Bearer t".parse().unwrap());
+        assert_eq!(place(&headers), Some(("t".to_owned(), "header.authorization")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reads a JSON object field by field and collects everything that is wrong, each with a JSON pointer (RFC 6901).
 
+use rolecall_core::UserId;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -167,6 +168,15 @@ impl Fields {
         self.list(name, SNOWFLAKE)
     }
 
+    /// All users of a list.
+    pub(crate) fn users(&mut self, name: &str) -> Vec<UserId> {
+        let users: Vec<UserId> = self.list(name, "a user's id");
+        if let Some(wrong) = users.iter().find_map(|user| UserId::parse(user.as_str()).err()) {
+            self.wrong(name, wrong.to_string());
+        }
+        users
+    }
+
     /// Ends the reading: what was not asked for is unexpected.
     ///
     /// # Errors
@@ -183,6 +193,12 @@ impl Fields {
 
 /// What a wrong Discord id is told.
 pub(crate) const SNOWFLAKE: &str = "a Discord id: up to 20 digits, such as \"123456789012345678\"";
+
+/// The user that a path names.
+pub(crate) fn user_of_path(text: &str) -> Result<UserId, ApiError> {
+    UserId::parse(text)
+        .map_err(|wrong| ApiError::invalid(vec![Detail::at("path.user_id", wrong.to_string())]))
+}
 
 /// A mapping's id: 24 hex digits.
 pub(crate) fn is_mapping_id(text: &str) -> bool {

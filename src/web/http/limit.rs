@@ -1,4 +1,4 @@
-//! How often somebody may ask: each user with a valid token, and each address without one.
+//! How often somebody may ask: each user with a valid token, each key, and each address without either.
 
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
@@ -14,42 +14,39 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use rolecall_core::UserId;
 use secrecy::SecretString;
 
 use super::problem::ApiError;
 use crate::config::{ApiConfig, RateLimit};
-use crate::web::auth;
+use crate::web::auth::{self, memory::Memory};
 
 /// Every so many requests, users and addresses that may ask as much as ever are forgotten.
 const SWEEP_EVERY: u32 = 1_024;
 
 /// Buckets of this process.
 pub(crate) struct Limits {
-    users: Option<Buckets<UserId>>,
+    users: Option<Buckets<String>>,
     addresses: Option<Buckets<IpAddr>>,
     trusted_proxies: usize,
-    key: Option<SecretString>,
+    secret: Option<SecretString>,
+    memory: Arc<Memory>,
 }
 
 impl Limits {
     /// As configured.
-    pub(crate) fn new(config: &ApiConfig, key: Option<SecretString>) -> Arc<Self> {
+    pub(crate) fn new(config: &ApiConfig, secret: Option<SecretString>, memory: Arc<Memory>) -> Arc<Self> {
         Arc::new(Self {
             users: Buckets::new(config.user_limit),
             addresses: Buckets::new(config.address_limit),
             trusted_proxies: config.trusted_proxies,
-            key,
+            secret,
+            memory,
         })
     }
 
     fn ask(&self, request: &Request) -> Option<Asked> {
-        let user = self
-            .key
-            .as_ref()
-            .and_then(|key| auth::user_of(request.headers(), key));
-        if let Some(user) = user {
-            return self.users.as_ref().map(|buckets| buckets.ask(&user));
+        if let Some(principal) = auth::principal(request.headers(), self.secret.as_ref(), &self.memory) {
+            return self.users.as_ref().map(|buckets| buckets.ask(&principal));
         }
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
         let address = address(request.headers(), peer, self.trusted_proxies);

@@ -1,7 +1,7 @@
 //! The body of `POST /discord/sync/manual`: everything that the original, its documentation and its frontend send.
 
 use rolecall_core::run::Scope;
-use rolecall_core::{GuildId, MappingId, UserId};
+use rolecall_core::{GuildId, MappingId};
 
 use crate::web::http::fields::{Fields, is_mapping_id};
 use crate::web::http::problem::ApiError;
@@ -39,7 +39,7 @@ pub(crate) fn read(mut fields: Fields) -> Result<ManualRequest, ApiError> {
             guilds.push(guild);
         }
     }
-    let mut users: Vec<UserId> = fields.list("user_ids", "a user's id");
+    let mut users = fields.users("user_ids");
     let mut mappings = mapping_ids(&mut fields);
     let dry_run = fields.flag("dry_run").unwrap_or(false);
     let sync_type = fields.text("sync_type");
@@ -96,6 +96,7 @@ fn mapping_ids(fields: &mut Fields) -> Vec<MappingId> {
 
 #[cfg(test)]
 mod tests {
+    use rolecall_core::UserId;
     use serde_json::{Value, json};
 
     use super::*;

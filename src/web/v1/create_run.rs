@@ -78,7 +78,7 @@ pub(crate) async fn create_run(
 fn read(mut fields: Fields) -> Result<(Scope, bool), ApiError> {
     let scope = Scope {
         guilds: fields.snowflakes("guild_ids"),
-        users: fields.list("user_ids", "a user's id"),
+        users: fields.users("user_ids"),
         mapping: fields.text("mapping_id").map(MappingId),
         allow_removals: fields.flag("allow_removals").unwrap_or(false),
     };

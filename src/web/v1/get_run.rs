@@ -8,9 +8,10 @@ use rolecall_core::RunId;
 use rolecall_jobs::finish_run;
 use rolecall_workflows::progress;
 
+use super::own_run;
 use super::results_view::ResultsView;
 use super::run_view::{self, RunView};
-use crate::web::auth::right::{Allowed, ReadRuns};
+use crate::web::auth::Caller;
 use crate::web::http::etag;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::state::Web;
@@ -34,11 +35,12 @@ use crate::web::state::Web;
     ))]
 pub(crate) async fn get_run(
     State(web): State<Web>,
-    _: Allowed<ReadRuns>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = run_view::parse_id(&id)?;
+    own_run::allow(&web, &caller, id).await?;
     let (view, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
     let body = serde_json::to_vec(&view).unwrap_or_default();
     let tag = etag::of(&body);

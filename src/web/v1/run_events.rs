@@ -15,8 +15,9 @@ use rolecall_workflows::progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::own_run;
 use super::run_view::{self, ProgressView};
-use crate::web::auth::right::{Allowed, ReadRuns};
+use crate::web::auth::Caller;
 use crate::web::http::etag;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::state::Web;
@@ -62,11 +63,12 @@ pub(crate) struct Snapshot {
     ))]
 pub(crate) async fn run_events(
     State(web): State<Web>,
-    _: Allowed<ReadRuns>,
+    caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = run_view::parse_id(&id)?;
+    own_run::allow(&web, &caller, id).await?;
     // What can be an error has to be one before the first event.
     let first = look(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
     let known = headers.get("last-event-id").and_then(|v| v.to_str().ok());

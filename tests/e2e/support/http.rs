@@ -32,6 +32,15 @@ impl Api {
         }
     }
 
+    /// The same API, asked by somebody else.
+    pub(crate) fn as_caller(&self, token: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            base: self.base.clone(),
+            token: token.to_owned(),
+        }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }

@@ -1,6 +1,7 @@
 //! What the ports promise, one subject a file. Volumes stay small: some servers under test are slow.
 
 pub(crate) mod accounts;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod claim;
 pub(crate) mod control;

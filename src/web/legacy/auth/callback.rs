@@ -152,10 +152,14 @@ async fn take_state(app: &App, returned: &Returned) -> Result<OAuthState, Failed
 /// Links the account to the user who is known, or signs in the user to whom it belongs.
 async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String) -> Result<Done, Failed> {
     let (user_id, session) = match user {
-        Some(user) => (user, None),
+        Some(user) => {
+            refuse_banned(app, &user).await?;
+            (user, None)
+        }
         None => {
             let known = app.services.links.of_account(person.discord_id).await?;
             let known = known.filter(|l| l.is_active).ok_or(Reason::AccountUnknown)?;
+            refuse_banned(app, &known.user_id).await?;
             let key = app.jwt_secret.as_ref().ok_or(Reason::NotConfigured)?;
             let ttl = app.config.accounts.cookie_duration;
             let token = issue_token(key, &known.user_id, false, ttl);
@@ -183,6 +187,14 @@ async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String
         run: linked.run,
         session,
     })
+}
+
+/// A banned user links nothing, and gets no session that every other route would refuse.
+async fn refuse_banned(app: &App, user: &UserId) -> Result<(), Failed> {
+    if !app.config.api.any_jwt && app.permissions.of_user(user).await?.banned {
+        return Err(Reason::Banned.into());
+    }
+    Ok(())
 }
 
 /// The redirect. Pure, but for the line in the log.
@@ -235,11 +247,30 @@ fn answer(config: &AccountsConfig, target: Option<String>, outcome: Result<Done,
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::cookies::tests::config;
     use super::*;
+    use crate::web::access_tests::served_with;
+    use crate::web::callers_tests::Rules;
 
     fn location(response: &Response) -> &str {
         response.headers()[LOCATION].to_str().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_login_of_a_banned_user_ends_with_its_own_code_and_an_unknown_one_lets_nobody_in() {
+        for (any, user, ended) in [
+            ("false", "eve", Err("banned")),
+            ("false", "down", Err("store_unavailable")),
+            ("false", "ada", Ok(())),
+            ("true", "eve", Ok(())),
+        ] {
+            let settings = [("GO_FALCON_COMPAT_ANY_JWT", any)];
+            let served = served_with(&settings, |app| app.permissions = Arc::new(Rules)).await;
+            let told = refuse_banned(&served.app, &user.into()).await;
+            assert_eq!(told.map_err(|failed| failed.reason.code()), ended, "{user}");
+        }
     }
 
     #[test]

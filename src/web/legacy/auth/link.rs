@@ -55,6 +55,8 @@ pub(crate) struct LinkResponse {
         (status = 200, description = "Linked; `Location` names the run that gives the roles", body = LinkResponse,
             headers(("Location" = String))),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Banned, or an API key, which has no account", body = Problem,
+            content_type = "application/problem+json"),
         (status = 409, description = "The account is linked to another user", body = Problem,
             content_type = "application/problem+json"),
         (status = 422, description = "Discord does not know the token, or it was made for another application",
@@ -70,6 +72,7 @@ pub(crate) async fn link(
     names: RequestNames,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
+    let user_id = caller.user()?.clone();
     let (access, refresh) = read(fields)?;
     let Some(client) = &web.services.oauth else {
         return Err(not_configured());
@@ -97,7 +100,7 @@ pub(crate) async fn link(
         .map_err(refused)?;
     let cause = caller.cause("POST /discord/auth/link");
     let new = NewLink {
-        user_id: caller.user_id,
+        user_id,
         discord_id,
         profile,
         tokens: TokenPair {

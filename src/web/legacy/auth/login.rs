@@ -57,6 +57,8 @@ pub(super) fn verifier_place(state_hash: &str) -> String {
             body = LoginResponse, headers(("Set-Cookie" = String))),
         (status = 401, description = "`link=true` without a valid token", body = Problem,
             content_type = "application/problem+json"),
+        (status = 403, description = "`link=true` by a banned user or an API key", body = Problem,
+            content_type = "application/problem+json"),
         (status = 422, description = "Wrong values", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Not configured, or the store did not answer", body = Problem,
             content_type = "application/problem+json"),
@@ -71,7 +73,7 @@ pub(crate) async fn login(
     let asked = Asked::read(config, params)?;
     // Somebody who is signed in is known in any case, so that nobody else can finish the login.
     let user_id = if asked.link {
-        Some(visitor.required()?)
+        Some(visitor.required(&web).await?)
     } else {
         visitor.user().cloned()
     };

@@ -39,6 +39,8 @@ pub(super) enum Reason {
     AccountUnknown,
     /// The account belongs to another user.
     AccountTaken,
+    /// The user is banned.
+    Banned,
     /// The store does not answer.
     StoreUnavailable,
     /// Our own fault.
@@ -66,6 +68,7 @@ impl Reason {
             Self::NotConfigured => "not_configured",
             Self::AccountUnknown => "account_unknown",
             Self::AccountTaken => "account_taken",
+            Self::Banned => "banned",
             Self::StoreUnavailable => "store_unavailable",
             Self::InternalError => "internal_error",
         }
@@ -91,6 +94,7 @@ impl Reason {
             Self::DiscordRefused => "Discord refused the login; try again.",
             Self::AccountUnknown => "This Discord account is linked to nobody; sign in first, then link it.",
             Self::AccountTaken => "This Discord account is linked to another user; unlink it there first.",
+            Self::Banned => "You are banned; no account was linked.",
             Self::StoreUnavailable => "The account could not be stored at present; try again in a moment.",
             Self::InternalError => "Something went wrong; tell the operator.",
         }

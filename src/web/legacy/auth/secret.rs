@@ -1,20 +1,14 @@
 //! Random values of a login, and what is kept of them.
 
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
+
+use crate::random;
 
 /// 256 bits in hex.
 pub(super) fn random() -> String {
-    // Three random UUIDs hold 366 random bits, more than the 256 that come out.
-    let mut hash = Sha256::new();
-    for _ in 0..3 {
-        hash.update(Uuid::new_v4().as_bytes());
-    }
-    hex(&hash.finalize())
+    random::hex_256()
 }
 
 /// Whether it may have come from [`random`].
@@ -27,20 +21,12 @@ pub(super) fn is_random(text: &str) -> bool {
 
 /// What is stored of a state or a browser's cookie.
 pub(super) fn fingerprint(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+    random::sha256_hex(text)
 }
 
 /// PKCE's challenge for a verifier (RFC 7636, section 4.2).
 pub(super) fn challenge(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

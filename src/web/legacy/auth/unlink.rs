@@ -11,7 +11,7 @@ use serde::Serialize;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
-use crate::web::auth::Caller;
+use crate::web::auth::EvenBanned;
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::http::trace::RequestNames;
@@ -28,7 +28,7 @@ pub(crate) struct UnlinkResponse {
     sync_id: String,
 }
 
-/// Unlinks one of the caller's accounts. Repeating it harms nothing.
+/// Unlinks one of the caller's accounts. Repeating it harms nothing. Open to banned users, too.
 #[utoipa::path(delete, path = "/discord/auth/unlink/{discord_id}", tag = "Discord Authentication",
     operation_id = "unlinkDiscordAccount",
     params(("discord_id" = String, Path, description = "The account")),
@@ -36,7 +36,7 @@ pub(crate) struct UnlinkResponse {
         (status = 200, description = "Unlinked; `Location` names the run that takes the roles", body = UnlinkResponse,
             headers(("Location" = String))),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account belongs to another user", body = Problem,
+        (status = 403, description = "The account belongs to another user, or an API key asks", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "The account is not linked", body = Problem,
             content_type = "application/problem+json"),
@@ -46,10 +46,11 @@ pub(crate) struct UnlinkResponse {
     ))]
 pub(crate) async fn unlink(
     State(web): State<Web>,
-    caller: Caller,
+    EvenBanned(caller): EvenBanned,
     names: RequestNames,
     Path(account): Path<String>,
 ) -> Result<Response, ApiError> {
+    let user = caller.user()?;
     let account: DiscordId = account.trim().parse().map_err(|_| {
         ApiError::invalid(vec![Detail::at(
             "path.discord_id",
@@ -62,7 +63,7 @@ pub(crate) async fn unlink(
             format!("Discord account {account} is not linked"),
         )
     })?;
-    if link.user_id != caller.user_id {
+    if link.user_id != *user {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "account_of_other_user",

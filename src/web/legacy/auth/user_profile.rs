@@ -26,6 +26,8 @@ pub(crate) struct ProfileResponse {
     responses(
         (status = 200, description = "The newest linked account, and all of them", body = ProfileResponse),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Banned, or an API key, which has no account", body = Problem,
+            content_type = "application/problem+json"),
         (status = 404, description = "No account is linked", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "The store did not answer", body = Problem,
@@ -35,7 +37,7 @@ pub(crate) async fn user_profile(
     State(web): State<Web>,
     caller: Caller,
 ) -> Result<Json<ProfileResponse>, ApiError> {
-    let accounts = accounts_of(&web, &caller.user_id).await?;
+    let accounts = accounts_of(&web, caller.user()?).await?;
     let account = accounts.first().cloned().ok_or_else(|| {
         ApiError::not_found("user_not_linked", "no Discord accounts found for user")
             .with_hint("Link one through GET /discord/auth/login.")

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rolecall_core::UserId;
 use rolecall_core::ports::AccountFilter;
 
 use super::view::{UserView, view};
 use crate::web::auth::Caller;
-use crate::web::auth::right::{ReadUsers, Right, demand};
+use crate::web::auth::right::{ReadUsers, allow};
+use crate::web::http::fields::user_of_path;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
 use crate::web::state::Web;
@@ -21,9 +21,9 @@ pub(crate) async fn get_user(
     caller: Caller,
     Path(user): Path<String>,
 ) -> Result<Json<UserView>, ApiError> {
-    let user = UserId::from(user.trim());
-    if user != caller.user_id {
-        demand(&web, &caller, ReadUsers::ANY_OF).await?;
+    let user = user_of_path(&user)?;
+    if !caller.is(&user) {
+        allow::<ReadUsers>(&web, &caller).await?;
     }
     let filter = AccountFilter {
         user_id: Some(user),
