@@ -8,6 +8,7 @@
 mod accounts;
 mod api;
 mod bad_input;
+mod browser_login;
 mod conditions;
 mod demo;
 mod deploy;
