@@ -14,4 +14,6 @@ mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod guilds;
+mod joins;
 mod support;
