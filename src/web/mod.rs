@@ -21,6 +21,8 @@ mod openapi;
 mod removal;
 mod routes;
 mod server;
+#[cfg(test)]
+mod shown_tests;
 mod state;
 mod v1;
 
