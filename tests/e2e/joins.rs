@@ -22,7 +22,9 @@ async fn login(served: &Served, user: &str, query: &str, account: u64) -> Value 
     served.operator.finished(&run).await;
     let jobs = served
         .operator
-        .get(&format!("/v1/jobs?run={run}&kind=join_guild&discord_id={account}"))
+        .get(&format!(
+            "/v1/jobs?run={run}&kind=join_guild&discord_id={account}"
+        ))
         .await;
     jobs["jobs"][0]["outcome"].clone()
 }
