@@ -1,6 +1,5 @@
 //! A real Chromium, so that the rules about cookies, sites and redirects are the real ones.
 
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -49,7 +48,6 @@ impl Chromium {
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
-            .process_group(0)
             .spawn()
             .unwrap_or_else(|e| panic!("{binary} cannot be started ({e}); `make test` installs it"));
         let mut chromium = Self {
