@@ -30,13 +30,9 @@ impl Allies {
         });
         let members = world.groups.keys().map(|account| (*account, Vec::new()));
         world.simulator.add_members(guild, members);
-        let roles = world.simulator.guild_roles(guild).into_iter();
-        let role = roles.filter(|(_, name, _)| name == "allied").map(|(id, ..)| id);
-        Self {
-            guild,
-            role: role.last().unwrap(),
-            bot,
-        }
+        let mut roles = world.simulator.guild_roles(guild).into_iter();
+        let role = roles.find(|(_, name, _)| name == "allied").unwrap().0;
+        Self { guild, role, bot }
     }
 
     /// Exactly the pilots have the role.
