@@ -10,7 +10,7 @@ help: ## this list
 demo: ## a full sync of 1,000 members against a simulated Discord; needs only Rust (ARGS="--members 5000")
 	cargo run --locked --profile demo -- demo $(ARGS)
 
-test: ## every test, with its own Redis and Mongo server (ARGS="-E 'test(sync)'" as for nextest)
+test: ## every test, with its own Redis, Mongo server and Chromium (ARGS="-E 'test(sync)'" as for nextest)
 	@scripts/cargo-tool cargo-nextest
 	@scripts/test-services scripts/run-tests $(ARGS)
 

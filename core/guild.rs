@@ -126,6 +126,19 @@ pub struct Role {
     pub managed: bool,
     /// Bit set, see [`crate::hierarchy::permission`].
     pub permissions: u64,
+    /// What decides nothing.
+    pub looks: RoleLooks,
+}
+
+/// How a role is shown at Discord.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoleLooks {
+    /// RGB; 0: none.
+    pub color: u32,
+    /// Whether its members are listed apart.
+    pub hoist: bool,
+    /// Whether everybody may mention it.
+    pub mentionable: bool,
 }
 
 /// A guild, as Discord tells it.

@@ -91,7 +91,7 @@ pub fn judge(info: &GuildInfo, bot: &BotStanding, needs: &Needs) -> Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guild::Role;
+    use crate::guild::{Role, RoleLooks};
     use crate::ids::{DiscordId, GuildId};
 
     fn role_id(n: u64) -> RoleId {
@@ -106,6 +106,7 @@ mod tests {
             position,
             managed: id == 3,
             permissions,
+            looks: RoleLooks::default(),
         };
         let info = GuildInfo {
             id: GuildId::new(1).unwrap(),

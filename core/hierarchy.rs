@@ -137,6 +137,7 @@ pub fn obstacle(guild: &GuildInfo, bot: Option<&BotStanding>, role: RoleId) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guild::RoleLooks;
     use crate::ids::GuildId;
 
     fn role(id: u64, position: i64, managed: bool, permissions: u64) -> Role {
@@ -146,6 +147,7 @@ mod tests {
             position,
             managed,
             permissions,
+            looks: RoleLooks::default(),
         }
     }
 

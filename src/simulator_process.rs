@@ -6,6 +6,9 @@ use crate::cli::processes::SimulatorArgs;
 use crate::cli::{CliError, output};
 use crate::processes;
 
+/// Members whose ids are told at the start.
+const MEMBERS_SHOWN: usize = 3;
+
 /// A line for people, on standard error.
 macro_rules! note {
     ($($words:tt)*) => { output::note(&format!($($words)*)) };
@@ -55,6 +58,19 @@ pub async fn run(args: &SimulatorArgs) -> Result<(), CliError> {
     for (id, name, position) in simulator.guild_roles(world.guild_id) {
         note!("  {id}  {name} (position {position})");
     }
+    note!("Some of the members (its page has all):");
+    for (name, id) in world.members.iter().take(MEMBERS_SHOWN) {
+        note!("  {id}  {name}");
+    }
+    note!("For logins, before `rolecall all`:\n");
+    note!(
+        "  export DISCORD_CLIENT_ID={} DISCORD_CLIENT_SECRET={}",
+        world.client_id,
+        world.client_secret
+    );
+    note!("  export DISCORD_AUTHORIZE_URL=http://{address}/oauth2/authorize");
+    note!("  export DISCORD_REDIRECT_URI=http://127.0.0.1:8080/discord/auth/callback");
+    note!("  export FRONTEND_URL=http://127.0.0.1:8080\n");
     note!("Ctrl-C ends it.");
     simulator
         .serve(listener, stop.cancelled_owned())

@@ -3,7 +3,7 @@
 //! Tolerant where that is harmless: ids and bit sets as text or number, `null` for what may be missing, unknown fields
 //! ignored. Strict where a guess could do harm: a member without an id is no member.
 
-use rolecall_core::guild::{Account, Member, Role};
+use rolecall_core::guild::{Account, Member, Role, RoleLooks};
 use rolecall_core::ids::{DiscordId, GuildId, RoleId, Snowflake};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -11,6 +11,12 @@ use serde_json::Value;
 /// `null` stands for the default.
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(d)?.unwrap_or_default())
+}
+
+/// A color, or none: an odd one is no reason to read no guild.
+fn color<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
+    let number = Value::deserialize(d)?.as_u64();
+    Ok(number.and_then(|n| u32::try_from(n).ok()).unwrap_or_default())
 }
 
 /// An id, or nothing if it is none.
@@ -87,6 +93,12 @@ pub(super) struct RoleBody {
     managed: bool,
     #[serde(default, deserialize_with = "bit_set")]
     permissions: u64,
+    #[serde(default, deserialize_with = "color")]
+    color: u32,
+    #[serde(default, deserialize_with = "nullable")]
+    hoist: bool,
+    #[serde(default, deserialize_with = "nullable")]
+    mentionable: bool,
 }
 
 impl From<RoleBody> for Role {
@@ -97,6 +109,11 @@ impl From<RoleBody> for Role {
             position: role.position,
             managed: role.managed,
             permissions: role.permissions,
+            looks: RoleLooks {
+                color: role.color,
+                hoist: role.hoist,
+                mentionable: role.mentionable,
+            },
         }
     }
 }
@@ -155,5 +172,11 @@ mod tests {
             [268_435_456, 8]
         );
         assert!(!roles[0].managed);
+        let role = r#"{"id":6,"color":15844367,"hoist":true,"mentionable":null}"#;
+        let role = Role::from(serde_json::from_str::<RoleBody>(role).unwrap());
+        assert_eq!(
+            (role.looks.color, role.looks.hoist, role.looks.mentionable),
+            (15_844_367, true, false)
+        );
     }
 }

@@ -208,7 +208,7 @@ impl Seen {
 #[cfg(test)]
 pub(super) mod tests {
     use rolecall_core::DiscordId;
-    use rolecall_core::guild::Role;
+    use rolecall_core::guild::{Role, RoleLooks};
     use rolecall_core::hierarchy::permission::MANAGE_ROLES;
 
     use super::*;
@@ -221,6 +221,7 @@ pub(super) mod tests {
             position,
             managed: id == 5,
             permissions: if id == 3 { MANAGE_ROLES } else { 0 },
+            looks: RoleLooks::default(),
         };
         let id = DiscordId::new(77).unwrap();
         Seen {

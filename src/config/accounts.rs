@@ -1,6 +1,9 @@
 //! What concerns people who link their accounts: the login at Discord, its redirects, and the session's cookie.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use axum::http::Uri;
 
 use super::reader::Reader;
 
@@ -97,8 +100,35 @@ impl AccountsConfig {
                 "DISCORD_SCOPES lacks {JOIN_SCOPE}: people who link an account from now on cannot be joined to guilds"
             ));
         }
+        if let Some(redirect_uri) = &self.redirect_uri
+            && !may_be_one_site(redirect_uri, &self.frontend_url)
+        {
+            out.push(format!(
+                "DISCORD_REDIRECT_URI ({redirect_uri}) and FRONTEND_URL ({}) are of different sites: browsers keep our \
+                 cookies from pages of another site, so no login begun there can end; use one scheme and hosts below \
+                 one domain",
+                self.frontend_url
+            ));
+        }
         out
     }
+}
+
+/// Whether two addresses can be of one site, as browsers see it: same scheme, and hosts that end alike. Not certain,
+/// because below some endings, such as `co.uk`, every name is a site of its own.
+fn may_be_one_site(a: &str, b: &str) -> bool {
+    let site = |address: &str| {
+        let uri: Uri = address.parse().ok()?;
+        let host = uri.host()?.to_ascii_lowercase();
+        let kept = if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+            host
+        } else {
+            let labels: Vec<&str> = host.rsplit('.').take(2).collect();
+            labels.join(".")
+        };
+        Some((uri.scheme_str()?.to_ascii_lowercase(), kept))
+    };
+    site(a) == site(b)
 }
 
 fn is_address(text: &str) -> bool {
@@ -177,6 +207,26 @@ mod tests {
             read(&[("DISCORD_SCOPES", "guilds.join")]).unwrap_err()[0].variable,
             "DISCORD_SCOPES"
         );
+    }
+
+    #[test]
+    fn a_frontend_of_another_site_is_warned_about() {
+        for (redirect_uri, frontend, warnings) in [
+            ("https://go.eveonline.it/cb", "https://eveonline.it", 0),
+            ("http://localhost:8080/cb", "http://LOCALHOST:5173", 0),
+            ("http://127.0.0.1:8080/cb", "http://127.0.0.1:5173", 0),
+            ("http://127.0.0.1:8080/cb", "http://localhost:5173", 1),
+            ("http://127.0.0.1:8080/cb", "http://10.0.0.1:5173", 1),
+            ("https://go.eveonline.it/cb", "http://eveonline.it", 1),
+            ("https://api.example/cb", "https://app.other", 1),
+        ] {
+            let read = read(&[("DISCORD_REDIRECT_URI", redirect_uri), ("FRONTEND_URL", frontend)]);
+            assert_eq!(
+                read.unwrap().warnings().len(),
+                warnings,
+                "{redirect_uri} {frontend}"
+            );
+        }
     }
 
     #[test]

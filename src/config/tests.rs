@@ -52,6 +52,21 @@ fn every_mistake_is_reported_at_once() {
 }
 
 #[test]
+fn an_application_without_its_secret_or_its_id_is_refused() {
+    for (name, value, missing) in [
+        ("DISCORD_CLIENT_ID", "1", "DISCORD_CLIENT_SECRET"),
+        ("DISCORD_CLIENT_SECRET", "s3cr3t", "DISCORD_CLIENT_ID"),
+    ] {
+        let problems = problems(&[(name, value)]);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with(missing) && !problems[0].contains("s3cr3t"),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
 fn no_secret_is_shown() {
     let secret = "s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t";
     let uri = "mongodb://user:s3cr3t@host";

@@ -192,6 +192,15 @@ async fn a_mapping_is_added_changed_listed_and_removed() {
         "a role of another guild"
     );
 
+    let of_guild = format!("/discord/guilds/{}/role-mappings", world.guild);
+    let named = json!({"group_id": "pilots", "discord_role_id": pilot});
+    let (status, _, body) = world.served.json("POST", &of_guild, named).await;
+    let sentence = body["errors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(
+        status == 422 && sentence.contains(&world.group),
+        "a name in the place of an id: {body:#}"
+    );
+
     let (status, added) = world.add_mapping(&pilot).await;
     assert_eq!(
         (status, &added["discord_role_name"]),
@@ -247,6 +256,18 @@ async fn roles_come_from_discord_once_and_then_from_the_cache() {
             (200, Some(4)),
             "{body:#}"
         );
+        for field in [
+            "id",
+            "name",
+            "color",
+            "hoist",
+            "position",
+            "permissions",
+            "managed",
+            "mentionable",
+        ] {
+            assert!(!body["roles"][0][field].is_null(), "{field} in {body:#}");
+        }
         calls.push(world.simulator.counters().total);
     }
     assert_eq!(calls[0], calls[2]);

@@ -219,7 +219,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use rolecall_core::DiscordId;
-    use rolecall_core::guild::Role;
+    use rolecall_core::guild::{Role, RoleLooks};
 
     use super::*;
 
@@ -230,6 +230,7 @@ mod tests {
             position,
             managed: false,
             permissions,
+            looks: RoleLooks::default(),
         };
         let id = DiscordId::new(77).unwrap();
         Seen {

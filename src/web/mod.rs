@@ -25,6 +25,8 @@ mod openapi;
 mod removal;
 mod routes;
 mod server;
+#[cfg(test)]
+mod shown_tests;
 mod state;
 mod v1;
 #[cfg(test)]

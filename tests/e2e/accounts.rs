@@ -13,19 +13,29 @@ use crate::support::{free_port, wait_for};
 
 const CLIENT: (&str, &str) = ("1190000000000000001", "simulator-client-secret");
 
-struct Served {
-    world: World,
-    installation: Installation,
-    api: Api,
+pub(crate) struct Served {
+    pub(crate) world: World,
+    pub(crate) installation: Installation,
+    pub(crate) api: Api,
     /// Of somebody who may look at runs.
-    operator: Api,
-    all: Running,
+    pub(crate) operator: Api,
+    pub(crate) all: Running,
 }
 
 /// Everything, with the users `ada` and `bob`, who are pilots and have no account yet.
-async fn served(settings: &[(&str, &str)]) -> Served {
+async fn served(settings: &[(&'static str, &str)]) -> Served {
+    served_at(free_port(), |_| {
+        settings.iter().map(|(n, v)| (*n, (*v).to_owned())).collect()
+    })
+    .await
+}
+
+/// The same at a given port, with settings that depend on the address of the consent page.
+pub(crate) async fn served_at(
+    port: u16,
+    settings: impl FnOnce(&str) -> Vec<(&'static str, String)>,
+) -> Served {
     let world = World::start(4.0, 5, 2).await;
-    let port = free_port();
     let mut installation = Installation::embedded()
         .set("DISCORD_API_BASE_URL", &world.url)
         .set("DISCORD_AUTHORIZE_URL", page(&world))
@@ -39,7 +49,7 @@ async fn served(settings: &[(&str, &str)]) -> Served {
         .set("ROLECALL_SIMULATOR_SPEED", world.speed)
         .set("HOST", "127.0.0.1")
         .set("PORT", port);
-    for (name, value) in settings {
+    for (name, value) in settings(&page(&world)) {
         installation = installation.set(name, value);
     }
     let guild = world.guild.to_string();
@@ -83,7 +93,7 @@ fn page(world: &World) -> String {
 }
 
 impl Served {
-    fn token(&self, user: &str) -> String {
+    pub(crate) fn token(&self, user: &str) -> String {
         let out = self.installation.run(&["token", "--user", user]).ok().out;
         out.trim().to_owned()
     }

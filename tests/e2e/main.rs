@@ -8,11 +8,14 @@
 mod accounts;
 mod api;
 mod bad_input;
+mod browser_login;
 mod callers;
 mod conditions;
 mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod guilds;
+mod joins;
 mod operators;
 mod support;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::report::Report;
 use crate::app::App;
-use crate::config::{Config, MIN_JWT_SECRET, Problem, Store};
+use crate::config::{AccountsConfig, Config, MIN_JWT_SECRET, Problem, Store};
 
 /// Everything that is wrong with the configuration.
 pub(super) fn problems(problems: &[Problem], report: &mut Report) {
@@ -40,6 +40,29 @@ pub(super) fn good(config: &Config, report: &mut Report) {
             "OAuth application",
             "not set, so nobody is joined to a guild and no token is refreshed",
         ),
+    }
+    logins(&config.accounts, report);
+}
+
+/// What Discord has to know of logins, to compare with its page of the application.
+fn logins(accounts: &AccountsConfig, report: &mut Report) {
+    match &accounts.redirect_uri {
+        Some(address) => report.ok(
+            "logins at Discord",
+            format!(
+                "come back to {address}, which has to be registered with the application letter by letter; they ask \
+                 for {}, and end at {}",
+                accounts.scopes.join(" "),
+                accounts.frontend_url
+            ),
+        ),
+        None => report.ok(
+            "logins at Discord",
+            "DISCORD_REDIRECT_URI is not set, so nobody can link an account",
+        ),
+    }
+    for warning in accounts.warnings() {
+        report.warn("logins at Discord", warning, "", "");
     }
 }
 
@@ -107,6 +130,34 @@ mod tests {
         assert_eq!(report.exit() as u8, 2);
         assert!(report.text(false).contains("FAIL setting PORT: is no number"));
         assert_eq!(report.document()["failures"], 2);
+    }
+
+    #[test]
+    fn the_address_and_the_scopes_of_logins_are_told_and_what_is_odd_is_a_warning() {
+        let vars = |scopes: &str| {
+            [
+                (
+                    "DISCORD_REDIRECT_URI",
+                    "https://go.eveonline.it/discord/auth/callback",
+                ),
+                ("DISCORD_SCOPES", scopes),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+        };
+        for (scopes, warnings) in [("identify guilds.join", 0), ("identify", 1)] {
+            let none = |_: &str| Err(std::io::Error::other("none"));
+            let config = Config::load(&vars(scopes), &none).unwrap();
+            let mut report = Report::default();
+            logins(&config.accounts, &mut report);
+            let text = report.text(false);
+            assert!(
+                text.contains("https://go.eveonline.it/discord/auth/callback"),
+                "{text}"
+            );
+            assert!(text.contains(&format!("ask for {scopes}, and")), "{text}");
+            assert_eq!(report.document()["warnings"], warnings, "{text}");
+        }
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Api {
         request.send().await.unwrap()
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Response {
+        let request = self.request(Method::PUT, path).bearer_auth(&self.token);
+        request.json(&body).send().await.unwrap()
+    }
+
     /// Asks for a full sync; says the run's id.
     pub(crate) async fn sync(&self) -> String {
         let answer = self.post("/discord/sync/manual", None).await;

@@ -1,6 +1,8 @@
 //! What the tests have in common.
 
 pub(crate) mod browser;
+pub(crate) mod chromium;
+pub(crate) mod frontend;
 pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod servers;

@@ -44,7 +44,8 @@ pub(crate) async fn create_guild(
             fields.require("guild_id");
         }
         if input.bot_token.is_none() && !has_default {
-            fields.require("bot_token");
+            let sentence = "bot_token is required, because DISCORD_DEFAULT_BOT_TOKEN is not set";
+            fields.wrong("bot_token", sentence);
         }
     })?;
     let change = Change {

@@ -40,6 +40,12 @@ pub(crate) struct RoleView {
     permissions: String,
     /// Owned by a bot or an integration: nobody can give it.
     managed: bool,
+    /// RGB as a number; 0: none.
+    color: u32,
+    /// Whether its members are listed apart.
+    hoist: bool,
+    /// Whether everybody may mention it.
+    mentionable: bool,
 }
 
 impl From<&Role> for RoleView {
@@ -50,6 +56,9 @@ impl From<&Role> for RoleView {
             position: role.position,
             permissions: role.permissions.to_string(),
             managed: role.managed,
+            color: role.looks.color,
+            hoist: role.looks.hoist,
+            mentionable: role.looks.mentionable,
         }
     }
 }

@@ -133,11 +133,15 @@ async fn exists(
 /// The name of a group that the directory knows.
 async fn group(web: &Web, id: &GroupId) -> Result<String, ApiError> {
     let groups = web.services.directory.groups().await?;
-    let found = groups.into_iter().find(|g| g.id == *id);
-    found.map(|g| g.name).ok_or_else(|| {
-        let sentence = format!("the directory knows no active group {id}");
-        ApiError::invalid(vec![Detail::at("/group_id", sentence)])
-    })
+    if let Some(found) = groups.iter().find(|g| g.id == *id) {
+        return Ok(found.name.clone());
+    }
+    // A name in the place of the id is what people send first.
+    let sentence = match groups.iter().find(|g| g.name == id.0) {
+        Some(named) => format!("expected a group's id: the group {id} has the id {}", named.id),
+        None => format!("the directory knows no active group {id}"),
+    };
+    Err(ApiError::invalid(vec![Detail::at("/group_id", sentence)]))
 }
 
 /// The name of a role that the bot can give in this guild. A disabled guild is never read; what was sent counts then.
