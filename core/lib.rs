@@ -29,7 +29,9 @@ pub mod mapping;
 pub mod outcome;
 pub mod plan;
 pub mod ports;
+pub mod retention;
 pub mod run;
+pub mod secrets;
 pub mod time;
 pub mod verdict;
 

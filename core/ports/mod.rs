@@ -9,6 +9,7 @@ mod ledger;
 mod limiter;
 mod permissions;
 mod repositories;
+mod upkeep;
 mod vault;
 
 pub use clock::Clock;
@@ -23,5 +24,8 @@ pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
+};
+pub use upkeep::{
+    NoSchedulerTasks, Refreshes, Retention, SchedulerTask, SchedulerTasks, SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};

@@ -16,6 +16,7 @@ use super::MongoStore;
 use super::documents::{Fields, all, cursor, date};
 use super::errors::{is_duplicate, store_error};
 use super::guilds::order;
+use super::refreshes::{REASON, SINCE};
 
 /// The name of the collection.
 pub(super) const LINKS: &str = "discord_users";
@@ -52,7 +53,7 @@ impl MongoStore {
     }
 }
 
-fn newest() -> Document {
+pub(super) fn newest() -> Document {
     doc! { "updated_at": -1, "_id": -1 }
 }
 
@@ -157,14 +158,22 @@ impl Links for MongoStore {
     async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError> {
         let mut set = written(link);
         let mut once = no_tokens();
+        let mut over = Document::new();
+        if !link.needs_consent {
+            over.insert(REASON, "");
+        }
         if let Some(tokens) = tokens {
+            over.insert(SINCE, "");
             set.insert("access_token", tokens.access);
             set.insert("refresh_token", tokens.refresh);
             set.insert("token_expiry", date(tokens.expiry));
             once.remove("access_token");
             once.remove("refresh_token");
         }
-        let update = doc! { "$set": set, "$setOnInsert": once };
+        let mut update = doc! { "$set": set, "$setOnInsert": once };
+        if !over.is_empty() {
+            update.insert("$unset", over);
+        }
         for attempt in 0..2 {
             let answer = self
                 .links()

@@ -16,7 +16,11 @@ mod ledger;
 mod links;
 mod mappings;
 mod oauth_states;
+mod refreshes;
+mod retention;
 mod runs;
+mod scheduler_tasks;
+mod sealed_fields;
 mod settings;
 
 use async_trait::async_trait;

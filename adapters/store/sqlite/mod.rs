@@ -17,8 +17,11 @@ mod links;
 mod mappings;
 mod oauth_states;
 mod readers;
+mod refreshes;
+mod retention;
 mod runs;
 mod schema;
+mod sealed_fields;
 mod sql;
 mod writer;
 

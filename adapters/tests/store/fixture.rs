@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs, StoreHealth,
+    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Refreshes, Retention,
+    Runs, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -19,6 +20,9 @@ pub(crate) struct Stores {
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) sealed_fields: Arc<dyn SealedFields>,
+    pub(crate) retention: Arc<dyn Retention>,
+    pub(crate) refreshes: Arc<dyn Refreshes>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -27,7 +31,8 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth + Clone,
+        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth,
+        S: SealedFields + Retention + Refreshes + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
@@ -38,6 +43,9 @@ impl Stores {
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            sealed_fields: Arc::new(store.clone()),
+            retention: Arc::new(store.clone()),
+            refreshes: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }
