@@ -13,7 +13,9 @@ use apalis_cron::{CronScheduler, Tick};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use rolecall_core::Timestamp;
-use rolecall_workflows::schedule::{Action, tick};
+use rolecall_core::error::StoreError;
+use rolecall_core::ports::TaskEnd;
+use rolecall_workflows::schedule::{Action, Ticked, tick, tick_id};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -72,6 +74,14 @@ pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::
             action: Action::HealthCheck,
             cron: parse("0 */5 * * * *")?,
         },
+        Schedule {
+            action: Action::Retention,
+            cron: parse("0 20 * * * *")?,
+        },
+        Schedule {
+            action: Action::SealSecrets,
+            cron: parse("0 40 * * * *")?,
+        },
     ])
 }
 
@@ -84,18 +94,47 @@ pub fn newest_missed(
     cron.after(&last).take_while(|t| *t <= now).last()
 }
 
-async fn start(app: &App, action: Action, at: i64) {
-    if let Err(error) = tick(&app.services, &app.queue, action, at).await {
-        tracing::warn!(
+async fn start(app: &App, schedule: &Schedule, at: i64) {
+    let action = schedule.action;
+    match tick(&app.services, &app.queue, action, at).await {
+        Ok(ticked) => {
+            if let Err(error) = tell(app, schedule, at, ticked).await {
+                tracing::debug!(%error, schedule = action.schedule_name(), "discord_sync: scheduler_tasks not updated");
+            }
+        }
+        Err(error) => tracing::warn!(
             %error, schedule = action.schedule_name(),
             "discord_sync: a tick could not be stored; it is made up for within a minute"
-        );
+        ),
     }
 }
 
-async fn on_tick(tick: Tick<Utc>, action: Data<Action>, app: Data<Arc<App>>) {
+/// Tells go-falcon's scheduler of its task. Its end is told by the job that is the end; where there is nothing to do,
+/// that is at once.
+async fn tell(app: &App, schedule: &Schedule, at: i64, ticked: Ticked) -> Result<(), StoreError> {
+    let Some(task) = schedule.action.task().filter(|_| ticked != Ticked::UnderWay) else {
+        return Ok(());
+    };
+    let tasks = &app.services.scheduler_tasks;
+    let begun = Timestamp(at.saturating_mul(1_000));
+    let next = schedule.cron.after(&begun.to_chrono()).next();
+    tasks
+        .began(task, begun, next.map(|next| Timestamp(next.timestamp_millis())))
+        .await?;
+    if ticked == Ticked::Nothing {
+        let end = TaskEnd {
+            id: tick_id(schedule.action, at),
+            took: Duration::ZERO,
+            error: None,
+        };
+        tasks.ended(task, &end).await?;
+    }
+    Ok(())
+}
+
+async fn on_tick(tick: Tick<Utc>, schedule: Data<Schedule>, app: Data<Arc<App>>) {
     let at = i64::try_from(tick.get_timestamp()).unwrap_or(i64::MAX);
-    start(&app, *action, at).await;
+    start(&app, &schedule, at).await;
 }
 
 /// Ticks until `stop`.
@@ -115,7 +154,7 @@ async fn tick_forever(app: Arc<App>, schedule: Schedule, stop: CancellationToken
         // No concurrency limit: a full worker is not polled at the next tick, which apalis-cron takes for an error.
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
-            .data(schedule.action)
+            .data(schedule.clone())
             .data(Arc::clone(&app))
             .build(on_tick);
         let mut run = tokio::spawn(worker.run().boxed());
@@ -148,7 +187,7 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
         let until: Timestamp = app.services.clock.now() - LATE;
         for schedule in schedules {
             if let Some(missed) = newest_missed(&schedule.cron, last.to_chrono(), until.to_chrono()) {
-                start(app, schedule.action, missed.timestamp()).await;
+                start(app, schedule, missed.timestamp()).await;
             }
         }
         last = until.max(last);

@@ -11,12 +11,15 @@ pub mod jobs;
 pub mod mapping;
 pub(crate) mod output;
 pub mod processes;
+pub mod prune;
 mod reach;
 pub mod runs;
 mod seams;
+pub mod secrets;
 pub mod sync;
 mod table;
 pub mod token;
+pub mod user;
 mod values;
 mod version;
 mod view;
@@ -108,6 +111,19 @@ pub enum Operate {
     /// Example: rolecall jobs list --state discarded
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Checks and renews the seals of stored tokens
+    ///
+    /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
+    ///
+    /// Example: rolecall secrets verify
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
+    Prune(prune::PruneArgs),
+    /// Shows what is stored about a person
+    ///
+    /// Example: rolecall user export --user ada
+    #[command(subcommand)]
+    User(user::UserCommand),
     Token(token::TokenArgs),
 }
 
@@ -182,6 +198,9 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Sync(args) => sync::run(app, args).await,
         Operate::Runs(command) => runs::run(&app, command).await,
         Operate::Jobs(command) => jobs::run(&app, command).await,
+        Operate::Secrets(command) => secrets::run(&app, command).await,
+        Operate::Prune(args) => prune::run(&app, args).await,
+        Operate::User(command) => user::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
     };
     exit::finish(result)

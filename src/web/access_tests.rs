@@ -18,7 +18,8 @@ use crate::web::{issue_token, openapi, router};
 use crate::wiring::{Purpose, connect};
 
 /// One's own data: any valid token is enough.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
+    "/v1/me/export",
     "/discord/auth/link",
     "/discord/link",
     "/discord/auth/unlink/{discord_id}",
