@@ -1,7 +1,8 @@
 //! Refreshes the tokens of one linked account, if they end soon.
 //!
 //! Discord rotates: each refresh kills the old refresh token, so a refresh whose answer is lost cannot be repeated.
-//! Only one job an account runs at a time, over all workers; before Discord is asked, that is noted.
+//! Before Discord is asked, that is noted at the account, and whoever finds such a note waits: joins to several guilds
+//! need the token at the same time, and one refresh is made for all, over all workers.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{CallError, CallFailure, RefreshError, TokenPair, consent};
+use rolecall_core::ports::{Begun, CallError, CallFailure, RefreshError, TokenPair, consent};
 use rolecall_core::{DiscordId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 
+/// Whoever finds a refresh under way looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// How often one token may be sealed anew while one refresh is stored.
 const SEALED_ANEW: usize = 5;
 
@@ -128,14 +131,23 @@ pub async fn fresh_access_token(
         return Ok(Access::None("no_token"));
     }
     let options = context.call(None)?;
-    let earlier = services.refreshes.begin(account, services.clock.now()).await?;
+    let earlier = match services.refreshes.begin(account, services.clock.now()).await? {
+        Begun::Now { unknown_since } => unknown_since,
+        Begun::UnderWay => {
+            return Err(JobError::wait(
+                "token_refresh_under_way",
+                LOOK_AGAIN,
+                format!("the tokens of account {account} are being refreshed"),
+            ));
+        }
+    };
     let pair = match services.discord.refresh(client, &refresh, &options).await {
         Ok(pair) => pair,
         Err(RefreshError::Refused) => return refused(services, account, earlier).await,
         Err(RefreshError::Call(error)) => {
             // What became of an earlier one is no better known by this.
-            if did_nothing(&error) && earlier.is_none() {
-                services.refreshes.nothing_done(account).await?;
+            if did_nothing(&error) {
+                services.refreshes.nothing_done(account, earlier).await?;
             }
             return Err(error.into());
         }

@@ -339,3 +339,52 @@ async fn an_export_has_ones_own_data_and_nobody_elses() {
         assert!(!text.contains(foreign), "{foreign}: {text}");
     }
 }
+
+#[test]
+fn no_debug_output_of_a_setting_or_of_a_type_that_carries_a_secret_shows_it() {
+    const CANARY: &str = "Q4nary-0123456789-0123456789-0123456789";
+    let vars = [
+        ("MONGODB_URI", format!("mongodb://user:{CANARY}@host")),
+        ("REDIS_URL", format!("redis://:{CANARY}@host")),
+        ("JWT_SECRET", CANARY.to_owned()),
+        ("ROLECALL_ENCRYPTION_KEYS", CANARY.to_owned()),
+        ("DISCORD_CLIENT_ID", "7".to_owned()),
+        ("DISCORD_CLIENT_SECRET", CANARY.to_owned()),
+        ("DISCORD_DEFAULT_BOT_TOKEN", CANARY.to_owned()),
+    ];
+    let vars = vars.map(|(k, v)| (k.to_owned(), v)).into();
+    let config = crate::config::Config::load(&vars, &|_| Ok(String::new())).unwrap();
+    let pair = rolecall_core::ports::TokenPair {
+        access: CANARY.into(),
+        refresh: CANARY.into(),
+        expires_in: Duration::ZERO,
+        scope: String::new(),
+    };
+    let client = rolecall_core::ports::OAuthClient {
+        id: "7".to_owned(),
+        secret: CANARY.into(),
+    };
+    let tokens = rolecall_core::link::SealedTokens {
+        access: CANARY.to_owned(),
+        refresh: CANARY.to_owned(),
+        expiry: rolecall_core::Timestamp(0),
+    };
+    let secret = rolecall_core::secrets::StoredSecret {
+        kind: SecretKind::BotToken,
+        record: "7".to_owned(),
+        name: "7".to_owned(),
+        text: CANARY.to_owned(),
+    };
+    let link = rolecall_workflows::link_account::NewLink {
+        user_id: "ada".into(),
+        discord_id: DiscordId::new(7).unwrap(),
+        profile: rolecall_core::account::Profile::default(),
+        tokens: pair.clone(),
+        allow_move: false,
+        trace: None,
+    };
+    let described = config.describe();
+    let shown = format!("{config:?} {described:?} {pair:?} {client:?} {tokens:?} {secret:?} {link:?}");
+    assert!(shown.contains("host") || shown.contains("REDACTED"), "{shown}");
+    assert!(!shown.contains("Q4nary"), "{shown}");
+}

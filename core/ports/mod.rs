@@ -26,6 +26,7 @@ pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
 };
 pub use upkeep::{
-    NoSchedulerTasks, Refreshes, Retention, SchedulerTask, SchedulerTasks, SealedFields, TaskEnd, consent,
+    Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,
+    SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};

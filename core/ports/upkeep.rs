@@ -59,12 +59,16 @@ pub trait Retention: Send + Sync + 'static {
 /// is kept: its note stays until a pair is stored, or it is certain that Discord did nothing.
 #[async_trait]
 pub trait Refreshes: Send + Sync + 'static {
-    /// Notes that Discord is asked for a new pair now. If a note of an earlier asking is there, it stays, and is the
-    /// answer: what became of that one is not known.
-    async fn begin(&self, account: DiscordId, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// Notes that Discord is asked for a new pair now, unless somebody asked for one less than [`REFRESH_TAKES`] ago and
+    /// has not told what came of it: of many who begin at once, one does.
+    async fn begin(&self, account: DiscordId, now: Timestamp) -> Result<Begun, StoreError>;
 
-    /// Removes the note: Discord did nothing.
-    async fn nothing_done(&self, account: DiscordId) -> Result<(), StoreError>;
+    /// Discord did nothing: the note is as it was before [`Self::begin`] answered `unknown_since`.
+    async fn nothing_done(
+        &self,
+        account: DiscordId,
+        unknown_since: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
 
     /// Stores the new pair and removes the note, if the user's active link still has the refresh token `instead_of` (as
     /// it is stored). `false`: it has not, and nothing was changed.
@@ -81,6 +85,21 @@ pub trait Refreshes: Send + Sync + 'static {
 
     /// How many active links need a new consent, by reason; an empty reason where none was noted.
     async fn refused(&self) -> Result<Vec<(String, u64)>, StoreError>;
+}
+
+/// A refresh that began longer ago is over: it was done, or its process died. Much longer than a call may take.
+pub const REFRESH_TAKES: Duration = Duration::from_secs(30);
+
+/// Whether a refresh may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It is noted.
+    Now {
+        /// The first of earlier ones whose end is not known.
+        unknown_since: Option<Timestamp>,
+    },
+    /// Another one is under way.
+    UnderWay,
 }
 
 /// Reasons of [`Refreshes::refuse`]. Stored and shown: never change one.

@@ -16,7 +16,7 @@ use super::MongoStore;
 use super::documents::{Fields, all, cursor, date};
 use super::errors::{is_duplicate, store_error};
 use super::guilds::order;
-use super::refreshes::{REASON, SINCE};
+use super::refreshes::{AT, REASON, SINCE};
 
 /// The name of the collection.
 pub(super) const LINKS: &str = "discord_users";
@@ -27,7 +27,7 @@ impl MongoStore {
     }
 
     /// Old databases may hold an account twice: the document that was changed last counts.
-    async fn link(&self, account: DiscordId) -> Result<Option<Document>, StoreError> {
+    pub(super) async fn link(&self, account: DiscordId) -> Result<Option<Document>, StoreError> {
         let found = self.links().find_one(by_account(account)).sort(newest()).await;
         found.map_err(store_error)
     }
@@ -53,7 +53,7 @@ impl MongoStore {
     }
 }
 
-pub(super) fn newest() -> Document {
+fn newest() -> Document {
     doc! { "updated_at": -1, "_id": -1 }
 }
 
@@ -164,6 +164,7 @@ impl Links for MongoStore {
         }
         if let Some(tokens) = tokens {
             over.insert(SINCE, "");
+            over.insert(AT, "");
             set.insert("access_token", tokens.access);
             set.insert("refresh_token", tokens.refresh);
             set.insert("token_expiry", date(tokens.expiry));

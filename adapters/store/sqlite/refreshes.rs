@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{DiscordId, UserId};
 use rolecall_core::link::SealedTokens;
-use rolecall_core::ports::Refreshes;
+use rolecall_core::ports::{Begun, REFRESH_TAKES, Refreshes};
 use rolecall_core::time::Timestamp;
 use rusqlite::params;
 
@@ -13,31 +13,42 @@ use super::sql::{all, change, count, one};
 
 #[async_trait]
 impl Refreshes for SqliteStore {
-    async fn begin(&self, account: DiscordId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    async fn begin(&self, account: DiscordId, now: Timestamp) -> Result<Begun, StoreError> {
         self.write(move |db, _| {
             let account = account.to_string();
-            let earlier = one(
+            let noted = one(
                 db,
-                "SELECT refresh_since FROM discord_users WHERE discord_id = ?1",
+                "SELECT refresh_since, refresh_at FROM discord_users WHERE discord_id = ?1",
                 [&account],
-                |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp)),
+                |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)),
             )?;
+            let (since, at) = noted.unwrap_or_default();
+            if at.is_some_and(|at| Timestamp(at) > now - REFRESH_TAKES) {
+                return Ok(Begun::UnderWay);
+            }
             change(
                 db,
-                "UPDATE discord_users SET refresh_since = coalesce(refresh_since, ?2) WHERE discord_id = ?1",
+                "UPDATE discord_users SET refresh_since = coalesce(refresh_since, ?2), refresh_at = ?2 \
+                 WHERE discord_id = ?1",
                 params![account, now.0],
             )?;
-            Ok(earlier.flatten())
+            Ok(Begun::Now {
+                unknown_since: since.map(Timestamp),
+            })
         })
         .await
     }
 
-    async fn nothing_done(&self, account: DiscordId) -> Result<(), StoreError> {
+    async fn nothing_done(
+        &self,
+        account: DiscordId,
+        unknown_since: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         self.write(move |db, _| {
             change(
                 db,
-                "UPDATE discord_users SET refresh_since = NULL WHERE discord_id = ?1",
-                [account.to_string()],
+                "UPDATE discord_users SET refresh_since = ?2, refresh_at = NULL WHERE discord_id = ?1",
+                params![account.to_string(), unknown_since.map(|at| at.0)],
             )?;
             Ok(())
         })
@@ -56,7 +67,7 @@ impl Refreshes for SqliteStore {
             let stored = change(
                 db,
                 "UPDATE discord_users SET access_token = ?4, refresh_token = ?5, token_expiry = ?6, \
-                     refresh_since = NULL, consent_reason = NULL, needs_consent = 0 \
+                     refresh_since = NULL, refresh_at = NULL, consent_reason = NULL, needs_consent = 0 \
                  WHERE discord_id = ?1 AND user_id = ?2 AND refresh_token = ?3 AND is_active = 1",
                 params![
                     account.to_string(),
@@ -77,7 +88,7 @@ impl Refreshes for SqliteStore {
         self.write(move |db, now| {
             change(
                 db,
-                "UPDATE discord_users SET needs_consent = 1, consent_reason = ?2, refresh_since = NULL, \
+                "UPDATE discord_users SET needs_consent = 1, consent_reason = ?2, refresh_since = NULL, refresh_at = NULL, \
                      updated_at = ?3 WHERE discord_id = ?1",
                 params![account.to_string(), reason, now.0],
             )?;

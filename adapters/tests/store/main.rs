@@ -136,6 +136,7 @@ macro_rules! every_store {
             }
             refreshes {
                 a_refresh_whose_end_is_not_known_is_told_to_the_next_one,
+                of_sixteen_who_begin_a_refresh_at_once_one_does,
                 a_new_pair_is_stored_only_in_the_place_of_the_one_it_was_made_of,
                 a_refused_refresh_tells_why_until_there_are_new_tokens,
             }
