@@ -8,9 +8,11 @@
 mod accounts;
 mod api;
 mod bad_input;
+mod canary;
 mod conditions;
 mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod retention;
 mod support;
