@@ -196,7 +196,21 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use rolecall_core::RunId;
+    use rolecall_core::cause::Cause;
+    use rolecall_core::ports::{SchedulerTask, SchedulerTasks};
+    use rolecall_core::run::{Run, RunKind, RunState, Scope};
+    use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
+    use rolecall_jobs::kernel::job::Job;
+    use rolecall_jobs::kernel::services::Services;
+    use rolecall_workflows::refresh_tokens::RefreshTokens;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::testing::{World, context_of, world};
 
     #[test]
     fn intervals_become_ticks_on_the_clock() {
@@ -228,6 +242,106 @@ mod tests {
         assert_eq!(
             newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")),
             None
+        );
+    }
+
+    /// What go-falcon's scheduler was told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl SchedulerTasks for Told {
+        async fn began(
+            &self,
+            task: SchedulerTask,
+            at: Timestamp,
+            next: Option<Timestamp>,
+        ) -> Result<(), StoreError> {
+            let next = next.map(Timestamp::to_rfc3339).unwrap_or_default();
+            let line = format!("{} began {} next {next}", task.id(), at.to_rfc3339());
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+
+        async fn ended(&self, task: SchedulerTask, end: &TaskEnd) -> Result<(), StoreError> {
+            let error = end.error.as_deref().unwrap_or("well");
+            let line = format!("{} ended {} {error}", task.id(), end.id);
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+    }
+
+    impl Told {
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    async fn told() -> (App, Arc<Told>, tempfile::TempDir) {
+        let World { app, folder, .. } = world().await;
+        let told = Arc::new(Told::default());
+        let mut app = Arc::into_inner(app).unwrap();
+        app.services = Arc::new(Services {
+            scheduler_tasks: Arc::clone(&told) as _,
+            ..Services::clone(&app.services)
+        });
+        (app, told, folder)
+    }
+
+    /// 2027-01-15 08:00 UTC.
+    const TICK: i64 = 1_800_000_000;
+
+    #[tokio::test]
+    async fn go_falcons_scheduler_is_told_of_its_two_tasks_and_of_no_other() {
+        let (app, told, _folder) = told().await;
+        for schedule in schedules(Duration::from_secs(900)).unwrap() {
+            start(&app, &schedule, TICK).await;
+        }
+        let (sync, refresh) = (SchedulerTask::RoleSync.id(), SchedulerTask::TokenRefresh.id());
+        let nothing_to_sync = tick_id(Action::RoleSync, TICK);
+        let at = "2027-01-15T08:00:00.000Z";
+        assert_eq!(
+            told.take(),
+            [
+                format!("{sync} began {at} next 2027-01-15T08:15:00.000Z"),
+                format!("{sync} ended {nothing_to_sync} well"),
+                format!("{refresh} began {at} next 2027-01-15T08:30:00.000Z"),
+            ]
+        );
+        let (context, _lease) = context_of::<RefreshTokens>(&app);
+        RefreshTokens {}.run(&context).await.unwrap();
+        assert_eq!(told.take(), [format!("{refresh} ended {} well", context.job_id)]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_run_is_told_only_if_the_clock_began_it() {
+        // Without a job a run has failed.
+        let (app, told, _folder) = told().await;
+        let sync = SchedulerTask::RoleSync.id();
+        for (actor, is_told) in [(BY_THE_CLOCK, true), ("user:ada", false)] {
+            let run = Run {
+                id: RunId(Uuid::now_v7()),
+                kind: RunKind::Full,
+                scope: Scope::default(),
+                dry_run: false,
+                state: RunState::Running,
+                cause: Cause::new(actor, "a test"),
+                started_at: app.services.clock.now(),
+                finished_at: None,
+                results: None,
+            };
+            app.services.runs.insert(&run).await.unwrap();
+            let (context, _lease) = context_of::<FinishRun>(&app);
+            FinishRun { run_id: run.id }.run(&context).await.unwrap();
+            let wanted: Vec<String> = is_told
+                .then(|| format!("{sync} ended {} the run is failed", run.id))
+                .into_iter()
+                .collect();
+            assert_eq!(told.take(), wanted, "{actor}");
+        }
+        assert_eq!(
+            BY_THE_CLOCK,
+            format!("schedule:{}", Action::RoleSync.schedule_name())
         );
     }
 }
