@@ -166,18 +166,7 @@ impl Config {
             Store::Embedded => "rolecall".to_owned(),
             Store::Distributed { database, .. } => database.clone(),
         };
-        let jwt_secret = reader.secret("JWT_SECRET");
-        if let Some(secret) = &jwt_secret {
-            check_jwt_secret(secret, &mut reader);
-        }
-        let encryption_keys = reader.secret("ROLECALL_ENCRYPTION_KEYS");
-        if matches!(store, Store::Distributed { .. }) && jwt_secret.is_none() && encryption_keys.is_none() {
-            reader.problem(
-                "JWT_SECRET",
-                "is not set; all processes need the same one: at least 32 random characters, such as the output of \
-                 `openssl rand -hex 32` (the application that issues the tokens has to use the same)",
-            );
-        }
+        let (jwt_secret, encryption_keys) = keys(&mut reader, &store);
         let config = Self {
             store,
             data_dir,
@@ -271,6 +260,23 @@ impl Config {
         lines.extend(self.upkeep.describe());
         lines
     }
+}
+
+/// `JWT_SECRET` and `ROLECALL_ENCRYPTION_KEYS`.
+fn keys(reader: &mut Reader<'_>, store: &Store) -> (Option<SecretString>, Option<SecretString>) {
+    let jwt_secret = reader.secret("JWT_SECRET");
+    if let Some(secret) = &jwt_secret {
+        check_jwt_secret(secret, reader);
+    }
+    let encryption_keys = reader.secret("ROLECALL_ENCRYPTION_KEYS");
+    if matches!(store, Store::Distributed { .. }) && jwt_secret.is_none() && encryption_keys.is_none() {
+        reader.problem(
+            "JWT_SECRET",
+            "is not set; all processes need the same one: at least 32 random characters, such as the output of \
+             `openssl rand -hex 32` (the application that issues the tokens has to use the same)",
+        );
+    }
+    (jwt_secret, encryption_keys)
 }
 
 fn store(reader: &mut Reader<'_>) -> Store {

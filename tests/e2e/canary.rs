@@ -21,6 +21,8 @@ use crate::support::servers::{Mongo, Redis};
 const BOT: &str = "Q4nary.b0t-token.kZx81";
 const JWT: &str = "Q4nary-jwt-secret-0123456789-abcdefgh";
 const KEY: &str = "Q4naryKeyQ4naryKeyQ4naryKeyQ4naryKeyQ4naryA=";
+/// The name at Discord: forgotten with the link.
+const PERSON: &str = "person-of-the-canary";
 const SPEED: f64 = 20.0;
 const CLIENT: (&str, &str) = ("1190000000000000001", "simulator-client-secret");
 
@@ -59,7 +61,7 @@ async fn stage() -> Stage {
     });
     let roles = simulator.guild_roles(guild);
     let role = roles.into_iter().find(|(_, name, _)| name == "Pilot").unwrap().0;
-    let account = simulator.add_user("ada");
+    let account = simulator.add_user(PERSON);
     let scopes = ["identify", "guilds", "guilds.join"];
     let pair = simulator.grant_token(account, &scopes);
     Stage {
@@ -380,7 +382,15 @@ async fn no_secret_is_in_answers_logs_documents_or_redis_of_many_processes() {
     canaries.assert_absent("an answer", said.0.as_bytes(), &account);
     canaries.assert_absent("the log of web", web.log().as_bytes(), &account);
     canaries.assert_absent("the log of the worker", worker.log().as_bytes(), "join_guild");
-    canaries.assert_absent("MongoDB", documents(&mongo).await.as_bytes(), &account);
+    let stored = documents(&mongo).await;
+    canaries.assert_absent("MongoDB", stored.as_bytes(), &account);
+    // The person has unlinked: what is left of them is ids.
+    assert!(said.0.contains(PERSON), "nobody was told the name");
+    let left: Vec<&str> = stored
+        .lines()
+        .filter(|l| l.contains(PERSON) || l.starts_with("discord_users "))
+        .collect();
+    assert!(left.is_empty(), "{left:#?}");
     let sent = sent.lock().unwrap().clone();
     canaries.assert_absent("Redis", &sent, "join_guild");
     mongo.forget().await;

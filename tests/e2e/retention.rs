@@ -8,10 +8,8 @@ use crate::support::world::{BOT_TOKEN, GROUPS, World};
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn old_jobs_and_runs_are_deleted_and_those_of_a_running_run_stay() {
-    let world = World::start(20.0, 6, 4).await;
-    let mongo = Mongo::fresh();
+/// An installation with three finished runs, one after the other.
+fn synced(world: &World, mongo: &Mongo) -> (Installation, [String; 3]) {
     let installation = Installation::embedded()
         .set("MONGODB_URI", &mongo.uri)
         .set("MONGODB_DATABASE", &mongo.database)
@@ -40,12 +38,18 @@ async fn old_jobs_and_runs_are_deleted_and_those_of_a_running_run_stay() {
         run["run"]["id"].as_str().unwrap().to_owned()
     });
     worker.kill();
+    (installation, runs)
+}
 
-    let database = mongo.client().await;
+fn of(run: &str) -> Document {
+    doc! { "run_id": run }
+}
+
+/// Makes the first two runs and their jobs old; the first has a job that failed for good, the second is still running.
+async fn age(database: &mongodb::Database, runs: &[String; 3]) {
     let jobs = database.collection::<Document>("rolecall_jobs");
     let stored = database.collection::<Document>("discord_sync_status");
     let ago = |days: i64| DateTime::from_millis(DateTime::now().timestamp_millis() - days * DAY_MS);
-    let of = |run: &str| doc! { "run_id": run };
     for run in &runs[..2] {
         let aged = doc! { "$set": { "finished_at": ago(8), "state": "completed" } };
         assert!(jobs.update_many(of(run), aged).await.unwrap().matched_count > 1);
@@ -60,7 +64,16 @@ async fn old_jobs_and_runs_are_deleted_and_those_of_a_running_run_stay() {
         .update_one(doc! { "sync_id": &runs[1] }, open)
         .await
         .unwrap();
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn old_jobs_and_runs_are_deleted_and_those_of_a_running_run_stay() {
+    let world = World::start(20.0, 6, 4).await;
+    let mongo = Mongo::fresh();
+    let (installation, runs) = synced(&world, &mongo);
+    let database = mongo.client().await;
+    age(&database, &runs).await;
+    let jobs = database.collection::<Document>("rolecall_jobs");
     let count = async |run: &str| jobs.count_documents(of(run)).await.unwrap();
     let before = [
         count(&runs[0]).await,
