@@ -48,6 +48,8 @@ pub struct LinkedAccount {
     pub is_active: bool,
     /// Whether the user has to consent again before a join.
     pub needs_consent: bool,
+    /// Why, if that was noted: one of [`crate::ports::consent`].
+    pub consent_reason: Option<String>,
     /// When it was linked.
     pub linked_at: Timestamp,
     /// When it was last changed.

@@ -32,7 +32,9 @@ pub mod pause;
 pub mod plan;
 pub mod ports;
 pub mod query;
+pub mod retention;
 pub mod run;
+pub mod secrets;
 pub mod time;
 pub mod verdict;
 

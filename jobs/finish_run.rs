@@ -1,13 +1,14 @@
 //! Ends a run whose jobs have all ended: adds up what they did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rolecall_core::RunId;
-use rolecall_core::error::JobError;
+use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::hierarchy::Obstacle;
 use rolecall_core::job::{Job as Record, JobState};
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::JobFilter;
+use rolecall_core::ports::{JobFilter, SchedulerTask, TaskEnd};
 use rolecall_core::run::{RunError, RunResults, RunState, TallyLine, counts};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 use crate::run_report::tell_channels;
 
+/// Who asks for the runs of the schedule.
+pub const BY_THE_CLOCK: &str = "schedule:discord_role_sync";
 /// How many errors a run keeps.
 const ERRORS_KEPT: usize = 100;
 /// Failed jobs looked at to count the users concerned.
@@ -52,6 +55,7 @@ impl Job for FinishRun {
             .close(self.run_id, state, &results, services.clock.now())
             .await?;
         if closed {
+            tell_scheduler(services, self.run_id).await;
             tracing::info!(
                 run.id = %self.run_id, state = %state, roles_added = results.roles_added,
                 roles_removed = results.roles_removed, users_failed = results.users_failed,
@@ -64,6 +68,40 @@ impl Job for FinishRun {
         } else {
             Outcome::unchanged()
         })
+    }
+}
+
+/// Tells go-falcon's scheduler of a run by the clock, which stands for its task. A note that cannot be written is no
+/// reason to repeat anything.
+async fn tell_scheduler(services: &Services, id: RunId) {
+    let told = async {
+        let Some(run) = services
+            .runs
+            .get(id)
+            .await?
+            .filter(|r| r.cause.actor == BY_THE_CLOCK)
+        else {
+            return Ok(());
+        };
+        let end = run.finished_at.unwrap_or_else(|| services.clock.now());
+        let took = u64::try_from(end.millis_since(run.started_at)).unwrap_or(0);
+        let failed = matches!(run.state, RunState::Failed | RunState::Partial);
+        let first = run.results.as_ref().and_then(|r| r.errors.first());
+        let error =
+            failed.then(|| first.map_or_else(|| format!("the run is {}", run.state), |e| e.error.clone()));
+        let end = TaskEnd {
+            id: id.0,
+            took: Duration::from_millis(took),
+            error,
+        };
+        services
+            .scheduler_tasks
+            .ended(SchedulerTask::RoleSync, &end)
+            .await
+    };
+    let told: Result<(), StoreError> = told.await;
+    if let Err(error) = told {
+        tracing::debug!(%error, "discord_sync: scheduler_tasks not updated");
     }
 }
 

@@ -12,7 +12,9 @@ pub mod kernel;
 pub mod notify_channel;
 pub mod refresh_token;
 pub mod remove_role;
+pub mod retention;
 pub mod run_report;
+pub mod seal_secrets;
 pub mod set_member_roles;
 pub mod take_mapped_roles;
 
@@ -28,6 +30,8 @@ pub fn register(registry: &mut Registry) {
     registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();
+    registry.add::<retention::Retention>();
+    registry.add::<seal_secrets::SealSecrets>();
     registry.add::<set_member_roles::SetMemberRoles>();
     registry.add::<take_mapped_roles::TakeMappedRoles>();
 }

@@ -1,23 +1,29 @@
 //! Refreshes the tokens of one linked account, if they end soon.
 //!
 //! Discord rotates: each refresh kills the old refresh token, so a refresh whose answer is lost cannot be repeated.
-//! Only one job an account runs at a time, over all workers.
+//! Before Discord is asked, that is noted at the account, and whoever finds such a note waits: joins to several guilds
+//! need the token at the same time, and one refresh is made for all, over all workers.
 
 use std::time::Duration;
 
-use rolecall_core::DiscordId;
 use rolecall_core::backoff::ExponentialBackoff;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{RefreshError, TokenPair};
+use rolecall_core::ports::{Begun, CallError, CallFailure, RefreshError, TokenPair, consent};
+use rolecall_core::{DiscordId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
+
+/// Whoever finds a refresh under way looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+/// How often one token may be sealed anew while one refresh is stored.
+const SEALED_ANEW: usize = 5;
 
 /// Place of an account's token, for the vault.
 pub fn token_place(account: DiscordId, field: &str) -> String {
@@ -90,6 +96,9 @@ pub enum Access {
 }
 
 /// An access token of this account that lives for at least `threshold`, refreshed if need be.
+///
+/// That Discord is asked is noted before it is asked. If this process dies, or the answer is lost, the note stays, so that
+/// the next attempt knows why Discord may refuse the old token now.
 pub async fn fresh_access_token(
     context: &Context,
     account: DiscordId,
@@ -105,20 +114,9 @@ pub async fn fresh_access_token(
     let Some(stored) = services.links.tokens(account).await? else {
         return Ok(Access::None("no_token"));
     };
-    let open = |sealed: &str, field: &str| {
-        services
-            .vault
-            .open(sealed, &token_place(account, field))
-            .map_err(|e| {
-                JobError::permanent(
-                    "user_token_unreadable",
-                    format!("the {field} of account {account}: {e}"),
-                )
-            })
-    };
     if stored.expiry > services.clock.now() + threshold {
         return Ok(Access::Fresh {
-            token: open(&stored.access, "access_token")?,
+            token: open(services, account, &stored.access, "access_token")?,
             refreshed: false,
         });
     }
@@ -128,23 +126,33 @@ pub async fn fresh_access_token(
     let Some(client) = &services.oauth else {
         return Ok(Access::None("oauth_not_configured"));
     };
-    let refresh = open(&stored.refresh, "refresh_token")?;
+    let refresh = open(services, account, &stored.refresh, "refresh_token")?;
     if refresh.expose_secret().is_empty() {
         return Ok(Access::None("no_token"));
     }
-    let pair = match services
-        .discord
-        .refresh(client, &refresh, &context.call(None)?)
-        .await
-    {
-        Ok(pair) => pair,
-        Err(RefreshError::Refused) => {
-            services.links.mark_needs_consent(account).await?;
-            return Ok(Access::None("needs_consent"));
+    let options = context.call(None)?;
+    let earlier = match services.refreshes.begin(account, services.clock.now()).await? {
+        Begun::Now { unknown_since } => unknown_since,
+        Begun::UnderWay => {
+            return Err(JobError::wait(
+                "token_refresh_under_way",
+                LOOK_AGAIN,
+                format!("the tokens of account {account} are being refreshed"),
+            ));
         }
-        Err(RefreshError::Call(error)) => return Err(error.into()),
     };
-    if !keep(services, &link, &pair).await? {
+    let pair = match services.discord.refresh(client, &refresh, &options).await {
+        Ok(pair) => pair,
+        Err(RefreshError::Refused) => return refused(services, account, earlier).await,
+        Err(RefreshError::Call(error)) => {
+            // What became of an earlier one is no better known by this.
+            if did_nothing(&error) {
+                services.refreshes.nothing_done(account, earlier).await?;
+            }
+            return Err(error.into());
+        }
+    };
+    if !keep(services, &link, &stored.refresh, &refresh, &pair).await? {
         return Ok(Access::None("not_linked"));
     }
     Ok(Access::Fresh {
@@ -153,13 +161,72 @@ pub async fn fresh_access_token(
     })
 }
 
-/// Stores a new pair. `false`: the link ended while Discord was asked, and stays ended.
-async fn keep(services: &Services, asked_for: &Link, pair: &TokenPair) -> Result<bool, JobError> {
+fn open(
+    services: &Services,
+    account: DiscordId,
+    sealed: &str,
+    field: &str,
+) -> Result<SecretString, JobError> {
+    services
+        .vault
+        .open(sealed, &token_place(account, field))
+        .map_err(|e| {
+            JobError::permanent(
+                "user_token_unreadable",
+                format!("the {field} of account {account}: {e}"),
+            )
+            .with_remedy(
+                "`rolecall secrets verify` lists what does not open. Put the key back into ROLECALL_ENCRYPTION_KEYS, or \
+                 let the user link the account again.",
+            )
+        })
+}
+
+/// Whether it is certain that Discord made no new pair: it said so, or was not reached. Of an answer that did not come,
+/// or was none of Discord's, it is not.
+fn did_nothing(error: &CallError) -> bool {
+    error.failure != CallFailure::Transient
+}
+
+/// Discord does not accept the token, and never will again.
+async fn refused(
+    services: &Services,
+    account: DiscordId,
+    earlier: Option<Timestamp>,
+) -> Result<Access, JobError> {
+    match earlier {
+        None => {
+            tracing::warn!(
+                account.id = %account,
+                "discord_oauth: Discord does not accept the refresh token of account {account} any more; its user has to \
+                 link it again before it can be joined to a guild. Its roles stay"
+            );
+            services.refreshes.refuse(account, consent::REFUSED).await?;
+        }
+        Some(since) => {
+            tracing::warn!(
+                account.id = %account,
+                "discord_oauth: Discord does not accept the refresh token of account {account} any more: the answer to \
+                 the refresh of {} was lost, and with it the new token. Its user has to link it again before it can be \
+                 joined to a guild. Its roles stay",
+                since.to_rfc3339()
+            );
+            services.refreshes.refuse(account, consent::LOST).await?;
+        }
+    }
+    Ok(Access::None("needs_consent"))
+}
+
+/// Stores a new pair in the place of the one it was made of. `false`: the link ended while Discord was asked, and stays
+/// ended.
+async fn keep(
+    services: &Services,
+    asked_for: &Link,
+    sealed: &str,
+    plain: &SecretString,
+    pair: &TokenPair,
+) -> Result<bool, JobError> {
     let account = asked_for.discord_id;
-    let link = services.links.of_account(account).await?;
-    let Some(link) = link.filter(|l| l.is_active && l.user_id == asked_for.user_id) else {
-        return Ok(false);
-    };
     let seal = |secret: &SecretString, field: &str| {
         services
             .vault
@@ -171,6 +238,24 @@ async fn keep(services: &Services, asked_for: &Link, pair: &TokenPair) -> Result
         refresh: seal(&pair.refresh, "refresh_token")?,
         expiry: services.clock.now() + pair.expires_in,
     };
-    services.links.put(&link, Some(tokens)).await?;
-    Ok(true)
+    let mut instead_of = sealed.to_owned();
+    for _ in 0..SEALED_ANEW {
+        let stored = services
+            .refreshes
+            .succeed(account, &asked_for.user_id, &instead_of, &tokens);
+        if stored.await? {
+            return Ok(true);
+        }
+        // It may be the same token, sealed with another key meanwhile. Another token is a newer login's, and stays.
+        let Some(now) = services.links.tokens(account).await? else {
+            return Ok(false);
+        };
+        let same = open(services, account, &now.refresh, "refresh_token")
+            .is_ok_and(|now| now.expose_secret() == plain.expose_secret());
+        if !same || now.refresh == instead_of {
+            return Ok(false);
+        }
+        instead_of = now.refresh;
+    }
+    Ok(false)
 }

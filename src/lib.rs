@@ -4,13 +4,21 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod export;
 pub mod healthcheck;
+mod keys;
 pub mod logging;
 pub mod processes;
 pub mod random;
+#[cfg(test)]
+mod refresh_tests;
 pub mod release;
 pub mod scheduler;
 pub mod secret_files;
 pub mod simulator_process;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod upkeep_tests;
 pub mod web;
 pub mod wiring;

@@ -13,7 +13,9 @@ use apalis_cron::{CronScheduler, Tick};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use rolecall_core::Timestamp;
-use rolecall_workflows::schedule::{Action, tick};
+use rolecall_core::error::StoreError;
+use rolecall_core::ports::TaskEnd;
+use rolecall_workflows::schedule::{Action, Ticked, tick, tick_id};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -72,6 +74,14 @@ pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::
             action: Action::HealthCheck,
             cron: parse("0 */5 * * * *")?,
         },
+        Schedule {
+            action: Action::Retention,
+            cron: parse("0 20 * * * *")?,
+        },
+        Schedule {
+            action: Action::SealSecrets,
+            cron: parse("0 40 * * * *")?,
+        },
     ])
 }
 
@@ -84,18 +94,47 @@ pub fn newest_missed(
     cron.after(&last).take_while(|t| *t <= now).last()
 }
 
-async fn start(app: &App, action: Action, at: i64) {
-    if let Err(error) = tick(&app.services, &app.queue, action, at).await {
-        tracing::warn!(
+async fn start(app: &App, schedule: &Schedule, at: i64) {
+    let action = schedule.action;
+    match tick(&app.services, &app.queue, action, at).await {
+        Ok(ticked) => {
+            if let Err(error) = tell(app, schedule, at, ticked).await {
+                tracing::debug!(%error, schedule = action.schedule_name(), "discord_sync: scheduler_tasks not updated");
+            }
+        }
+        Err(error) => tracing::warn!(
             %error, schedule = action.schedule_name(),
             "discord_sync: a tick could not be stored; it is made up for within a minute"
-        );
+        ),
     }
 }
 
-async fn on_tick(tick: Tick<Utc>, action: Data<Action>, app: Data<Arc<App>>) {
+/// Tells go-falcon's scheduler of its task. Its end is told by the job that is the end; where there is nothing to do,
+/// that is at once.
+async fn tell(app: &App, schedule: &Schedule, at: i64, ticked: Ticked) -> Result<(), StoreError> {
+    let Some(task) = schedule.action.task().filter(|_| ticked != Ticked::UnderWay) else {
+        return Ok(());
+    };
+    let tasks = &app.services.scheduler_tasks;
+    let begun = Timestamp(at.saturating_mul(1_000));
+    let next = schedule.cron.after(&begun.to_chrono()).next();
+    tasks
+        .began(task, begun, next.map(|next| Timestamp(next.timestamp_millis())))
+        .await?;
+    if ticked == Ticked::Nothing {
+        let end = TaskEnd {
+            id: tick_id(schedule.action, at),
+            took: Duration::ZERO,
+            error: None,
+        };
+        tasks.ended(task, &end).await?;
+    }
+    Ok(())
+}
+
+async fn on_tick(tick: Tick<Utc>, schedule: Data<Schedule>, app: Data<Arc<App>>) {
     let at = i64::try_from(tick.get_timestamp()).unwrap_or(i64::MAX);
-    start(&app, *action, at).await;
+    start(&app, &schedule, at).await;
 }
 
 /// Ticks until `stop`.
@@ -115,7 +154,7 @@ async fn tick_forever(app: Arc<App>, schedule: Schedule, stop: CancellationToken
         // No concurrency limit: a full worker is not polled at the next tick, which apalis-cron takes for an error.
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
-            .data(schedule.action)
+            .data(schedule.clone())
             .data(Arc::clone(&app))
             .build(on_tick);
         let mut run = tokio::spawn(worker.run().boxed());
@@ -148,7 +187,7 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
         let until: Timestamp = app.services.clock.now() - LATE;
         for schedule in schedules {
             if let Some(missed) = newest_missed(&schedule.cron, last.to_chrono(), until.to_chrono()) {
-                start(app, schedule.action, missed.timestamp()).await;
+                start(app, schedule, missed.timestamp()).await;
             }
         }
         last = until.max(last);
@@ -157,7 +196,21 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use rolecall_core::RunId;
+    use rolecall_core::cause::Cause;
+    use rolecall_core::ports::{SchedulerTask, SchedulerTasks};
+    use rolecall_core::run::{Run, RunKind, RunState, Scope};
+    use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
+    use rolecall_jobs::kernel::job::Job;
+    use rolecall_jobs::kernel::services::Services;
+    use rolecall_workflows::refresh_tokens::RefreshTokens;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::testing::{World, context_of, world};
 
     #[test]
     fn intervals_become_ticks_on_the_clock() {
@@ -189,6 +242,106 @@ mod tests {
         assert_eq!(
             newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")),
             None
+        );
+    }
+
+    /// What go-falcon's scheduler was told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl SchedulerTasks for Told {
+        async fn began(
+            &self,
+            task: SchedulerTask,
+            at: Timestamp,
+            next: Option<Timestamp>,
+        ) -> Result<(), StoreError> {
+            let next = next.map(Timestamp::to_rfc3339).unwrap_or_default();
+            let line = format!("{} began {} next {next}", task.id(), at.to_rfc3339());
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+
+        async fn ended(&self, task: SchedulerTask, end: &TaskEnd) -> Result<(), StoreError> {
+            let error = end.error.as_deref().unwrap_or("well");
+            let line = format!("{} ended {} {error}", task.id(), end.id);
+            self.0.lock().unwrap().push(line);
+            Ok(())
+        }
+    }
+
+    impl Told {
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    async fn told() -> (App, Arc<Told>, tempfile::TempDir) {
+        let World { app, folder, .. } = world().await;
+        let told = Arc::new(Told::default());
+        let mut app = Arc::into_inner(app).unwrap();
+        app.services = Arc::new(Services {
+            scheduler_tasks: Arc::clone(&told) as _,
+            ..Services::clone(&app.services)
+        });
+        (app, told, folder)
+    }
+
+    /// 2027-01-15 08:00 UTC.
+    const TICK: i64 = 1_800_000_000;
+
+    #[tokio::test]
+    async fn go_falcons_scheduler_is_told_of_its_two_tasks_and_of_no_other() {
+        let (app, told, _folder) = told().await;
+        for schedule in schedules(Duration::from_secs(900)).unwrap() {
+            start(&app, &schedule, TICK).await;
+        }
+        let (sync, refresh) = (SchedulerTask::RoleSync.id(), SchedulerTask::TokenRefresh.id());
+        let nothing_to_sync = tick_id(Action::RoleSync, TICK);
+        let at = "2027-01-15T08:00:00.000Z";
+        assert_eq!(
+            told.take(),
+            [
+                format!("{sync} began {at} next 2027-01-15T08:15:00.000Z"),
+                format!("{sync} ended {nothing_to_sync} well"),
+                format!("{refresh} began {at} next 2027-01-15T08:30:00.000Z"),
+            ]
+        );
+        let (context, _lease) = context_of::<RefreshTokens>(&app);
+        RefreshTokens {}.run(&context).await.unwrap();
+        assert_eq!(told.take(), [format!("{refresh} ended {} well", context.job_id)]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_run_is_told_only_if_the_clock_began_it() {
+        // Without a job a run has failed.
+        let (app, told, _folder) = told().await;
+        let sync = SchedulerTask::RoleSync.id();
+        for (actor, is_told) in [(BY_THE_CLOCK, true), ("user:ada", false)] {
+            let run = Run {
+                id: RunId(Uuid::now_v7()),
+                kind: RunKind::Full,
+                scope: Scope::default(),
+                dry_run: false,
+                state: RunState::Running,
+                cause: Cause::new(actor, "a test"),
+                started_at: app.services.clock.now(),
+                finished_at: None,
+                results: None,
+            };
+            app.services.runs.insert(&run).await.unwrap();
+            let (context, _lease) = context_of::<FinishRun>(&app);
+            FinishRun { run_id: run.id }.run(&context).await.unwrap();
+            let wanted: Vec<String> = is_told
+                .then(|| format!("{sync} ended {} the run is failed", run.id))
+                .into_iter()
+                .collect();
+            assert_eq!(told.take(), wanted, "{actor}");
+        }
+        assert_eq!(
+            BY_THE_CLOCK,
+            format!("schedule:{}", Action::RoleSync.schedule_name())
         );
     }
 }

@@ -5,8 +5,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use rolecall_adapters::clock::SystemClock;
 use rolecall_adapters::delivery::Slots;
 use rolecall_adapters::delivery::memory::MemoryDelivery;
@@ -17,29 +15,27 @@ use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
-use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
-    Mappings, OAuthClient, OAuthStates, Pauses, Permissions, Runs, StoreHealth, Vault,
+    Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention, Runs,
+    SchedulerTasks, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::services::{Services, Settings};
 use rolecall_jobs::kernel::steering::Steering;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
+use crate::keys;
 use crate::secret_files::{random_hex, read_or_make};
 
 /// Name of the embedded store's file in the data folder.
 pub const STORE_FILE: &str = "rolecall.db";
 /// Name of the file with the key of the JWTs.
 const JWT_FILE: &str = "jwt-secret";
-/// Name of the file with the keys that stored secrets are sealed with.
-const KEYS_FILE: &str = "encryption-keys";
 /// Envelopes that may wait in a lane: a small multiple of the slots, so that Redis stays small and a big run cannot
 /// fill it.
 const WINDOW_PER_SLOT: usize = 4;
@@ -73,6 +69,10 @@ struct Stored {
     api_keys: Arc<dyn ApiKeys>,
     oauth_states: Arc<dyn OAuthStates>,
     audit: Arc<dyn Audit>,
+    refreshes: Arc<dyn Refreshes>,
+    sealed_fields: Arc<dyn SealedFields>,
+    retention: Arc<dyn Retention>,
+    scheduler_tasks: Arc<dyn SchedulerTasks>,
     health: Arc<dyn StoreHealth>,
     directory: Arc<dyn Directory>,
     import: Arc<dyn Import>,
@@ -95,7 +95,10 @@ impl Stored {
             + OAuthStates
             + Audit
             + StoreHealth
-            + ApiKeys,
+            + ApiKeys
+            + Refreshes
+            + SealedFields
+            + Retention,
         D: Directory + Import,
     {
         Self {
@@ -110,6 +113,10 @@ impl Stored {
             api_keys: Arc::clone(store) as _,
             oauth_states: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
+            refreshes: Arc::clone(store) as _,
+            sealed_fields: Arc::clone(store) as _,
+            retention: Arc::clone(store) as _,
+            scheduler_tasks: Arc::new(NoSchedulerTasks),
             health: Arc::clone(store) as _,
             directory: Arc::clone(&directory) as _,
             import: directory,
@@ -127,10 +134,10 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let is_new = !config.data_dir.join(STORE_FILE).exists();
     let stored = match &config.store {
         Store::Embedded => embedded(&config).await?,
-        Store::Distributed { uri, database, .. } => distributed(uri, database, config.directory).await?,
+        Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
     };
     let jwt_secret = jwt_secret(&config)?;
-    let vault = vault(&config, jwt_secret.as_ref(), is_new)?;
+    let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
     let delivery = delivery(&config, purpose, &instance).await?;
     let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::new(LimiterSettings {
@@ -151,6 +158,10 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         accounts: stored.accounts,
         oauth_states: stored.oauth_states,
         audit: stored.audit,
+        refreshes: stored.refreshes,
+        sealed_fields: stored.sealed_fields,
+        retention: stored.retention,
+        scheduler_tasks: stored.scheduler_tasks,
         directory: stored.directory,
         discord: Arc::new(discord),
         vault,
@@ -159,6 +170,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         settings: Settings {
             guard: config.guard,
             token_refresh_threshold: config.discord.token_refresh_threshold,
+            retention: config.upkeep.retention.clone(),
             ..Settings::default()
         },
         cache: Arc::new(GuildCache::default()),
@@ -228,25 +240,26 @@ async fn embedded(config: &Config) -> Result<Stored, StartError> {
     Ok(Stored::of(&store, Arc::clone(&store), None))
 }
 
-async fn distributed(
-    uri: &SecretString,
-    database: &str,
-    choice: DirectoryChoice,
-) -> Result<Stored, StartError> {
+async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Result<Stored, StartError> {
     let store = MongoStore::connect(uri.expose_secret(), database)
         .await
         .map_err(|e| StartError(format!("{e}; check MONGODB_URI and that MongoDB runs")))?;
-    let setting = match choice {
+    let setting = match config.directory {
         DirectoryChoice::Auto => Setting::Auto,
         DirectoryChoice::GoFalcon => Setting::GoFalcon,
         DirectoryChoice::Imported => Setting::Imported,
     };
-    let granted: Option<Arc<dyn Permissions>> = match choice {
+    let granted: Option<Arc<dyn Permissions>> = match config.directory {
         DirectoryChoice::Imported => None,
         _ => Some(Arc::new(GoFalconPermissions::new(store.clone()))),
     };
     let directory = Arc::new(Chosen::new(store.clone(), setting));
-    Ok(Stored::of(&Arc::new(store), directory, granted))
+    let store = Arc::new(store);
+    let mut stored = Stored::of(&store, directory, granted);
+    if config.upkeep.scheduler_tasks {
+        stored.scheduler_tasks = store;
+    }
+    Ok(stored)
 }
 
 /// The store names people and holds sealed tokens, so only its owner reads it. SQLite gives its other files the rights of
@@ -299,47 +312,6 @@ fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
             Ok(Some(secret))
         }
     }
-}
-
-fn vault(
-    config: &Config,
-    jwt_secret: Option<&SecretString>,
-    is_new: bool,
-) -> Result<Arc<dyn Vault>, StartError> {
-    let parse = |text: &SecretString, from: &str| {
-        KeyRing::parse(text.expose_secret()).map_err(|e| StartError(format!("{from}: {e}")))
-    };
-    let ring = match (&config.encryption_keys, &config.store, jwt_secret) {
-        (Some(keys), _, _) => parse(keys, "ROLECALL_ENCRYPTION_KEYS")?,
-        (None, Store::Embedded, _) => {
-            let file = config.data_dir.join(KEYS_FILE);
-            if !is_new && !file.exists() {
-                tracing::warn!(
-                    "The file {} is gone; a new key is made. Tokens that are already stored cannot be opened with it: \
-                     put the old file back, or store the bots' tokens again",
-                    file.display()
-                );
-            }
-            let keys = read_or_make(&config.data_dir, KEYS_FILE, random_key).map_err(StartError)?;
-            parse(&keys, &format!("the file {}", file.display()))?
-        }
-        (None, Store::Distributed { .. }, Some(secret)) => KeyRing::derive(secret),
-        (None, Store::Distributed { .. }, None) => {
-            return Err(StartError(
-                "set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS".to_owned(),
-            ));
-        }
-    };
-    Ok(Arc::new(ring))
-}
-
-fn random_key() -> String {
-    // Three random UUIDs hold 366 random bits, more than the 256 that come out.
-    let mut hash = Sha256::new();
-    for _ in 0..3 {
-        hash.update(Uuid::new_v4().as_bytes());
-    }
-    format!("k1:{}", BASE64_STANDARD.encode(hash.finalize()))
 }
 
 /// Name of this process, new with every start.

@@ -54,6 +54,8 @@ mod tests {
                 "refresh_token",
                 "refresh_tokens",
                 "remove_role",
+                "retention",
+                "seal_secrets",
                 "set_member_roles",
                 "sync_all",
                 "sync_guild",

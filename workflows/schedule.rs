@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
+use rolecall_core::ports::SchedulerTask;
 use rolecall_core::run::Scope;
 use rolecall_core::{JobId, RunId};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
+use rolecall_jobs::retention::Retention;
+use rolecall_jobs::seal_secrets::SealSecrets;
 use uuid::Uuid;
 
 use crate::check_guilds::CheckGuilds;
@@ -27,11 +30,21 @@ pub enum Action {
     TokenRefresh,
     /// A look at every guild.
     HealthCheck,
+    /// Deleting what is older than it has to be.
+    Retention,
+    /// Sealing of plain texts that others stored.
+    SealSecrets,
 }
 
 impl Action {
     /// All.
-    pub const ALL: [Self; 3] = [Self::RoleSync, Self::TokenRefresh, Self::HealthCheck];
+    pub const ALL: [Self; 5] = [
+        Self::RoleSync,
+        Self::TokenRefresh,
+        Self::HealthCheck,
+        Self::Retention,
+        Self::SealSecrets,
+    ];
 
     /// The written name of its schedule. Part of stored keys: never change one.
     pub const fn schedule_name(self) -> &'static str {
@@ -39,8 +52,39 @@ impl Action {
             Self::RoleSync => "discord_role_sync",
             Self::TokenRefresh => "discord_token_refresh",
             Self::HealthCheck => "discord_health",
+            Self::Retention => "retention",
+            Self::SealSecrets => "seal_secrets",
         }
     }
+
+    /// The task of go-falcon's scheduler that it stands for.
+    pub const fn task(self) -> Option<SchedulerTask> {
+        match self {
+            Self::RoleSync => Some(SchedulerTask::RoleSync),
+            Self::TokenRefresh => Some(SchedulerTask::TokenRefresh),
+            Self::HealthCheck | Self::Retention | Self::SealSecrets => None,
+        }
+    }
+}
+
+/// Id of the job or run that a tick (unix seconds, nominal) makes.
+pub fn tick_id(action: Action, tick: i64) -> Uuid {
+    Uuid::new_v5(&TICKS, key(action, tick).as_bytes())
+}
+
+fn key(action: Action, tick: i64) -> String {
+    format!("cron:{}:{tick}", action.schedule_name())
+}
+
+/// What became of a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ticked {
+    /// This job or run is stored, and will be done.
+    Begun,
+    /// There is nothing to do.
+    Nothing,
+    /// An earlier tick's is still at work.
+    UnderWay,
 }
 
 /// Starts what is due at this tick (unix seconds, nominal). Any number of schedulers may say the same tick.
@@ -49,9 +93,8 @@ pub async fn tick(
     queue: &Queue,
     action: Action,
     tick: i64,
-) -> Result<(), StoreError> {
-    let key = format!("cron:{}:{tick}", action.schedule_name());
-    let id = Uuid::new_v5(&TICKS, key.as_bytes());
+) -> Result<Ticked, StoreError> {
+    let (key, id) = (key(action, tick), tick_id(action, tick));
     let cause = Cause::new(
         format!("schedule:{}", action.schedule_name()),
         format!("tick {tick}"),
@@ -65,10 +108,16 @@ pub async fn tick(
         Action::HealthCheck => {
             queue.insert(once(Enqueue::new(&CheckGuilds {}, cause))).await?;
         }
+        Action::Retention => {
+            queue.insert(once(Enqueue::new(&Retention {}, cause))).await?;
+        }
+        Action::SealSecrets => {
+            queue.insert(once(Enqueue::new(&SealSecrets {}, cause))).await?;
+        }
         Action::RoleSync => {
             let run_id = RunId(id);
             if services.runs.get(run_id).await?.is_some() {
-                return Ok(());
+                return Ok(Ticked::Begun);
             }
             // No overlap: a full run that is still at work will do what this one would.
             if services
@@ -82,7 +131,7 @@ pub async fn tick(
                     schedule = action.schedule_name(),
                     "discord_sync: a full run is at work; tick skipped"
                 );
-                return Ok(());
+                return Ok(Ticked::UnderWay);
             }
             let request = SyncRequest {
                 run_id: Some(run_id),
@@ -92,9 +141,12 @@ pub async fn tick(
             match request_sync(services, queue, request, cause).await {
                 Ok(_) => {}
                 Err(Refusal::Store(error)) => return Err(error),
-                Err(refusal) => tracing::debug!("discord_sync: nothing to sync by the clock: {refusal}"),
+                Err(refusal) => {
+                    tracing::debug!("discord_sync: nothing to sync by the clock: {refusal}");
+                    return Ok(Ticked::Nothing);
+                }
             }
         }
     }
-    Ok(())
+    Ok(Ticked::Begun)
 }

@@ -69,6 +69,9 @@ impl DiscordClient {
         if blames_client(&reply) {
             return Err(ExchangeError::InvalidClient);
         }
+        if blames_redirect(&reply) {
+            return Err(ExchangeError::RedirectMismatch);
+        }
         Err(failed(&reply, "code").map_or(ExchangeError::Refused, ExchangeError::Call))
     }
 
@@ -152,6 +155,12 @@ fn blames_client(reply: &Reply) -> bool {
     (400..500).contains(&reply.status)
         && (error == "invalid_client"
             || (reply.status == 401 && error.is_empty() && Told::read(reply.json().as_ref()).is_some()))
+}
+
+/// Whether it is the redirect address that is refused. Usually Discord's own page tells that to the person before anybody
+/// comes back, or the code is blamed.
+fn blames_redirect(reply: &Reply) -> bool {
+    (400..500).contains(&reply.status) && told(reply, "error_description").contains("redirect_uri")
 }
 
 /// What an answer other than 2xx means. `None`: what was sent as `field` is not accepted (any more).

@@ -11,7 +11,7 @@ use rolecall_core::ports::{Vault, VaultError};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 use sha2::Sha256;
 
-const PREFIX: &str = "rc1:";
+const PREFIX: &str = rolecall_core::secrets::SEALED;
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const DERIVED_ID: &str = "derived";
@@ -22,7 +22,8 @@ struct NamedKey {
     key: SecretBox<[u8; KEY_BYTES]>,
 }
 
-/// Keys by name. The first one seals, all of them open: to rotate, put a new key in front.
+/// Keys by name. The first one seals, all of them open: to rotate, put a new key in front. Of several with one name, each
+/// is tried.
 pub struct KeyRing {
     keys: Vec<NamedKey>,
 }
@@ -98,6 +99,13 @@ impl KeyRing {
         Self::single("generated", random)
     }
 
+    /// The same ring that also opens what the keys of another one sealed.
+    #[must_use]
+    pub fn with(mut self, older: Self) -> Self {
+        self.keys.extend(older.keys);
+        self
+    }
+
     fn single(id: &str, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut key = SecretBox::new(Box::new([0; KEY_BYTES]));
         fill(key.expose_secret_mut());
@@ -162,24 +170,39 @@ impl Vault for KeyRing {
         else {
             return Err(VaultError::Tampered);
         };
-        let key = self
-            .keys
-            .iter()
-            .find(|k| k.id == id)
-            .ok_or_else(|| VaultError::UnknownKey(id.chars().take(32).collect()))?;
+        let mut keys = self.keys.iter().filter(|k| k.id == id).peekable();
+        if keys.peek().is_none() {
+            return Err(VaultError::UnknownKey(short(id)));
+        }
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| VaultError::Tampered);
         let nonce: [u8; NONCE_BYTES] = decode(nonce)?.try_into().map_err(|_| VaultError::Tampered)?;
-        let payload = Payload {
-            msg: &decode(text)?,
+        let text = decode(text)?;
+        let payload = || Payload {
+            msg: &text,
             aad: place.as_bytes(),
         };
-        let plain = cipher(key)
-            .decrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| VaultError::Tampered)?;
+        let plain = keys
+            .find_map(|key| cipher(key).decrypt(&XNonce::from(nonce), payload()).ok())
+            .ok_or(VaultError::Tampered)?;
         String::from_utf8(plain)
             .map(SecretString::from)
             .map_err(|_| VaultError::Tampered)
     }
+
+    fn mark(&self) -> String {
+        let id = self.keys.first().map_or("", |k| k.id.as_str());
+        format!("{PREFIX}{id}:")
+    }
+
+    fn key_of(&self, sealed: &str) -> Option<String> {
+        let (id, _) = sealed.strip_prefix(PREFIX)?.split_once(':')?;
+        Some(short(id))
+    }
+}
+
+/// A name that was read; a longer one is none.
+fn short(id: &str) -> String {
+    id.chars().take(32).collect()
 }
 
 #[cfg(test)]
@@ -245,6 +268,25 @@ mod tests {
         assert!(both.seal(&secret(), "x").unwrap().starts_with("rc1:new:"));
         let gone = KeyRing::parse(NEW).unwrap().open(&old, "x").unwrap_err();
         assert_eq!(gone, VaultError::UnknownKey("old".to_owned()));
+    }
+
+    #[test]
+    fn a_ring_that_was_joined_opens_what_either_sealed_also_under_one_name() {
+        let (old, other) = (KeyRing::parse(OLD).unwrap(), NEW.replace("new:", "old:"));
+        let sealed = old.seal(&secret(), "x").unwrap();
+        let ring = KeyRing::parse(&other).unwrap().with(old);
+        let again = ring.seal(&secret(), "x").unwrap();
+        assert!(ring.open(&sealed, "x").is_ok() && ring.open(&again, "x").is_ok());
+        assert!(KeyRing::parse(OLD).unwrap().open(&again, "x").is_err());
+    }
+
+    #[test]
+    fn a_text_tells_the_key_that_sealed_it_and_a_plain_one_none() {
+        let ring = KeyRing::parse(&format!("{NEW},{OLD}")).unwrap();
+        let sealed = ring.seal(&secret(), "x").unwrap();
+        assert!(sealed.starts_with(&ring.mark()));
+        assert_eq!(ring.key_of(&sealed).as_deref(), Some("new"));
+        assert_eq!(ring.key_of("MTIz.abc"), None);
     }
 
     #[test]

@@ -212,6 +212,9 @@ pub enum ExchangeError {
     /// `invalid_grant`: the code was used before, is older than 100 s, or belongs to another redirect address.
     #[error("Discord does not accept this code (any more)")]
     Refused,
+    /// The redirect address is not the one that the login began with, or is not registered with the application.
+    #[error("Discord does not accept DISCORD_REDIRECT_URI for this login")]
+    RedirectMismatch,
     /// `invalid_client`.
     #[error("Discord does not accept DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET")]
     InvalidClient,

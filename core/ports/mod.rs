@@ -11,6 +11,7 @@ mod ledger;
 mod limiter;
 mod permissions;
 mod repositories;
+mod upkeep;
 mod vault;
 
 pub use api_keys::ApiKeys;
@@ -27,5 +28,9 @@ pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
+};
+pub use upkeep::{
+    Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,
+    SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};

@@ -13,12 +13,20 @@ use crate::run::{Run, RunResults, RunState};
 use crate::time::Timestamp;
 
 /// A guild that is to be stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewGuild {
     /// What is configured.
     pub config: GuildConfig,
     /// The bot's token, sealed. `None`: keep the stored one.
     pub sealed_token: Option<String>,
+}
+
+impl std::fmt::Debug for NewGuild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewGuild")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Configured guilds (`discord_guild_configs`).

@@ -11,6 +11,13 @@ pub trait Vault: Send + Sync + 'static {
     /// Opens what [`Self::seal`] made for the same place. A text that was never sealed (records of the original) is
     /// given back as it is.
     fn open(&self, sealed: &str, place: &str) -> Result<SecretString, VaultError>;
+
+    /// What texts begin with that [`Self::seal`] makes now: one that begins otherwise was sealed with an older key, or
+    /// never.
+    fn mark(&self) -> String;
+
+    /// Name of the key that a text was sealed with. `None`: it was never sealed.
+    fn key_of(&self, sealed: &str) -> Option<String>;
 }
 
 /// Why a secret could not be sealed or opened.

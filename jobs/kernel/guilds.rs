@@ -12,6 +12,7 @@ use rolecall_core::error::JobError;
 use rolecall_core::guild::{GuildConfig, GuildInfo};
 use rolecall_core::hierarchy::BotStanding;
 use rolecall_core::ports::{BotToken, CallError, CallFailure, CallOptions, NewGuild};
+use rolecall_core::secrets::SecretKind;
 use rolecall_core::{GroupId, GuildId, RoleId, Timestamp, UserId};
 
 use super::services::Services;
@@ -25,7 +26,7 @@ const STANDING_MS: i64 = 600_000;
 
 /// Place of a bot token, for the vault.
 pub fn token_place(guild: GuildId) -> String {
-    format!("discord_guild_configs:{guild}:bot_token")
+    SecretKind::BotToken.place(&guild.to_string())
 }
 
 /// An enabled guild, ready to be worked on.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
     Accounts, Audit, Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, OAuthStates,
-    Pauses, Runs, Vault,
+    Pauses, Refreshes, Retention, Runs, SchedulerTasks, SealedFields, Vault,
 };
+use rolecall_core::retention::Policy;
 
 use super::guilds::GuildCache;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub token_refresh_threshold: Duration,
     /// Tokens refreshed by one sweep.
     pub token_refresh_batch: usize,
+    /// How long what is over is kept.
+    pub retention: Policy,
 }
 
 impl Default for Settings {
@@ -28,6 +31,7 @@ impl Default for Settings {
             guard: Limits::default(),
             token_refresh_threshold: Duration::from_secs(24 * 3600),
             token_refresh_batch: 50,
+            retention: Policy::default(),
         }
     }
 }
@@ -53,6 +57,14 @@ pub struct Services {
     pub oauth_states: Arc<dyn OAuthStates>,
     /// Who did what.
     pub audit: Arc<dyn Audit>,
+    /// How refreshes of tokens go.
+    pub refreshes: Arc<dyn Refreshes>,
+    /// Stored secrets.
+    pub sealed_fields: Arc<dyn SealedFields>,
+    /// Deletes what is old.
+    pub retention: Arc<dyn Retention>,
+    /// Notes for go-falcon's scheduler.
+    pub scheduler_tasks: Arc<dyn SchedulerTasks>,
     /// Groups.
     pub directory: Arc<dyn Directory>,
     /// Discord.

@@ -13,12 +13,15 @@ pub mod mapping;
 pub(crate) mod output;
 pub mod pauses;
 pub mod processes;
+pub mod prune;
 mod reach;
 pub mod runs;
 mod seams;
+pub mod secrets;
 pub mod sync;
 mod table;
 pub mod token;
+pub mod user;
 mod values;
 mod version;
 mod view;
@@ -117,6 +120,19 @@ pub enum Operate {
     /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
+    /// Checks and renews the seals of stored tokens
+    ///
+    /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
+    ///
+    /// Example: rolecall secrets verify
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
+    Prune(prune::PruneArgs),
+    /// Shows what is stored about a person
+    ///
+    /// Example: rolecall user export --user ada
+    #[command(subcommand)]
+    User(user::UserCommand),
     Token(token::TokenArgs),
     /// Makes, lists and revokes API keys, for programs that use the HTTP interface
     ///
@@ -200,6 +216,9 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Runs(command) => runs::run(&app, command).await,
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
+        Operate::Secrets(command) => secrets::run(&app, command).await,
+        Operate::Prune(args) => prune::run(&app, args).await,
+        Operate::User(command) => user::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
         Operate::Keys(command) => keys::run(&app, command).await,
     };

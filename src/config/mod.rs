@@ -8,6 +8,7 @@ mod api;
 mod durations;
 mod reader;
 pub mod settings;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ pub use accounts::AccountsConfig;
 pub use api::{ApiConfig, RateLimit};
 pub use durations::parse as parse_duration;
 use reader::Reader;
+pub use upkeep::UpkeepConfig;
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +123,8 @@ pub struct Config {
     pub accounts: AccountsConfig,
     /// Who may use the HTTP interface, from where, and how often.
     pub api: ApiConfig,
+    /// What is kept, for how long, and what go-falcon is told.
+    pub upkeep: UpkeepConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -162,18 +166,7 @@ impl Config {
             Store::Embedded => "rolecall".to_owned(),
             Store::Distributed { database, .. } => database.clone(),
         };
-        let jwt_secret = reader.secret("JWT_SECRET");
-        if let Some(secret) = &jwt_secret {
-            check_jwt_secret(secret, &mut reader);
-        }
-        let encryption_keys = reader.secret("ROLECALL_ENCRYPTION_KEYS");
-        if matches!(store, Store::Distributed { .. }) && jwt_secret.is_none() && encryption_keys.is_none() {
-            reader.problem(
-                "JWT_SECRET",
-                "is not set; all processes need the same one: at least 32 random characters, such as the output of \
-                 `openssl rand -hex 32` (the application that issues the tokens has to use the same)",
-            );
-        }
+        let (jwt_secret, encryption_keys) = keys(&mut reader, &store);
         let config = Self {
             store,
             data_dir,
@@ -188,6 +181,7 @@ impl Config {
             discord,
             accounts,
             api,
+            upkeep: UpkeepConfig::read(&mut reader),
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[
@@ -234,7 +228,7 @@ impl Config {
                 (format!("MongoDB, database {database}"), set(redis.is_some()))
             }
         };
-        vec![
+        let mut lines = vec![
             ("store", store),
             ("REDIS_URL", redis),
             ("ROLECALL_DATA_DIR", self.data_dir.display().to_string()),
@@ -262,8 +256,27 @@ impl Config {
             ("ROLECALL_DIRECTORY", format!("{:?}", self.directory)),
             ("ROLECALL_WORKER_SLOTS", self.slots.to_string()),
             ("SHUTDOWN_GRACE_SECS", self.shutdown_grace.as_secs().to_string()),
-        ]
+        ];
+        lines.extend(self.upkeep.describe());
+        lines
     }
+}
+
+/// `JWT_SECRET` and `ROLECALL_ENCRYPTION_KEYS`.
+fn keys(reader: &mut Reader<'_>, store: &Store) -> (Option<SecretString>, Option<SecretString>) {
+    let jwt_secret = reader.secret("JWT_SECRET");
+    if let Some(secret) = &jwt_secret {
+        check_jwt_secret(secret, reader);
+    }
+    let encryption_keys = reader.secret("ROLECALL_ENCRYPTION_KEYS");
+    if matches!(store, Store::Distributed { .. }) && jwt_secret.is_none() && encryption_keys.is_none() {
+        reader.problem(
+            "JWT_SECRET",
+            "is not set; all processes need the same one: at least 32 random characters, such as the output of \
+             `openssl rand -hex 32` (the application that issues the tokens has to use the same)",
+        );
+    }
+    (jwt_secret, encryption_keys)
 }
 
 fn store(reader: &mut Reader<'_>) -> Store {

@@ -206,6 +206,41 @@ pub const SETTINGS: &[Setting] = &[
         "shortest time between two calls of one budget; Discord's own limits are kept anyway",
     ),
     setting(
+        "ROLECALL_RETENTION_JOBS",
+        "7d",
+        "how long jobs are kept that are done or were cancelled; never: for ever",
+    ),
+    setting(
+        "ROLECALL_RETENTION_DISCARDED_JOBS",
+        "90d",
+        "how long jobs are kept that failed for good",
+    ),
+    setting(
+        "ROLECALL_RETENTION_RUNS",
+        "90d",
+        "how long finished runs (records of syncs) are kept",
+    ),
+    setting(
+        "ROLECALL_RETENTION_AUDIT",
+        "365d",
+        "how long it is kept who changed what",
+    ),
+    setting(
+        "ROLECALL_RETENTION_OAUTH_STATES",
+        "24h",
+        "how long logins at Discord are kept that are over or took too long; MongoDB drops them after an hour by itself",
+    ),
+    setting(
+        "ROLECALL_RETENTION_INACTIVE_LINKS",
+        "never",
+        "how long linked accounts are kept that are switched off",
+    ),
+    setting(
+        "GO_FALCON_SCHEDULER_TASKS",
+        "keep",
+        "keep: go-falcon's scheduler_tasks show when rolecall last did its two Discord tasks; off: they are left alone",
+    ),
+    setting(
         "ROLECALL_DIRECTORY",
         "auto",
         "where groups come from: auto, go-falcon or imported",

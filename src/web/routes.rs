@@ -44,6 +44,7 @@ fn all(api_prefix: &str) -> Router<Web> {
         )
         .route("/v1/runs/{run_id}", get(v1::get_run::get_run))
         .route("/v1/runs/{run_id}/events", get(v1::run_events::run_events))
+        .route("/v1/me/export", get(v1::me_export::export_own))
         .route("/v1/jobs", get(v1::list_jobs::list_jobs))
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job));
     for prefix in prefixes(api_prefix) {

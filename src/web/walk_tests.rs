@@ -41,6 +41,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("post", "/discord/auth/link", Own),
     ("delete", "/discord/auth/unlink/{discord_id}", Own),
     ("get", "/discord/user/profile", Own),
+    ("get", "/v1/me/export", Own),
     ("get", "/discord/users", Needs(&[])),
     ("get", "/discord/users/{user_id}", Needs(&[])),
     ("get", "/discord/guilds", GUILDS),

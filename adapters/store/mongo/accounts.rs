@@ -17,6 +17,7 @@ use super::documents::{Fields, all, date};
 use super::errors::store_error;
 use super::guilds::order;
 use super::links::{LINKS, by_account, read as read_link};
+use super::refreshes::REASON;
 
 impl MongoStore {
     /// The links that the filter lets through. Of an account that is there twice, the document that counts is asked.
@@ -73,6 +74,7 @@ fn read(doc: &Document) -> Result<LinkedAccount, StoreError> {
         updated_at: link.updated_at,
         token_expiry: None,
         last_sync: f.opt_at("last_sync")?,
+        consent_reason: f.opt_text(REASON)?,
     })
 }
 

@@ -67,6 +67,11 @@ fn specs() -> Vec<Spec> {
         sparse(plain(JOBS, doc! { "run_id": 1 })),
         plain(JOBS, doc! { "inserted_at": -1, "_id": -1 }),
         plain(JOBS, doc! { "state": 1, "inserted_at": -1, "_id": -1 }),
+        // What has ended, for deleting it in time.
+        Spec {
+            only: Some(doc! { "finished_at": { "$exists": true } }),
+            ..plain(JOBS, doc! { "state": 1, "finished_at": 1 })
+        },
         plain(JOBS, doc! { "guild_id": 1, "inserted_at": -1 }),
         sparse(plain(JOBS, doc! { "user_id": 1 })),
         sparse(plain(JOBS, doc! { "discord_id": 1 })),

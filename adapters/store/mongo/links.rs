@@ -16,6 +16,7 @@ use super::MongoStore;
 use super::documents::{Fields, all, cursor, date};
 use super::errors::{is_duplicate, store_error};
 use super::guilds::order;
+use super::refreshes::{AT, REASON, SINCE};
 
 /// The name of the collection.
 pub(super) const LINKS: &str = "discord_users";
@@ -26,7 +27,7 @@ impl MongoStore {
     }
 
     /// Old databases may hold an account twice: the document that was changed last counts.
-    async fn link(&self, account: DiscordId) -> Result<Option<Document>, StoreError> {
+    pub(super) async fn link(&self, account: DiscordId) -> Result<Option<Document>, StoreError> {
         let found = self.links().find_one(by_account(account)).sort(newest()).await;
         found.map_err(store_error)
     }
@@ -157,14 +158,23 @@ impl Links for MongoStore {
     async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError> {
         let mut set = written(link);
         let mut once = no_tokens();
+        let mut over = Document::new();
+        if !link.needs_consent {
+            over.insert(REASON, "");
+        }
         if let Some(tokens) = tokens {
+            over.insert(SINCE, "");
+            over.insert(AT, "");
             set.insert("access_token", tokens.access);
             set.insert("refresh_token", tokens.refresh);
             set.insert("token_expiry", date(tokens.expiry));
             once.remove("access_token");
             once.remove("refresh_token");
         }
-        let update = doc! { "$set": set, "$setOnInsert": once };
+        let mut update = doc! { "$set": set, "$setOnInsert": once };
+        if !over.is_empty() {
+            update.insert("$unset", over);
+        }
         for attempt in 0..2 {
             let answer = self
                 .links()

@@ -18,7 +18,11 @@ mod links;
 mod mappings;
 mod oauth_states;
 mod pauses;
+mod refreshes;
+mod retention;
 mod runs;
+mod scheduler_tasks;
+mod sealed_fields;
 mod settings;
 
 use async_trait::async_trait;

@@ -90,7 +90,7 @@ fn list(
         &format!(
             "SELECT record_id, user_id, discord_id, username, global_name, avatar, scopes, guilds, is_active, \
                  needs_consent, linked_at, updated_at, \
-                 CASE WHEN access_token <> '' THEN token_expiry END, last_sync \
+                 CASE WHEN access_token <> '' THEN token_expiry END, last_sync, consent_reason \
              FROM discord_users WHERE {condition} \
              ORDER BY linked_at DESC, length(discord_id) DESC, discord_id DESC LIMIT {} OFFSET {}",
             at_most(limit),
@@ -137,5 +137,6 @@ fn account(row: &Row<'_>) -> Result<LinkedAccount> {
         updated_at: Timestamp(row.get(11)?),
         token_expiry: row.get::<_, Option<i64>>(12)?.map(Timestamp),
         last_sync: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        consent_reason: row.get(14)?,
     })
 }

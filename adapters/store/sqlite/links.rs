@@ -121,7 +121,9 @@ pub(super) fn put(db: &Connection, link: &Link, tokens: Option<&SealedTokens>) -
          ON CONFLICT (discord_id) DO UPDATE SET user_id = ?2, username = ?3, \
              access_token = coalesce(?4, access_token), refresh_token = coalesce(?5, refresh_token), \
              token_expiry = coalesce(?6, token_expiry), needs_consent = ?7, is_active = ?8, linked_at = ?9, \
-             updated_at = ?10",
+             updated_at = ?10, refresh_since = CASE WHEN ?4 IS NULL THEN refresh_since END, \
+             refresh_at = CASE WHEN ?4 IS NULL THEN refresh_at END, \
+             consent_reason = CASE WHEN ?7 THEN consent_reason END",
         params![
             link.discord_id.to_string(),
             link.user_id.as_str(),

@@ -19,8 +19,11 @@ mod mappings;
 mod oauth_states;
 mod pauses;
 mod readers;
+mod refreshes;
+mod retention;
 mod runs;
 mod schema;
+mod sealed_fields;
 mod sql;
 mod writer;
 

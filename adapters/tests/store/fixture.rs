@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Runs, StoreHealth,
+    Pauses, Refreshes, Retention, Runs, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -23,6 +23,9 @@ pub(crate) struct Stores {
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) sealed_fields: Arc<dyn SealedFields>,
+    pub(crate) retention: Arc<dyn Retention>,
+    pub(crate) refreshes: Arc<dyn Refreshes>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -43,6 +46,9 @@ impl Stores {
             + Audit
             + Runs
             + StoreHealth
+            + SealedFields
+            + Retention
+            + Refreshes
             + Clone,
     {
         Self {
@@ -57,6 +63,9 @@ impl Stores {
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            sealed_fields: Arc::new(store.clone()),
+            retention: Arc::new(store.clone()),
+            refreshes: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

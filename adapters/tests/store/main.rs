@@ -151,6 +151,24 @@ macro_rules! every_store {
                 runs_of_a_guild_are_those_that_name_it,
                 running_runs_are_those_that_are_not_closed,
             }
+            sealed_fields {
+                every_secret_is_found_in_pages_and_empty_ones_are_not,
+                those_that_begin_with_the_mark_are_left_out,
+                a_secret_is_replaced_only_if_it_is_as_it_was_read,
+            }
+            refreshes {
+                a_refresh_whose_end_is_not_known_is_told_to_the_next_one,
+                of_sixteen_who_begin_a_refresh_at_once_one_does,
+                a_new_pair_is_stored_only_in_the_place_of_the_one_it_was_made_of,
+                a_refused_refresh_tells_why_until_there_are_new_tokens,
+            }
+            retention {
+                jobs_that_ended_long_ago_are_deleted_in_batches_and_others_stay,
+                jobs_of_a_running_run_stay,
+                runs_that_are_over_are_deleted_and_running_ones_stay,
+                audit_records_are_deleted_by_their_age,
+                only_links_that_are_inactive_for_long_are_deleted,
+            }
             health {
                 a_store_answers_and_says_what_it_is,
                 preparing_again_changes_nothing,

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod old_documents;
+mod scheduler_tasks;
 mod seed_documents;
 
 use async_trait::async_trait;

@@ -2,6 +2,7 @@
 //!
 //! It works with whatever there is: a broken configuration, stores that do not answer, or the whole application.
 
+mod accounts;
 mod database;
 mod discord;
 mod guild;
@@ -70,6 +71,7 @@ pub async fn run(patient: Patient<'_>, args: DoctorArgs) -> ExitCode {
             redis::look(&app.config, &mut report).await;
             database::directory(app, &mut report).await;
             database::dead_letters(app, &mut report).await;
+            accounts::look(app, &mut report).await;
             discord::look(app, &mut report).await;
         }
     }

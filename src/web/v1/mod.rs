@@ -7,6 +7,7 @@ pub(crate) mod get_run;
 pub(crate) mod job_view;
 pub(crate) mod list_jobs;
 pub(crate) mod list_runs;
+pub(crate) mod me_export;
 mod own_run;
 pub(crate) mod results_view;
 pub(crate) mod run_events;

@@ -16,7 +16,7 @@ use super::documents::{all, count, date};
 use super::errors::{is_duplicate, store_error};
 use document::{legacy_id, read, results_written, written};
 
-const RUNS: &str = "discord_sync_status";
+pub(super) const RUNS: &str = "discord_sync_status";
 
 impl MongoStore {
     fn runs(&self) -> Collection<Document> {

@@ -54,6 +54,9 @@ pub(crate) struct DiscordUserResponse {
     is_active: bool,
     /// Whether the user has to link it again before it can be joined to a guild.
     needs_consent: bool,
+    /// Why, if that is known: `refresh_refused`, or `refresh_answer_lost`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_reason: Option<String>,
     /// When it was linked.
     linked_at: String,
     /// When it was last changed.
@@ -86,6 +89,7 @@ impl From<LinkedAccount> for DiscordUserResponse {
             discriminator: "0",
             is_active: account.is_active,
             needs_consent: account.needs_consent,
+            consent_reason: account.consent_reason,
             linked_at: account.linked_at.to_rfc3339(),
             updated_at: account.updated_at.to_rfc3339(),
             token_expiry: expiry.clone(),
@@ -113,6 +117,7 @@ mod tests {
             profile: Profile::default(),
             is_active: true,
             needs_consent: false,
+            consent_reason: None,
             linked_at: Timestamp(0),
             updated_at: Timestamp(0),
             token_expiry: Some(Timestamp(0)),

@@ -6,6 +6,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rolecall_core::account::OAuthState;
+use rolecall_core::secrets::SecretKind;
 use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,7 +41,7 @@ pub(super) fn not_configured() -> ApiError {
 
 /// Place of a verifier, for the vault.
 pub(super) fn verifier_place(state_hash: &str) -> String {
-    format!("discord_oauth_states:{state_hash}:verifier")
+    SecretKind::Verifier.place(state_hash)
 }
 
 /// Begins a login.

@@ -25,6 +25,8 @@ pub(super) enum Reason {
     UserForeign,
     /// Discord does not accept the code.
     CodeRefused,
+    /// Discord does not accept our redirect address.
+    RedirectRefused,
     /// Discord does not accept our credentials.
     ClientRefused,
     /// Discord does not answer.
@@ -61,6 +63,7 @@ impl Reason {
             Self::StateForeign => "state_foreign",
             Self::UserForeign => "user_foreign",
             Self::CodeRefused => "code_refused",
+            Self::RedirectRefused => "redirect_refused",
             Self::ClientRefused => "client_refused",
             Self::DiscordUnavailable => "discord_unavailable",
             Self::DiscordRateLimited => "discord_rate_limited",
@@ -86,7 +89,7 @@ impl Reason {
             Self::StateForeign => "This login was begun in another browser; begin anew in this one.",
             Self::UserForeign => "This login was begun by another user; begin anew.",
             Self::CodeRefused => "Discord does not accept the login any more; begin anew.",
-            Self::ClientRefused | Self::NotConfigured => {
+            Self::RedirectRefused | Self::ClientRefused | Self::NotConfigured => {
                 "Logins at Discord are not set up; tell the operator."
             }
             Self::DiscordUnavailable => "Discord does not answer at present; try again later.",

@@ -30,6 +30,9 @@ pub(crate) struct UserView {
     is_active: bool,
     /// Whether the user has to consent again before a join.
     needs_consent: bool,
+    /// Why, if that is known: `refresh_refused`, or `refresh_answer_lost`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent_reason: Option<String>,
     linked_at: String,
     updated_at: String,
     /// When the access token ends.
@@ -73,6 +76,7 @@ pub(crate) fn view(account: &LinkedAccount) -> UserView {
         avatar: profile.avatar.clone(),
         is_active: account.is_active,
         needs_consent: account.needs_consent,
+        consent_reason: account.consent_reason.clone(),
         linked_at: account.linked_at.to_rfc3339(),
         updated_at: account.updated_at.to_rfc3339(),
         token_expiry: expiry.clone(),
