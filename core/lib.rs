@@ -29,6 +29,7 @@ pub mod mapping;
 pub mod outcome;
 pub mod plan;
 pub mod ports;
+pub mod retire;
 pub mod run;
 pub mod time;
 pub mod verdict;

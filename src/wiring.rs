@@ -20,7 +20,7 @@ use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_adapters::vault::KeyRing;
 use rolecall_core::ports::{
     Accounts, Audit, Clock, Delivery, Directory, Guilds, Import, Ledger, Limiter, Links, Mappings,
-    OAuthClient, OAuthStates, Permissions, Runs, StoreHealth, Vault,
+    OAuthClient, OAuthStates, Permissions, RetiredGuilds, Runs, StoreHealth, Vault,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -64,6 +64,7 @@ struct Stored {
     ledger: Arc<dyn Ledger>,
     runs: Arc<dyn Runs>,
     guilds: Arc<dyn Guilds>,
+    retired_guilds: Arc<dyn RetiredGuilds>,
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
     accounts: Arc<dyn Accounts>,
@@ -80,13 +81,14 @@ impl Stored {
     /// What this store and this directory implement.
     fn of<S, D>(store: &Arc<S>, directory: Arc<D>, granted: Option<Arc<dyn Permissions>>) -> Self
     where
-        S: Ledger + Runs + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
+        S: Ledger + Runs + Guilds + RetiredGuilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
         D: Directory + Import,
     {
         Self {
             ledger: Arc::clone(store) as _,
             runs: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
+            retired_guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
             links: Arc::clone(store) as _,
             accounts: Arc::clone(store) as _,
@@ -135,6 +137,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         ledger: Arc::clone(&stored.ledger),
         runs: stored.runs,
         guilds: stored.guilds,
+        retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,
         links: stored.links,
         accounts: stored.accounts,

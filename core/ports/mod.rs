@@ -22,6 +22,7 @@ pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Rescued, Settlemen
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
-    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
+    StoreHealth,
 };
 pub use vault::{Vault, VaultError};

@@ -16,6 +16,7 @@ mod ledger;
 mod links;
 mod mappings;
 mod oauth_states;
+mod retired_guilds;
 mod runs;
 mod settings;
 

@@ -17,6 +17,7 @@ mod links;
 mod mappings;
 mod oauth_states;
 mod readers;
+mod retired_guilds;
 mod runs;
 mod schema;
 mod sql;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, Runs, StoreHealth,
+    Accounts, Audit, Directory, Guilds, Import, Ledger, Links, Mappings, OAuthStates, RetiredGuilds, Runs,
+    StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -18,6 +19,7 @@ pub(crate) struct Stores {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
@@ -27,7 +29,7 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + Runs + StoreHealth + Clone,
+        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + RetiredGuilds + Runs + StoreHealth + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
@@ -37,6 +39,7 @@ impl Stores {
             accounts: Arc::new(store.clone()),
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
+            retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,

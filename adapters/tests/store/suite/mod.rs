@@ -13,5 +13,6 @@ pub(crate) mod list;
 pub(crate) mod mappings;
 pub(crate) mod oauth_states;
 pub(crate) mod rescue;
+pub(crate) mod retired_guilds;
 pub(crate) mod runs;
 pub(crate) mod settle;
