@@ -7,6 +7,7 @@ pub mod add_role;
 pub mod await_jobs;
 pub mod finish_run;
 pub mod forget_account;
+pub mod forget_guild;
 pub mod join_guild;
 pub mod kernel;
 pub mod notify_channel;
@@ -15,6 +16,7 @@ pub mod remove_role;
 pub mod run_report;
 pub mod set_member_roles;
 pub mod take_mapped_roles;
+pub mod take_retired_roles;
 
 use kernel::registry::Registry;
 
@@ -24,10 +26,12 @@ pub fn register(registry: &mut Registry) {
     registry.add::<await_jobs::AwaitJobs>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<forget_account::ForgetAccount>();
+    registry.add::<forget_guild::ForgetGuild>();
     registry.add::<join_guild::JoinGuild>();
     registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();
     registry.add::<set_member_roles::SetMemberRoles>();
     registry.add::<take_mapped_roles::TakeMappedRoles>();
+    registry.add::<take_retired_roles::TakeRetiredRoles>();
 }

@@ -27,7 +27,7 @@ use crate::planner::Planner;
 const DIRECTORY_BATCH: usize = 1_000;
 /// Pages come at 1,000 members a second, in bursts of ten (observed). The plan of a big guild waits for its next burst
 /// in its slot: put off, it would begin anew and never end.
-const READ_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
