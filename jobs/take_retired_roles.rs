@@ -58,10 +58,7 @@ impl Job for TakeRetiredRoles {
         let services = &context.services;
         let target = &self.target;
         not_refused_lately(context, target, None)?;
-        let guild = match services
-            .leaving_guild(target.guild_id, context.inserted_at)
-            .await
-        {
+        let guild = match services.leaving_guild(target.guild_id, context.inserted_at).await {
             Ok(guild) => guild,
             Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
             Err(NotReady::Failed(error)) => return Err(error),

@@ -81,7 +81,16 @@ impl Stored {
     /// What this store and this directory implement.
     fn of<S, D>(store: &Arc<S>, directory: Arc<D>, granted: Option<Arc<dyn Permissions>>) -> Self
     where
-        S: Ledger + Runs + Guilds + RetiredGuilds + Mappings + Links + Accounts + OAuthStates + Audit + StoreHealth,
+        S: Ledger
+            + Runs
+            + Guilds
+            + RetiredGuilds
+            + Mappings
+            + Links
+            + Accounts
+            + OAuthStates
+            + Audit
+            + StoreHealth,
         D: Directory + Import,
     {
         Self {

@@ -47,12 +47,7 @@ impl FollowUp {
     ///
     /// # Errors
     /// If the store fails; then nothing should be changed.
-    pub async fn store(
-        self,
-        services: &Services,
-        queue: &Queue,
-        asked: Asked,
-    ) -> Result<RunId, StoreError> {
+    pub async fn store(self, services: &Services, queue: &Queue, asked: Asked) -> Result<RunId, StoreError> {
         self.store_as(RunId(Uuid::now_v7()), services, queue, asked).await
     }
 

@@ -4,10 +4,10 @@
 //! run is stored, the record is stored, the guild is removed, the caller is answered. If the process dies before the
 //! record is there, nothing happens; after it, the job removes the guild ([`crate::retire_roles`]).
 
+use rolecall_core::RunId;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::{GuildConfig, RetiredGuild};
 use rolecall_core::retire::named_by;
-use rolecall_core::RunId;
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::services::Services;
 use uuid::Uuid;
@@ -126,9 +126,7 @@ async fn store(
             asked_at: retired.retired_at,
         }),
     };
-    let run = follow_up
-        .store_as(retired.run_id, services, queue, asked)
-        .await?;
+    let run = follow_up.store_as(retired.run_id, services, queue, asked).await?;
     services.retired_guilds.put(retired).await?;
     Ok(run)
 }

@@ -96,9 +96,7 @@ impl Job for RetireRoles {
             let forget = ForgetGuild {
                 guild_id: self.guild_id,
             };
-            context
-                .insert(vec![context.follow_up("forget", &forget)])
-                .await?;
+            context.insert(vec![context.follow_up("forget", &forget)]).await?;
         }
         Ok(outcome)
     }

@@ -156,11 +156,7 @@ impl Services {
         if let Some(ready) = fresh(&self.cache.ready, id, now, kept_for) {
             return Ok(ready);
         }
-        let config = self
-            .guilds
-            .get(id)
-            .await?
-            .ok_or(NotReady::Skip(NOT_CONFIGURED))?;
+        let config = self.guilds.get(id).await?.ok_or(NotReady::Skip(NOT_CONFIGURED))?;
         if !config.is_enabled {
             return Err(NotReady::Skip("guild_disabled"));
         }

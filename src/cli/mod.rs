@@ -6,6 +6,7 @@
 pub mod directory;
 pub mod doctor;
 pub mod exit;
+mod follow_up;
 pub mod guild;
 pub mod jobs;
 pub mod mapping;
@@ -115,7 +116,17 @@ impl Operate {
     /// Whether it waits for jobs to be done. In embedded mode no other process may do them, so that `main` works for
     /// as long as the command runs.
     pub const fn waits_for_jobs(&self) -> bool {
-        matches!(self, Self::Sync(sync::SyncArgs { wait: true, .. }))
+        use guild::{GuildCommand, RemoveArgs as RemoveGuild};
+        use mapping::{MappingCommand, RemoveArgs as RemoveMapping, SetArgs};
+        matches!(
+            self,
+            Self::Sync(sync::SyncArgs { wait: true, .. })
+                | Self::Guild(GuildCommand::Remove(RemoveGuild { wait: true, .. }))
+                | Self::Mapping(
+                    MappingCommand::Set(SetArgs { wait: true, .. })
+                        | MappingCommand::Remove(RemoveMapping { wait: true, .. })
+                )
+        )
     }
 }
 

@@ -18,7 +18,6 @@ mod http;
 mod legacy;
 mod look;
 mod openapi;
-mod removal;
 mod routes;
 mod server;
 mod state;

@@ -29,7 +29,17 @@ impl Stores {
     /// All ports of one store.
     pub(crate) fn of<S>(store: &S) -> Self
     where
-        S: Ledger + Guilds + Mappings + Links + Accounts + OAuthStates + Audit + RetiredGuilds + Runs + StoreHealth + Clone,
+        S: Ledger
+            + Guilds
+            + Mappings
+            + Links
+            + Accounts
+            + OAuthStates
+            + Audit
+            + RetiredGuilds
+            + Runs
+            + StoreHealth
+            + Clone,
     {
         Self {
             ledger: Arc::new(store.clone()),
