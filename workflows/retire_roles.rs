@@ -32,7 +32,7 @@ use rolecall_jobs::kernel::taking::name;
 use rolecall_jobs::take_retired_roles::TakeRetiredRoles;
 use serde::{Deserialize, Serialize};
 
-use crate::sync_guild::READ_PATIENCE;
+use crate::sync_guild::{READ_PATIENCE, doubted};
 
 /// A change that is not written so long after it was asked for is not going to be.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
@@ -134,7 +134,10 @@ impl RetireRoles {
             return Ok(Outcome::skipped("superseded"));
         }
         let options = context.call(None)?;
-        let info = services.read_info(guild, &options).await?;
+        let info = services
+            .read_info(guild, &options)
+            .await
+            .map_err(|e| doubted(e, context.attempt))?;
         let standing = services.standing(guild, &options).await?;
         let links = services.links.active().await?;
         let mut planner = Planner {

@@ -99,7 +99,7 @@ impl Job for SyncGuild {
 
 /// Discord has said 10004 of guilds that a bot was in (discord/discord-api-docs issue 8445), so it is asked again before it
 /// is believed.
-fn doubted(error: CallError, attempt: u32) -> JobError {
+pub(crate) fn doubted(error: CallError, attempt: u32) -> JobError {
     let flickers = error.failure == CallFailure::UnknownGuild && attempt < 3;
     let mut out = JobError::from(error);
     if flickers {

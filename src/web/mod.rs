@@ -18,6 +18,8 @@ mod http;
 mod legacy;
 mod look;
 mod openapi;
+#[cfg(test)]
+mod removal_tests;
 mod routes;
 mod server;
 mod state;
