@@ -82,7 +82,7 @@ pub enum Operate {
     Guild(guild::GuildCommand),
     /// Adds, lists and removes mappings from groups to roles
     ///
-    /// A mapping says that the members of a group have a role. Roles that no mapping names are never touched.
+    /// A mapping says that the members of a group have a role. Roles that no mapping has named are never touched.
     ///
     /// Example: rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789
     #[command(subcommand)]

@@ -209,6 +209,11 @@ async fn a_removal_that_failed_is_asked_for_once_more() {
     assert_eq!(story.holders(0), story.in_groups(&[0]));
     let listed = installation.run(&["guild", "list", "--json"]).ok().json();
     assert_eq!(listed["guilds"], json!([]));
+    let doctor = installation.run(&["doctor"]);
+    assert!(
+        doctor.out.contains("not all of its roles could be taken"),
+        "{doctor:#?}"
+    );
 
     world.invite_bot();
     let again = installation.run(&remove).ok();
