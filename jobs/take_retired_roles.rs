@@ -2,7 +2,7 @@
 //!
 //! A removal of its own kind: the others ask what groups give, and touch only roles that active mappings name. Here an
 //! administrator ended what named the roles, so groups play no part, and the opposite holds: a role that an active mapping
-//! names (again) at the moment of the write is left to the sync. Somebody who is not linked is left alone.
+//! names (again) at the moment of the write is left to the sync. Somebody who was not linked is left alone.
 //!
 //! A sync that was planned just before may write back a role that it saw ([`crate::set_member_roles`] repeats what was
 //! read up to five seconds ago), and no later sync would mend it. So whoever takes something looks once more, when such a
@@ -30,7 +30,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(8);
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TakeRetiredRoles {
-    /// Whom; the user is the one who has to be linked.
+    /// Whom; the user is the one who was linked.
     #[serde(flatten)]
     pub target: Target,
     /// Roles that nothing gives any more.
@@ -68,7 +68,9 @@ impl Job for TakeRetiredRoles {
             return Ok(Outcome::skipped("superseded"));
         }
         let link = services.links.of_account(target.discord_id).await?;
-        if !link.is_some_and(|l| l.is_active && l.user_id == target.user_id) {
+        // Who unlinked meanwhile loses it as by unlinking, which no longer knows the role.
+        let linked = link.is_some_and(|l| l.is_active);
+        if !linked && !guild.config.settings.remove_roles_on_leave {
             return Ok(Outcome::skipped("not_linked"));
         }
         let choose = |held: &BTreeSet<RoleId>| held.intersection(&retired).copied().collect();

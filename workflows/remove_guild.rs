@@ -4,10 +4,10 @@
 //! run is stored, the record is stored, the guild is removed, the caller is answered. If the process dies before the
 //! record is there, nothing happens; after it, the job removes the guild ([`crate::retire_roles`]).
 
-use rolecall_core::RunId;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::{GuildConfig, RetiredGuild};
 use rolecall_core::retire::named_by;
+use rolecall_core::{GuildId, RunId};
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::services::Services;
 use uuid::Uuid;
@@ -108,6 +108,21 @@ pub async fn retire_again(
         ..retired
     };
     store(services, queue, &retired, asked).await
+}
+
+/// A guild was added: what was left of an earlier removal of it is forgotten, because from now on its configuration
+/// says what is taken.
+pub async fn added_anew(services: &Services, id: GuildId) {
+    let forgotten = async {
+        match services.retired_guilds.get(id).await? {
+            Some(left) => services.retired_guilds.forget(id, left.run_id).await,
+            None => Ok(false),
+        }
+    };
+    // The guild is stored by now. A record that stays is not used while there is a configuration.
+    if let Err(error) = forgotten.await {
+        tracing::warn!(%error, guild.id = %id, "discord_api: an earlier removal of guild {id} could not be forgotten");
+    }
 }
 
 async fn store(

@@ -158,6 +158,12 @@ async fn a_guild_removed_with_its_roles_leaves_what_taking_them_needs_and_is_gon
     let (_, _, list) = world.served.json("GET", "/discord/guilds", Value::Null).await;
     assert_eq!(list["total"], 0);
     assert_eq!(services.mappings.list(None).await.unwrap(), []);
+    world.add_guild().await;
+    assert_eq!(
+        services.retired_guilds.list().await.unwrap(),
+        [],
+        "added anew, it is no removed one"
+    );
 }
 
 #[tokio::test]

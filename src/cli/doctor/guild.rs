@@ -21,6 +21,15 @@ pub(super) fn asked(config: &GuildConfig) -> String {
 pub(super) async fn left_over(app: &App, report: &mut Report) {
     let services = &app.services;
     for guild in services.retired_guilds.list().await.unwrap_or_default() {
+        // Added anew: its configuration counts.
+        if services
+            .guilds
+            .get(guild.guild_id)
+            .await
+            .is_ok_and(|g| g.is_some())
+        {
+            continue;
+        }
         let run = services.runs.get(guild.run_id).await.ok().flatten();
         let asked = format!("removed guild {} ({})", guild.guild_name, guild.guild_id);
         if run.is_some_and(|r| !r.state.is_final()) {
