@@ -83,11 +83,10 @@ impl Job for RetireRoles {
             let sentence = "waits until the change that it follows is written";
             return Err(JobError::wait("change_not_written", LOOK_EVERY, sentence));
         }
-        let outcome = match context
-            .services
-            .leaving_guild(self.guild_id, context.inserted_at)
-            .await
-        {
+        // Read now: the change may be younger than this job, and than what is kept of the guild.
+        let services = &context.services;
+        let read = services.leaving_guild(self.guild_id, services.clock.now());
+        let outcome = match read.await {
             Ok(guild) => self.plan(context, &guild).await?,
             Err(NotReady::Skip(reason)) => Outcome::skipped(reason),
             Err(NotReady::Failed(error)) => return Err(error),

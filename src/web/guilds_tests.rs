@@ -11,7 +11,7 @@ pub(super) const TOKEN: &str = "web.bot.token";
 
 pub(super) struct World {
     pub(super) served: Served,
-    simulator: Simulator,
+    pub(super) simulator: Simulator,
     pub(super) guild: String,
     pub(super) pilot: String,
     above: String,

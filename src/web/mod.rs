@@ -19,6 +19,8 @@ mod legacy;
 mod look;
 mod openapi;
 #[cfg(test)]
+mod removal_jobs_tests;
+#[cfg(test)]
 mod removal_tests;
 mod routes;
 mod server;
