@@ -41,13 +41,10 @@ pub(super) async fn tell(
     let mut exit = Exit::Done;
     match run {
         None => {}
-        Some(id) if !tell.wait => {
-            if !tell.json {
-                output::note(&format!(
-                    "Run {id} does it wherever rolecall runs. Follow it with `rolecall runs show {id}`."
-                ));
-            }
-        }
+        Some(_) if !tell.wait && tell.json => {}
+        Some(id) if !tell.wait => output::note(&format!(
+            "Run {id} does it wherever rolecall runs. Follow it with `rolecall runs show {id}`."
+        )),
         Some(id) => match follow::to_the_end(app, id, follow::LOOK).await? {
             Some(ended) => {
                 exit = exit_of(ended.state);
