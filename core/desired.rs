@@ -94,6 +94,11 @@ impl Rules {
         &self.managed
     }
 
+    /// Whether an active mapping names this role, be it an undecided one.
+    pub fn names(&self, role: RoleId) -> bool {
+        self.priorities.contains_key(&role)
+    }
+
     /// Whether there is nothing to decide.
     pub fn is_empty(&self) -> bool {
         self.priorities.is_empty()

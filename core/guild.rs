@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::ids::{ChannelId, DiscordId, GuildId, RoleId};
+use crate::ids::{ChannelId, DiscordId, GuildId, RoleId, RunId};
 use crate::time::Timestamp;
 
 /// What an administrator configured. The bot's token is stored sealed and is not part of this.
@@ -31,6 +32,25 @@ pub struct GuildConfig {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A guild that was removed while the roles that it gave are still to be taken away: what that needs, and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetiredGuild {
+    /// Discord's id.
+    pub guild_id: GuildId,
+    /// Its name, for people.
+    pub guild_name: String,
+    /// The bot's own account, if it was known.
+    pub bot_user_id: Option<DiscordId>,
+    /// The bot's token, sealed for the place that it had in the guild's configuration.
+    pub sealed_token: String,
+    /// The roles that its active mappings named.
+    pub roles: BTreeSet<RoleId>,
+    /// The run that takes them.
+    pub run_id: RunId,
+    /// When its removal was asked for.
+    pub retired_at: Timestamp,
 }
 
 /// How a guild is synced. The names are those of go-falcon's documents (`settings`).

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod ports;
 pub mod query;
 pub mod retention;
+pub mod retire;
 pub mod run;
 pub mod secrets;
 pub mod time;

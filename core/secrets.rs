@@ -10,6 +10,8 @@ pub const SEALED: &str = "rc1:";
 pub enum SecretKind {
     /// The bot's token of a guild.
     BotToken,
+    /// The bot's token of a guild that was removed, and whose roles are still to be taken.
+    RetiredBotToken,
     /// The access token of a linked account.
     AccessToken,
     /// The refresh token of a linked account.
@@ -20,8 +22,9 @@ pub enum SecretKind {
 
 impl SecretKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::BotToken,
+        Self::RetiredBotToken,
         Self::AccessToken,
         Self::RefreshToken,
         Self::Verifier,
@@ -31,6 +34,7 @@ impl SecretKind {
     pub const fn collection(self) -> &'static str {
         match self {
             Self::BotToken => "discord_guild_configs",
+            Self::RetiredBotToken => "rolecall_retired_guilds",
             Self::AccessToken | Self::RefreshToken => "discord_users",
             Self::Verifier => "discord_oauth_states",
         }
@@ -39,7 +43,7 @@ impl SecretKind {
     /// The field. Part of what secrets are sealed with: never change one.
     pub const fn field(self) -> &'static str {
         match self {
-            Self::BotToken => "bot_token",
+            Self::BotToken | Self::RetiredBotToken => "bot_token",
             Self::AccessToken => "access_token",
             Self::RefreshToken => "refresh_token",
             Self::Verifier => "verifier",
@@ -49,7 +53,7 @@ impl SecretKind {
     /// The field that names a record.
     pub const fn named_by(self) -> &'static str {
         match self {
-            Self::BotToken => "guild_id",
+            Self::BotToken | Self::RetiredBotToken => "guild_id",
             Self::AccessToken | Self::RefreshToken => "discord_id",
             Self::Verifier => "state",
         }
@@ -57,6 +61,10 @@ impl SecretKind {
 
     /// The place of the secret of one record, for the vault. `name` is a guild's or an account's id, or a hashed state.
     pub fn place(self, name: &str) -> String {
+        if matches!(self, Self::RetiredBotToken) {
+            // It was sealed as the token of the guild, and is kept as it is.
+            return Self::BotToken.place(name);
+        }
         format!("{}:{name}:{}", self.collection(), self.field())
     }
 }
@@ -101,6 +109,7 @@ mod tests {
         assert_eq!(
             places,
             [
+                "discord_guild_configs:7:bot_token",
                 "discord_guild_configs:7:bot_token",
                 "discord_users:7:access_token",
                 "discord_users:7:refresh_token",

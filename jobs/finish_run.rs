@@ -24,7 +24,14 @@ const ERRORS_KEPT: usize = 100;
 /// Failed jobs looked at to count the users concerned.
 const FAILED_LOOKED_AT: usize = 5_000;
 /// Kinds that plan; their outcomes carry the counts of [`counts`].
-pub const PLANNING_KINDS: [&str; 5] = ["sync_all", "sync_guild", "sync_member", "sync_user", "await_jobs"];
+pub const PLANNING_KINDS: [&str; 6] = [
+    "sync_all",
+    "sync_guild",
+    "sync_member",
+    "sync_user",
+    "await_jobs",
+    "retire_roles",
+];
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod add_role;
 pub mod await_jobs;
 pub mod finish_run;
 pub mod forget_account;
+pub mod forget_guild;
 pub mod join_guild;
 pub mod kernel;
 pub mod notify_channel;
@@ -17,6 +18,7 @@ pub mod run_report;
 pub mod seal_secrets;
 pub mod set_member_roles;
 pub mod take_mapped_roles;
+pub mod take_retired_roles;
 
 use kernel::registry::Registry;
 
@@ -26,6 +28,7 @@ pub fn register(registry: &mut Registry) {
     registry.add::<await_jobs::AwaitJobs>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<forget_account::ForgetAccount>();
+    registry.add::<forget_guild::ForgetGuild>();
     registry.add::<join_guild::JoinGuild>();
     registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
@@ -34,4 +37,5 @@ pub fn register(registry: &mut Registry) {
     registry.add::<seal_secrets::SealSecrets>();
     registry.add::<set_member_roles::SetMemberRoles>();
     registry.add::<take_mapped_roles::TakeMappedRoles>();
+    registry.add::<take_retired_roles::TakeRetiredRoles>();
 }

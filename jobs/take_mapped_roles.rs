@@ -9,17 +9,15 @@ use std::collections::BTreeSet;
 
 use rolecall_core::RoleId;
 use rolecall_core::error::JobError;
-use rolecall_core::hierarchy::obstacle;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{BotToken, CallError, CallOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
 use crate::kernel::guilds::NotReady;
 use crate::kernel::job::Job;
-use crate::kernel::members::{Target, refused};
-use crate::kernel::services::Services;
+use crate::kernel::members::{Target, not_refused_lately};
+use crate::kernel::taking;
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,6 +41,7 @@ impl Job for TakeMappedRoles {
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let services = &context.services;
+        not_refused_lately(context, &self.target, None)?;
         let Target {
             guild_id, discord_id, ..
         } = self.target;
@@ -58,74 +57,10 @@ impl Job for TakeMappedRoles {
         if link.is_some_and(|l| l.is_active) {
             return Ok(Outcome::skipped("linked_again"));
         }
-        let options = context.call(Some(context.audit_reason("account unlinked")))?;
-        let read = services
-            .discord
-            .member(&guild.token, guild_id, discord_id, &options);
-        let held: BTreeSet<RoleId> = match read.await {
-            Ok(member) => member.roles.into_iter().collect(),
-            Err(error) => return refused(context, &self.target, None, error),
-        };
-        let mapped: Vec<RoleId> = held.intersection(guild.rules.managed()).copied().collect();
-        if mapped.is_empty() {
-            return Ok(Outcome::unchanged());
-        }
-        let info = services.recent_info(&guild, &options).await?;
-        let standing = services.standing(&guild, &options).await?;
-        let mut take = BTreeSet::new();
-        let mut left = Vec::new();
-        for role in mapped {
-            match obstacle(&info, standing.as_ref(), role) {
-                None => drop(take.insert(role)),
-                Some(why) => left.push(format!(
-                    "{} cannot be taken: {}. {}",
-                    guild.role_name(role),
-                    why.as_str(),
-                    why.remedy()
-                )),
-            }
-        }
-        let written = self.write(services, &guild.token, &held, &take, &options).await;
-        if let Err(error) = written {
-            return refused(context, &self.target, None, error);
-        }
-        let mut outcome = if take.is_empty() {
-            Outcome::skipped("roles_out_of_reach")
-        } else {
-            Outcome::applied(0, take.len())
-        };
-        outcome.notes = left;
-        Ok(outcome)
-    }
-}
-
-impl TakeMappedRoles {
-    /// One role by one call, several by one call with what is left.
-    async fn write(
-        &self,
-        services: &Services,
-        token: &BotToken,
-        held: &BTreeSet<RoleId>,
-        take: &BTreeSet<RoleId>,
-        options: &CallOptions,
-    ) -> Result<(), CallError> {
-        let Target {
-            guild_id, discord_id, ..
-        } = self.target;
-        let discord = &services.discord;
-        match take.first() {
-            None => Ok(()),
-            Some(only) if take.len() == 1 => {
-                discord
-                    .remove_role(token, guild_id, discord_id, *only, options)
-                    .await
-            }
-            Some(_) => {
-                let rest = held.difference(take).copied().collect();
-                discord
-                    .set_roles(token, guild_id, discord_id, &rest, options)
-                    .await
-            }
+        let choose = |held: &BTreeSet<RoleId>| held.intersection(guild.rules.managed()).copied().collect();
+        match taking::look(context, &guild, &self.target, "account unlinked", choose).await? {
+            Ok(taking) => taking::take(context, &guild, &self.target, taking).await,
+            Err(nothing) => Ok(nothing),
         }
     }
 }

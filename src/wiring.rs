@@ -17,8 +17,8 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
-    Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention, Runs,
-    SchedulerTasks, SealedFields, StoreHealth,
+    Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention,
+    RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -63,6 +63,7 @@ struct Stored {
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
     guilds: Arc<dyn Guilds>,
+    retired_guilds: Arc<dyn RetiredGuilds>,
     mappings: Arc<dyn Mappings>,
     links: Arc<dyn Links>,
     accounts: Arc<dyn Accounts>,
@@ -89,6 +90,7 @@ impl Stored {
             + Pauses
             + Runs
             + Guilds
+            + RetiredGuilds
             + Mappings
             + Links
             + Accounts
@@ -107,6 +109,7 @@ impl Stored {
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
+            retired_guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
             links: Arc::clone(store) as _,
             accounts: Arc::clone(store) as _,
@@ -153,6 +156,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         runs: stored.runs,
         pauses: stored.pauses,
         guilds: stored.guilds,
+        retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,
         links: stored.links,
         accounts: stored.accounts,

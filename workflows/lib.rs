@@ -2,15 +2,20 @@
 //!
 //! A sync is asked for in [`request`], which stores a run and its first job. [`sync_all`] makes one [`sync_guild`] a
 //! guild; [`sync_user`] makes one [`sync_member`] an account and guild; these plan, and make one job a write.
-//! What a run did so far is told by [`progress`]. How the guilds are is looked at by [`check_guilds`].
+//! Changes of mappings and guilds ([`change_mapping`], [`remove_guild`]) are followed by a run ([`follow_up`]) in which
+//! [`retire_roles`] takes what nothing gives any more. What a run did so far is told by [`progress`]. How the guilds are is looked at by [`check_guilds`].
 
+pub mod change_mapping;
 pub mod check_guild;
 pub mod check_guilds;
+pub mod follow_up;
 pub mod link_account;
 pub mod planner;
 pub mod progress;
 pub mod refresh_tokens;
+pub mod remove_guild;
 pub mod request;
+pub mod retire_roles;
 pub mod schedule;
 pub mod sync_all;
 pub mod sync_guild;
@@ -27,6 +32,7 @@ pub fn registry() -> Registry {
     registry.add::<check_guild::CheckGuild>();
     registry.add::<check_guilds::CheckGuilds>();
     registry.add::<refresh_tokens::RefreshTokens>();
+    registry.add::<retire_roles::RetireRoles>();
     registry.add::<sync_all::SyncAll>();
     registry.add::<sync_guild::SyncGuild>();
     registry.add::<sync_member::SyncMember>();
@@ -49,6 +55,7 @@ mod tests {
                 "check_guilds",
                 "finish_run",
                 "forget_account",
+                "forget_guild",
                 "join_guild",
                 "notify_channel",
                 "refresh_token",
@@ -56,12 +63,14 @@ mod tests {
                 "remove_role",
                 "retention",
                 "seal_secrets",
+                "retire_roles",
                 "set_member_roles",
                 "sync_all",
                 "sync_guild",
                 "sync_member",
                 "sync_user",
                 "take_mapped_roles",
+                "take_retired_roles",
                 "unlink_account",
             ]
         );

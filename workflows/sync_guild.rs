@@ -27,7 +27,7 @@ use crate::planner::Planner;
 const DIRECTORY_BATCH: usize = 1_000;
 /// Pages come at 1,000 members a second, in bursts of ten (observed). The plan of a big guild waits for its next burst
 /// in its slot: put off, it would begin anew and never end.
-const READ_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Job for SyncGuild {
 
 /// Discord has said 10004 of guilds that a bot was in (discord/discord-api-docs issue 8445), so it is asked again before it
 /// is believed.
-fn doubted(error: CallError, attempt: u32) -> JobError {
+pub(crate) fn doubted(error: CallError, attempt: u32) -> JobError {
     let flickers = error.failure == CallFailure::UnknownGuild && attempt < 3;
     let mut out = JobError::from(error);
     if flickers {

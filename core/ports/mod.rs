@@ -27,7 +27,8 @@ pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, 
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{
-    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, Runs, StoreHealth,
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
+    StoreHealth,
 };
 pub use upkeep::{
     Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,

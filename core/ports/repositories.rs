@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::account::{LinkedAccount, OAuthState, Profile, Taken};
 use crate::audit::AuditRecord;
 use crate::error::StoreError;
-use crate::guild::{GuildConfig, GuildHealth};
+use crate::guild::{GuildConfig, GuildHealth, RetiredGuild};
 use crate::ids::{DiscordId, GroupId, GuildId, MappingId, RoleId, RunId, UserId};
 use crate::link::{ActiveLink, Link, SealedTokens};
 use crate::mapping::Mapping;
@@ -46,6 +46,20 @@ pub trait Guilds: Send + Sync + 'static {
     async fn record_id(&self, id: GuildId) -> Result<Option<String>, StoreError>;
     /// Notes what a look at it found; nothing else changes, `updated_at` neither.
     async fn set_health(&self, id: GuildId, health: &GuildHealth) -> Result<(), StoreError>;
+}
+
+/// Guilds that were removed while their roles are still to be taken away (`rolecall_retired_guilds`). None of them is a
+/// configured guild: nothing syncs, lists or checks them.
+#[async_trait]
+pub trait RetiredGuilds: Send + Sync + 'static {
+    /// Stores one in the place of the one with the same `guild_id`.
+    async fn put(&self, guild: &RetiredGuild) -> Result<(), StoreError>;
+    /// One.
+    async fn get(&self, id: GuildId) -> Result<Option<RetiredGuild>, StoreError>;
+    /// All, by id.
+    async fn list(&self) -> Result<Vec<RetiredGuild>, StoreError>;
+    /// Removes it, if it is (still) this run that takes its roles. `false` if there was none.
+    async fn forget(&self, id: GuildId, run: RunId) -> Result<bool, StoreError>;
 }
 
 /// Role mappings (`discord_role_mappings`).

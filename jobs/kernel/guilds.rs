@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rolecall_core::conditions::Facts;
 use rolecall_core::desired::{Membership, Rules};
-use rolecall_core::error::JobError;
+use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::guild::{GuildConfig, GuildInfo};
 use rolecall_core::hierarchy::BotStanding;
 use rolecall_core::ports::{BotToken, CallError, CallFailure, CallOptions, NewGuild};
 use rolecall_core::secrets::SecretKind;
-use rolecall_core::{GroupId, GuildId, RoleId, Timestamp, UserId};
+use rolecall_core::{DiscordId, GroupId, GuildId, RoleId, Timestamp, UserId};
 
 use super::services::Services;
 
@@ -23,6 +23,9 @@ const REFUSED_MS: i64 = 60_000;
 const CONFIG_MS: i64 = 2_000;
 /// How long the bot's standing is kept.
 const STANDING_MS: i64 = 600_000;
+
+/// Why nothing is done in a guild that is not configured (any more).
+pub(super) const NOT_CONFIGURED: &str = "guild_not_configured";
 
 /// Place of a bot token, for the vault.
 pub fn token_place(guild: GuildId) -> String {
@@ -154,30 +157,11 @@ impl Services {
         if let Some(ready) = fresh(&self.cache.ready, id, now, kept_for) {
             return Ok(ready);
         }
-        let config = self
-            .guilds
-            .get(id)
-            .await?
-            .ok_or(NotReady::Skip("guild_not_configured"))?;
+        let config = self.guilds.get(id).await?.ok_or(NotReady::Skip(NOT_CONFIGURED))?;
         if !config.is_enabled {
             return Err(NotReady::Skip("guild_disabled"));
         }
-        let sealed = self
-            .guilds
-            .sealed_token(id)
-            .await?
-            .filter(|t| !t.is_empty())
-            .ok_or_else(|| {
-                JobError::permanent("bot_token_missing", format!("guild {id} has no bot token stored"))
-                    .with_remedy("Store one with `rolecall guild add --id … --name …`.")
-            })?;
-        let token = self.vault.open(&sealed, &token_place(id)).map_err(|e| {
-            JobError::permanent(
-                "bot_token_unreadable",
-                format!("the bot token of guild {id}: {e}"),
-            )
-            .with_remedy("Put the old key back into ROLECALL_ENCRYPTION_KEYS, or store the token again.")
-        })?;
+        let token = self.open_token(id, self.guilds.sealed_token(id).await?)?;
         let mappings = self.mappings.list(Some(id)).await?;
         let known: BTreeSet<GroupId> = self.directory.groups().await?.into_iter().map(|g| g.id).collect();
         let ready = ReadyGuild {
@@ -188,6 +172,21 @@ impl Services {
         };
         keep(&self.cache.ready, id, now, ready.clone());
         Ok(ready)
+    }
+
+    /// The bot's token from its sealed text.
+    pub(super) fn open_token(&self, id: GuildId, sealed: Option<String>) -> Result<BotToken, JobError> {
+        let sealed = sealed.filter(|t| !t.is_empty()).ok_or_else(|| {
+            JobError::permanent("bot_token_missing", format!("guild {id} has no bot token stored"))
+                .with_remedy("Store one with `rolecall guild add --id … --name …`.")
+        })?;
+        self.vault.open(&sealed, &token_place(id)).map_err(|e| {
+            JobError::permanent(
+                "bot_token_unreadable",
+                format!("the bot token of guild {id}: {e}"),
+            )
+            .with_remedy("Put the old key back into ROLECALL_ENCRYPTION_KEYS, or store the token again.")
+        })
     }
 
     /// A user's groups, read now.
@@ -257,19 +256,8 @@ impl Services {
             Some(bot) => bot,
             None => {
                 let bot = self.discord.me(&guild.token, options).await?.id;
-                let config = GuildConfig {
-                    bot_user_id: Some(bot),
-                    ..guild.config.clone()
-                };
                 // Only saves a call next time, so a store that fails here is no reason to stop.
-                if let Err(error) = self
-                    .guilds
-                    .put(NewGuild {
-                        config,
-                        sealed_token: None,
-                    })
-                    .await
-                {
+                if let Err(error) = self.note_bot(id, bot).await {
                     tracing::debug!(%error, guild.id = %id, "Could not note the bot's account of guild {id}");
                 }
                 bot
@@ -287,5 +275,20 @@ impl Services {
             Err(e) if e.failure == CallFailure::UnknownMember => Ok(None),
             Err(e) => Err(e),
         }
+    }
+    /// Notes the bot's own account in a guild that is configured: a removed one must not come back by it.
+    async fn note_bot(&self, id: GuildId, bot: DiscordId) -> Result<(), StoreError> {
+        let Some(stored) = self.guilds.get(id).await? else {
+            return Ok(());
+        };
+        let config = GuildConfig {
+            bot_user_id: Some(bot),
+            ..stored
+        };
+        let guild = NewGuild {
+            config,
+            sealed_token: None,
+        };
+        self.guilds.put(guild).await.map(drop)
     }
 }

@@ -60,6 +60,21 @@ impl Now {
     }
 }
 
+/// Nothing like it was refused a moment ago.
+///
+/// # Errors
+/// What Discord refused then in this guild, or of this role: asking again at once would be in vain.
+pub fn not_refused_lately(context: &Context, target: &Target, role: Option<RoleId>) -> Result<(), JobError> {
+    let now = context.services.clock.now();
+    match context.services.cache.recent_refusal(target.guild_id, role, now) {
+        None => Ok(()),
+        Some(mut error) => {
+            error.message = format!("not sent, because a moment ago: {}", error.message);
+            Err(error)
+        }
+    }
+}
+
 /// Looks again: the wish may have changed while the job waited. `Err(Ok(outcome))` inside means: nothing to do.
 ///
 /// This is also the second read of the directory that a removal needs; a read that fails fails the job.
@@ -71,11 +86,7 @@ pub async fn look_again(
     target: &Target,
     role: Option<RoleId>,
 ) -> Result<Result<Now, Outcome>, JobError> {
-    let now = context.services.clock.now();
-    if let Some(mut error) = context.services.cache.recent_refusal(target.guild_id, role, now) {
-        error.message = format!("not sent, because a moment ago: {}", error.message);
-        return Err(error);
-    }
+    not_refused_lately(context, target, role)?;
     let guild = match context
         .services
         .ready_guild(target.guild_id, context.inserted_at)

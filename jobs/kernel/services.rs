@@ -6,7 +6,7 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
     Accounts, Audit, Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, OAuthStates,
-    Pauses, Refreshes, Retention, Runs, SchedulerTasks, SealedFields, Vault,
+    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, Vault,
 };
 use rolecall_core::retention::Policy;
 
@@ -45,6 +45,8 @@ pub struct Services {
     pub runs: Arc<dyn Runs>,
     /// Guilds.
     pub guilds: Arc<dyn Guilds>,
+    /// Removed guilds whose roles are still to be taken.
+    pub retired_guilds: Arc<dyn RetiredGuilds>,
     /// Mappings.
     pub mappings: Arc<dyn Mappings>,
     /// What operators hold back.

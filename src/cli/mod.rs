@@ -6,6 +6,7 @@
 pub mod directory;
 pub mod doctor;
 pub mod exit;
+mod follow_up;
 pub mod guild;
 pub mod jobs;
 pub mod keys;
@@ -86,7 +87,7 @@ pub enum Operate {
     Guild(guild::GuildCommand),
     /// Adds, lists and removes mappings from groups to roles
     ///
-    /// A mapping says that the members of a group have a role. Roles that no mapping names are never touched.
+    /// A mapping says that the members of a group have a role. Roles that no mapping has named are never touched.
     ///
     /// Example: rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789
     #[command(subcommand)]
@@ -148,7 +149,17 @@ impl Operate {
     /// Whether it waits for jobs to be done. In embedded mode no other process may do them, so that `main` works for
     /// as long as the command runs.
     pub const fn waits_for_jobs(&self) -> bool {
-        matches!(self, Self::Sync(sync::SyncArgs { wait: true, .. }))
+        use guild::{GuildCommand, RemoveArgs as RemoveGuild};
+        use mapping::{MappingCommand, RemoveArgs as RemoveMapping, SetArgs};
+        matches!(
+            self,
+            Self::Sync(sync::SyncArgs { wait: true, .. })
+                | Self::Guild(GuildCommand::Remove(RemoveGuild { wait: true, .. }))
+                | Self::Mapping(
+                    MappingCommand::Set(SetArgs { wait: true, .. })
+                        | MappingCommand::Remove(RemoveMapping { wait: true, .. })
+                )
+        )
     }
 }
 

@@ -45,6 +45,7 @@ fn help_and_version_end_well_and_wrong_usage_ends_with_2() {
         ("guild add --id <@1> --name x", 2),
         ("guild add --id 1 --bot-token secret", 2),
         ("mapping remove abc", 2),
+        ("mapping set 67449d70000000000000000a --no-check", 2),
         ("sync --mapping 67449d70000000000000000a --guild 1", 2),
         ("runs list --limit 0", 2),
         ("runs show 5", 2),
@@ -101,6 +102,22 @@ fn repeated_arguments_and_states_are_read() {
         panic!("not read")
     };
     assert!(sync.waits_for_jobs());
+}
+
+#[test]
+fn a_change_that_takes_roles_can_be_waited_for() {
+    for line in [
+        "guild remove 1 --remove-roles --yes",
+        "mapping remove 67449d70000000000000000a",
+        "mapping set 67449d70000000000000000a --role 5 --no-check",
+    ] {
+        for (more, waits) in [("", false), (" --wait", true)] {
+            let Ok(Command::Operate(operate)) = parsed(&format!("{line}{more}")) else {
+                panic!("{line}{more} is not read")
+            };
+            assert_eq!(operate.waits_for_jobs(), waits, "{line}{more}");
+        }
+    }
 }
 
 #[test]

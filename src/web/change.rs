@@ -1,18 +1,14 @@
 //! What every change of a guild or a mapping has around it: its follow-up sync, its audit record, and a task of its own.
 
 use std::future::Future;
-use std::time::Duration;
 
 use axum::Json;
 use axum::http::header::{ETAG, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rolecall_core::audit::AuditRecord;
-use rolecall_core::job::Lane;
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
-use rolecall_core::{GuildId, JobId, MappingId, RunId};
-use rolecall_jobs::kernel::queue::Enqueue;
-use rolecall_workflows::sync_guild::SyncGuild;
+use rolecall_core::{GuildId, MappingId, RunId};
+use rolecall_workflows::follow_up::{Asked, FollowUp};
 use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument;
@@ -23,10 +19,6 @@ use super::http::problem::ApiError;
 use super::http::trace::RequestNames;
 use super::state::Web;
 use super::v1::run_view;
-
-/// A follow-up sync begins so long after it is stored: later than the change itself is, and than workers remember the
-/// configuration of before.
-const FOLLOWS_AFTER: Duration = Duration::from_secs(3);
 
 /// Who changes something, by which request.
 #[derive(Clone)]
@@ -53,51 +45,27 @@ impl Change {
         }
     }
 
-    /// Stores a sync of this guild that begins in a moment. Called *before* the change is written: a crash between the
-    /// two leaves a sync that finds nothing to do, never a change that nobody follows up.
+    /// Stores a sync of this guild that begins in a moment. Called *before* the change is written.
     pub(crate) async fn sync_soon(
         &self,
         guild: GuildId,
         mapping: Option<MappingId>,
     ) -> Result<RunId, ApiError> {
+        let follow_up = FollowUp {
+            guild,
+            sync: Some(mapping),
+            retire: None,
+        };
         let services = &self.web.services;
-        let now = services.clock.now();
-        let id = RunId(Uuid::now_v7());
-        let job = SyncGuild {
-            guild_id: guild,
-            mapping: mapping.clone(),
-            dry_run: false,
-            allow_removals: false,
-        };
-        let run = Run {
-            id,
-            kind: if mapping.is_some() {
-                RunKind::Mapping
-            } else {
-                RunKind::Guild
-            },
-            scope: Scope {
-                guilds: vec![guild],
-                mapping,
-                ..Scope::default()
-            },
-            dry_run: false,
-            state: RunState::Running,
+        Ok(follow_up.store(services, &self.web.queue, self.asked()).await?)
+    }
+
+    /// Who asked for it.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
             cause: self.caller.cause(self.route),
-            started_at: now,
-            finished_at: None,
-            results: None,
-        };
-        let mut first = Enqueue::new(&job, run.cause.clone())
-            .unique(format!("sync_guild:{id}:{guild}"))
-            .with_id(JobId(id.child("first:sync_guild")))
-            .in_run(id)
-            .in_lane(Lane::Normal)
-            .at(now + FOLLOWS_AFTER);
-        first.0.trace = Some(self.names.traceparent.clone());
-        services.runs.insert(&run).await?;
-        self.web.queue.insert(vec![first]).await?;
-        Ok(id)
+            trace: Some(self.names.traceparent.clone()),
+        }
     }
 
     /// Notes who did what. The change is stored by now, so a record that cannot be is told in the log instead.
@@ -131,13 +99,13 @@ impl Change {
     }
 }
 
-/// What was done, in words, with the sync that follows.
+/// What was done, in words, with the run that follows.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Done {
     /// In words.
     #[schema(example = "Guild configuration deleted successfully")]
     pub(crate) message: String,
-    /// The sync that follows, if one does.
+    /// The run that follows, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sync_id: Option<String>,
 }

@@ -7,16 +7,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::access_tests::{Served, served};
 
-const TOKEN: &str = "web.bot.token";
+pub(super) const TOKEN: &str = "web.bot.token";
 
-struct World {
-    served: Served,
-    simulator: Simulator,
-    guild: String,
-    pilot: String,
+pub(super) struct World {
+    pub(super) served: Served,
+    pub(super) simulator: Simulator,
+    pub(super) guild: String,
+    pub(super) pilot: String,
     above: String,
     foreign: String,
-    group: String,
+    pub(super) group: String,
     _stop: DropGuard,
 }
 
@@ -33,7 +33,7 @@ fn add_guild(simulator: &Simulator) -> u64 {
     })
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let simulator = Simulator::new(SimulatorConfig::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v10", listener.local_addr().unwrap());
@@ -67,14 +67,14 @@ async fn world() -> World {
 }
 
 impl World {
-    async fn add_guild(&mut self) -> Value {
+    pub(super) async fn add_guild(&mut self) -> Value {
         let body = json!({"guild_id": self.guild, "guild_name": "Corp", "bot_token": TOKEN});
         let (status, _, body) = self.served.json("POST", "/discord/guilds", body).await;
         assert_eq!(status, 200, "{body:#}");
         body
     }
 
-    async fn add_mapping(&mut self, role: &str) -> (u16, Value) {
+    pub(super) async fn add_mapping(&mut self, role: &str) -> (u16, Value) {
         let path = format!("/api/discord/guilds/{}/role-mappings", self.guild);
         let body = json!({"group_id": self.group, "discord_role_id": role, "discord_role_name": "x"});
         let (status, _, body) = self.served.json("POST", &path, body).await;

@@ -22,7 +22,10 @@ mod keys_tests;
 mod legacy;
 mod look;
 mod openapi;
-mod removal;
+#[cfg(test)]
+mod removal_jobs_tests;
+#[cfg(test)]
+mod removal_tests;
 mod routes;
 mod server;
 #[cfg(test)]

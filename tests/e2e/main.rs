@@ -19,5 +19,6 @@ mod embedded;
 mod guilds;
 mod joins;
 mod operators;
+mod removal;
 mod retention;
 mod support;

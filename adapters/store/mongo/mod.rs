@@ -20,6 +20,7 @@ mod oauth_states;
 mod pauses;
 mod refreshes;
 mod retention;
+mod retired_guilds;
 mod runs;
 mod scheduler_tasks;
 mod sealed_fields;

@@ -21,6 +21,7 @@ mod pauses;
 mod readers;
 mod refreshes;
 mod retention;
+mod retired_guilds;
 mod runs;
 mod schema;
 mod sealed_fields;

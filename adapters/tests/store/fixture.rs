@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, Runs, SealedFields, StoreHealth,
+    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -22,6 +22,7 @@ pub(crate) struct Stores {
     pub(crate) api_keys: Arc<dyn ApiKeys>,
     pub(crate) oauth_states: Arc<dyn OAuthStates>,
     pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
@@ -49,6 +50,7 @@ impl Stores {
             + SealedFields
             + Retention
             + Refreshes
+            + RetiredGuilds
             + Clone,
     {
         Self {
@@ -62,6 +64,7 @@ impl Stores {
             api_keys: Arc::new(store.clone()),
             oauth_states: Arc::new(store.clone()),
             audit: Arc::new(store.clone()),
+            retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),

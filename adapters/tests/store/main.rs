@@ -101,6 +101,11 @@ macro_rules! every_store {
                 a_changed_guild_keeps_its_health_and_who_added_it,
                 a_record_id_stays_as_long_as_the_guild,
             }
+            retired_guilds {
+                a_retired_guild_reads_back_as_it_was_given,
+                a_retired_guild_is_forgotten_only_by_the_run_that_it_waits_for,
+                a_retired_guild_is_no_configured_one,
+            }
             mappings {
                 a_mapping_reads_back_as_it_was_given,
                 a_group_has_one_role_in_a_guild,

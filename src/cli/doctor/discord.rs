@@ -31,6 +31,7 @@ pub(super) async fn look(app: &App, report: &mut Report) {
             return;
         }
     };
+    guild::left_over(app, report).await;
     if guilds.is_empty() {
         answers_nobody(app, report).await;
         report.warn(

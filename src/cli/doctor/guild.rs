@@ -17,6 +17,40 @@ pub(super) fn asked(config: &GuildConfig) -> String {
     format!("guild {} ({})", config.guild_name, config.guild_id)
 }
 
+/// Guilds that were removed, and of which not all roles could be taken. A store that does not answer is told elsewhere.
+pub(super) async fn left_over(app: &App, report: &mut Report) {
+    let services = &app.services;
+    for guild in services.retired_guilds.list().await.unwrap_or_default() {
+        // Added anew: its configuration counts.
+        if services
+            .guilds
+            .get(guild.guild_id)
+            .await
+            .is_ok_and(|g| g.is_some())
+        {
+            continue;
+        }
+        let run = services.runs.get(guild.run_id).await.ok().flatten();
+        let asked = format!("removed guild {} ({})", guild.guild_name, guild.guild_id);
+        if run.is_some_and(|r| !r.state.is_final()) {
+            report.ok(
+                &asked,
+                format!("its roles are being taken by run {}", guild.run_id),
+            );
+            continue;
+        }
+        report.warn(
+            &asked,
+            format!("not all of its roles could be taken; run {} says why", guild.run_id),
+            "nothing left of it",
+            &format!(
+                "`rolecall guild remove {} --remove-roles` tries once more, without --remove-roles it is forgotten.",
+                guild.guild_id
+            ),
+        );
+    }
+}
+
 /// Whether the directory knows the mapped groups.
 pub(super) fn groups(asked: &str, mappings: &[&Mapping], known: &BTreeSet<GroupId>, report: &mut Report) {
     if mappings.is_empty() {

@@ -4,6 +4,7 @@ use rolecall_core::guild::GuildConfig;
 use rolecall_core::hierarchy::{permission, permissions};
 use rolecall_core::ports::NewGuild;
 use rolecall_jobs::kernel::guilds::token_place;
+use rolecall_workflows::remove_guild::added_anew;
 use serde_json::json;
 
 use super::{AddArgs, bot_token};
@@ -52,6 +53,9 @@ pub(super) async fn run(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         })
         .await?;
     services.cache.forget(args.id);
+    if new {
+        added_anew(services, args.id).await;
+    }
     if args.format.json {
         output::json(&json!({ "guild": view::guild(&config), "new": new, "checked": seen.is_some() }));
     } else {

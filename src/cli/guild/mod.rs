@@ -104,17 +104,25 @@ pub struct SetArgs {
 
 /// Removes a guild with its mappings
 ///
-/// Nothing is changed at Discord: everybody keeps the roles they have.
+/// Everybody keeps the roles they have, unless --remove-roles is given: then linked members lose the roles that the
+/// guild's active mappings name, however many they are. If some of them could not be taken, the same command again tries
+/// once more; without --remove-roles it gives up.
 ///
-/// Example: rolecall guild remove 123456789012345678 --yes
+/// Example: rolecall guild remove 123456789012345678 --remove-roles --yes
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
     /// Discord's id of the guild
     #[arg(value_name = "GUILD_ID")]
     pub id: GuildId,
+    /// Take its mapped roles from all linked members, too
+    #[arg(long)]
+    pub remove_roles: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Follow what it leads to at Discord to its end, and print what was done
+    #[arg(long)]
+    pub wait: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,

@@ -2,15 +2,39 @@
 
 use std::io::IsTerminal;
 
+use rolecall_core::guild::{GuildConfig, RetiredGuild};
+use rolecall_workflows::remove_guild::{NotRemoved, remove_guild, retire_again};
 use serde_json::json;
 
 use super::{RemoveArgs, configured};
 use crate::app::App;
+use crate::cli::follow_up::{Tell, asked, tell};
 use crate::cli::{CliError, Exit, output};
 
 pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<Exit, CliError> {
     let services = &app.services;
-    let guild = configured(app, args.id).await?;
+    if let Some(guild) = services.guilds.get(args.id).await? {
+        return remove(app, args, &guild).await;
+    }
+    match services.retired_guilds.get(args.id).await? {
+        Some(retired) => left_over(app, args, retired).await,
+        None => Err(configured(app, args.id).await.err().unwrap_or_else(nothing)),
+    }
+}
+
+fn told(args: &RemoveArgs) -> Tell {
+    Tell {
+        wait: args.wait,
+        json: args.format.json,
+    }
+}
+
+fn nothing() -> CliError {
+    CliError::failed("nothing was removed")
+}
+
+async fn remove(app: &App, args: &RemoveArgs, guild: &GuildConfig) -> Result<Exit, CliError> {
+    let services = &app.services;
     let mappings = services.mappings.list(Some(args.id)).await?.len() as u64;
     let what = format!(
         "guild {} ({}) with {}",
@@ -18,28 +42,65 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<Exit, CliError> 
         guild.guild_id,
         output::count(mappings, "mapping", "mappings")
     );
-    if !args.yes && !confirmed(&what)? {
-        return Err(CliError::failed("nothing was removed"));
+    let and = match args.remove_roles {
+        true => ", and take its mapped roles from all linked members",
+        false => "",
+    };
+    if !args.yes && !confirmed(&format!("remove {what}{and}"))? {
+        return Err(nothing());
     }
-    let removed = services.guilds.remove(args.id).await?;
-    services.cache.forget(args.id);
-    if args.format.json {
-        output::json(&json!({ "guild_id": args.id, "removed": removed, "mappings": mappings }));
-    } else {
-        output::say(&format!("Removed {what}. Everybody keeps the roles they have."));
+    let removed = remove_guild(services, &app.queue, guild, args.remove_roles, asked()).await;
+    let run = removed.map_err(|error| match error {
+        NotRemoved::Store(error) => error.into(),
+        error @ NotRemoved::Gone => CliError::failed(error.to_string()),
+        error @ NotRemoved::NoToken => CliError::failed(error.to_string())
+            .hint("Store one with `rolecall guild add`, or remove the guild without --remove-roles."),
+    })?;
+    let fate = match (run, args.remove_roles) {
+        (Some(_), _) => "Linked members lose the roles that its mappings named.",
+        (None, true) => "No active mapping named a role, so nobody loses one.",
+        (None, false) => "Everybody keeps the roles they have.",
+    };
+    let document = json!({ "guild_id": args.id, "removed": true, "mappings": mappings });
+    tell(app, run, told(args), &format!("Removed {what}. {fate}"), document).await
+}
+
+/// A guild that was removed before, and of which not all roles could be taken.
+async fn left_over(app: &App, args: &RemoveArgs, retired: RetiredGuild) -> Result<Exit, CliError> {
+    let services = &app.services;
+    let what = format!("guild {} ({})", retired.guild_name, retired.guild_id);
+    let (id, run) = (retired.guild_id, retired.run_id);
+    let document = json!({ "guild_id": id, "removed": false });
+    if args.remove_roles {
+        let run = retire_again(services, &app.queue, retired, asked()).await?;
+        let sentence = format!("{what} was removed before. Its roles are taken once more.");
+        return tell(app, Some(run), told(args), &sentence, document).await;
     }
-    Ok(Exit::Done)
+    if !args.yes && !confirmed(&format!("give up taking the roles of {what}, which was removed"))? {
+        return Err(nothing());
+    }
+    services.retired_guilds.forget(id, run).await?;
+    let sentence =
+        format!("{what} was removed before, and is forgotten now. Who still has its roles keeps them.");
+    tell(app, None, told(args), &sentence, document).await
 }
 
 fn confirmed(what: &str) -> Result<bool, CliError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Err(
-            CliError::bad_input(format!("this would remove {what}, and nobody can be asked"))
-                .hint("Add --yes to remove it without being asked."),
+            CliError::bad_input(format!("this would {what}, and nobody can be asked"))
+                .hint("Add --yes to do it without being asked."),
         );
     }
-    output::note(&format!("Remove {what}? Type yes to go on:"));
+    let mut first = what.chars();
+    let upper: String = first
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(first)
+        .collect();
+    output::note(&format!("{upper}? Type yes to go on:"));
     let mut answer = String::new();
     stdin
         .read_line(&mut answer)

@@ -1,9 +1,8 @@
-//! `rolecall mapping list` and `rolecall mapping remove`.
+//! `rolecall mapping list`.
 
 use serde_json::{Value, json};
 
-use super::add::told;
-use super::{ListArgs, RemoveArgs};
+use super::ListArgs;
 use crate::app::App;
 use crate::cli::table::{Table, number, text, whole};
 use crate::cli::{CliError, Exit, guild, output, view};
@@ -43,28 +42,5 @@ pub(super) async fn run(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
         ]);
     }
     table.print();
-    Ok(Exit::Done)
-}
-
-pub(super) async fn remove(app: &App, args: &RemoveArgs) -> Result<Exit, CliError> {
-    let mappings = &app.services.mappings;
-    let missing = || {
-        CliError::failed(format!("there is no mapping {}", args.id))
-            .hint("`rolecall mapping list` shows all.")
-    };
-    let mapping = mappings.get(&args.id).await?.ok_or_else(missing)?;
-    if !mappings.remove(&args.id).await? {
-        return Err(missing());
-    }
-    app.services.cache.forget(mapping.guild_id);
-    if args.format.json {
-        output::json(&json!({ "mapping": view::mapping(&mapping), "removed": true }));
-    } else {
-        output::say(&format!(
-            "Removed mapping {} ({}). Everybody keeps the roles they have.",
-            mapping.id,
-            told(&mapping)
-        ));
-    }
     Ok(Exit::Done)
 }

@@ -3,11 +3,14 @@
 mod add;
 mod group;
 mod list;
+mod remove;
 mod role;
 mod set;
 
 use clap::{Args, Subcommand};
+use rolecall_core::mapping::Mapping;
 use rolecall_core::{GuildId, MappingId, RoleId};
+use rolecall_workflows::change_mapping::Fate;
 
 use super::values::OrNone;
 use super::{CliError, Exit, Format, values};
@@ -63,9 +66,10 @@ pub struct ListArgs {
     pub format: Format,
 }
 
-/// Changes when a mapping applies
+/// Changes when a mapping applies, and which role it gives
 ///
-/// What is not named stays as it is. A list replaces what was there; --no-conditions unsets all conditions first.
+/// What is not named stays as it is. A list replaces what was there; --no-conditions unsets all conditions first. A role
+/// that no active mapping names any more is taken from linked members at once; conditions take effect with the next sync.
 ///
 /// Example: rolecall mapping set 6745a3c40123456789abcdef --exclude-group spies --characters-min 2
 #[derive(Debug, Args)]
@@ -73,6 +77,12 @@ pub struct SetArgs {
     /// The mapping's id, see `rolecall mapping list`
     #[arg(value_name = "MAPPING_ID", value_parser = values::mapping_id)]
     pub id: MappingId,
+    /// Give this role instead (Discord's id)
+    #[arg(long, value_name = "ROLE_ID")]
+    pub role: Option<RoleId>,
+    /// Store the role without asking Discord
+    #[arg(long, requires = "role")]
+    pub no_check: bool,
     /// Unset all conditions that are not named here
     #[arg(long)]
     pub no_conditions: bool,
@@ -97,6 +107,9 @@ pub struct SetArgs {
     /// An inactive mapping neither gives nor takes
     #[arg(long, value_name = "true|false")]
     pub active: Option<bool>,
+    /// Follow what it leads to at Discord to its end, and print what was done
+    #[arg(long)]
+    pub wait: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -104,7 +117,8 @@ pub struct SetArgs {
 
 /// Removes a mapping
 ///
-/// Nothing is changed at Discord: a role that no mapping names any more is not touched, so everybody keeps it.
+/// Linked members lose its role, unless another active mapping names it: then a sync decides. In a disabled guild
+/// everybody keeps it.
 ///
 /// Example: rolecall mapping remove 6745a3c40123456789abcdef
 #[derive(Debug, Args)]
@@ -112,6 +126,9 @@ pub struct RemoveArgs {
     /// The mapping's id, see `rolecall mapping list`
     #[arg(value_name = "MAPPING_ID", value_parser = values::mapping_id)]
     pub id: MappingId,
+    /// Follow what it leads to at Discord to its end, and print what was done
+    #[arg(long)]
+    pub wait: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -122,6 +139,16 @@ pub(super) async fn run(app: &App, command: MappingCommand) -> Result<Exit, CliE
         MappingCommand::Add(args) => add::run(app, &args).await,
         MappingCommand::List(args) => list::run(app, &args).await,
         MappingCommand::Set(args) => set::run(app, &args).await,
-        MappingCommand::Remove(args) => list::remove(app, &args).await,
+        MappingCommand::Remove(args) => remove::run(app, &args).await,
     }
+}
+
+/// What becomes of those who have the role that a mapping named, as a sentence with a space before it; empty if nothing.
+fn fate(fate: Fate, before: &Mapping) -> String {
+    let Some(told) = fate.told(&before.role_name) else {
+        return String::new();
+    };
+    let mut letters = told.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    format!(" {}.", first.chain(letters).collect::<String>())
 }

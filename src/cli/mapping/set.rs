@@ -1,15 +1,17 @@
 //! `rolecall mapping set`.
 
-use rolecall_core::GroupId;
 use rolecall_core::conditions::Conditions;
 use rolecall_core::mapping::Mapping;
+use rolecall_core::{GroupId, RoleId};
+use rolecall_workflows::change_mapping::{Fate, Followed, Unchanged, update_mapping};
 use serde_json::json;
 
 use super::add::{resolve, told, unknown};
-use super::{SetArgs, group};
+use super::{SetArgs, fate, group, role};
 use crate::app::App;
+use crate::cli::follow_up::{Tell, asked, tell};
 use crate::cli::values::OrNone;
-use crate::cli::{CliError, Exit, output, view};
+use crate::cli::{CliError, Exit, guild, output, view};
 
 pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
     let services = &app.services;
@@ -25,40 +27,65 @@ pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
             "nobody has at least {min} and at most {max} characters"
         )));
     }
+    let (role_id, role_name) = role(app, args, &stored).await?;
     let mut mapping = Mapping {
+        role_id,
+        role_name,
         priority: args.priority.unwrap_or(stored.priority),
         is_active: args.active.unwrap_or(stored.is_active),
         conditions,
         ..stored.clone()
     };
     let is_new = mapping != stored;
+    let mut followed = Followed {
+        run: None,
+        fate: Fate::AsBefore,
+    };
     if is_new {
         mapping.updated_at = services.clock.now();
-        if !services
-            .mappings
-            .update(&mapping, Some(stored.updated_at))
-            .await?
-        {
-            return Err(CliError::failed("somebody else changed this mapping meanwhile")
-                .hint("Look at it again, and repeat the command."));
-        }
-        services.cache.forget(mapping.guild_id);
+        followed = write(app, &stored, &mapping).await?;
     }
-    if args.format.json {
-        output::json(&json!({ "mapping": view::mapping(&mapping), "changed": is_new }));
-    } else {
-        let what = if is_new { "Changed" } else { "Unchanged" };
-        output::say(&format!(
-            "{what} mapping {}: {}{}.",
-            mapping.id,
-            told(&mapping),
-            limits(&mapping.conditions)
-        ));
-    }
+    let sentence = format!(
+        "{} mapping {}: {}{}.{}",
+        if is_new { "Changed" } else { "Unchanged" },
+        mapping.id,
+        told(&mapping),
+        limits(&mapping.conditions),
+        fate(followed.fate, &stored)
+    );
     if !mapping.is_active {
         output::warn("the mapping is not active: it neither gives nor takes");
     }
-    Ok(Exit::Done)
+    let document = json!({ "mapping": view::mapping(&mapping), "changed": is_new });
+    let how = Tell {
+        wait: args.wait,
+        json: args.format.json,
+    };
+    tell(app, followed.run, how, &sentence, document).await
+}
+
+/// A sync follows where somebody may get or lose a role at once: another role, or a mapping that is switched.
+async fn write(app: &App, stored: &Mapping, mapping: &Mapping) -> Result<Followed, CliError> {
+    let sync = mapping.role_id != stored.role_id || mapping.is_active != stored.is_active;
+    let written = update_mapping(&app.services, &app.queue, stored, mapping, sync, asked()).await;
+    written.map_err(|error| match error {
+        Unchanged::Outdated => {
+            CliError::failed(error.to_string()).hint("Look at it again, and repeat the command.")
+        }
+        Unchanged::Store(error) => error.into(),
+    })
+}
+
+/// The role that it gives from now on, and its name.
+async fn role(app: &App, args: &SetArgs, stored: &Mapping) -> Result<(RoleId, String), CliError> {
+    match args.role {
+        Some(asked) if asked != stored.role_id && args.no_check => Ok((asked, String::new())),
+        Some(asked) if asked != stored.role_id => {
+            let guild = guild::configured(app, stored.guild_id).await?;
+            Ok((asked, role::check(app, &guild, asked).await?))
+        }
+        _ => Ok((stored.role_id, stored.role_name.clone())),
+    }
 }
 
 async fn conditions(app: &App, args: &SetArgs, stored: &Conditions) -> Result<Conditions, CliError> {

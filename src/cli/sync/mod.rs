@@ -113,7 +113,7 @@ fn accepted(run: &Run, format: Format) {
 }
 
 /// The exit code of a state.
-const fn exit_of(state: RunState) -> Exit {
+pub(super) const fn exit_of(state: RunState) -> Exit {
     match state {
         RunState::Running | RunState::Completed => Exit::Done,
         RunState::Failed => Exit::Failed,

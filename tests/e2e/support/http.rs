@@ -64,7 +64,11 @@ impl Api {
     }
 
     pub(crate) async fn post(&self, path: &str, body: Option<Value>) -> Response {
-        let request = self.request(Method::POST, path).bearer_auth(&self.token);
+        self.send(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let request = self.request(method, path).bearer_auth(&self.token);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,

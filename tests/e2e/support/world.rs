@@ -82,6 +82,11 @@ impl World {
         }
     }
 
+    /// The bot comes back, after it was kicked.
+    pub(crate) fn invite_bot(&self) {
+        self.simulator.add_bot_to(self.guild, &bot()).unwrap();
+    }
+
     /// The directory as a file.
     pub(crate) fn write_csv(&self, path: &Path) {
         let mut text = "user_id,name,groups,discord_id\n".to_owned();
@@ -138,6 +143,13 @@ impl World {
     }
 }
 
+fn bot() -> BotIn {
+    BotIn {
+        position: Some(20),
+        ..BotIn::with_token(BOT_TOKEN)
+    }
+}
+
 fn add_guild(simulator: &Simulator) -> (u64, BTreeMap<String, u64>) {
     simulator.add_bot(BOT_TOKEN);
     let mut roles = vec![NewRole::at("music", 1)];
@@ -147,10 +159,7 @@ fn add_guild(simulator: &Simulator) -> (u64, BTreeMap<String, u64>) {
             .zip(2..)
             .map(|(name, position)| NewRole::at(name, position)),
     );
-    let bot = BotIn {
-        position: Some(20),
-        ..BotIn::with_token(BOT_TOKEN)
-    };
+    let bot = bot();
     let guild = simulator.add_guild(NewGuild {
         name: "Testers".into(),
         roles,

@@ -18,6 +18,7 @@ pub(crate) mod pauses;
 pub(crate) mod refreshes;
 pub(crate) mod rescue;
 pub(crate) mod retention;
+pub(crate) mod retired_guilds;
 pub(crate) mod runs;
 pub(crate) mod sealed_fields;
 pub(crate) mod settle;

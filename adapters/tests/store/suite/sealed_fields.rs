@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use rolecall_core::account::OAuthState;
+use rolecall_core::guild::RetiredGuild;
 use rolecall_core::link::SealedTokens;
 use rolecall_core::ports::NewGuild;
 use rolecall_core::secrets::{SecretKind, StoredSecret};
 use rolecall_core::time::Timestamp;
 
 use crate::fixture::{Fixture, Stores};
-use crate::given::{PAST, account, config, guild, link, user};
+use crate::given::{PAST, account, config, guild, link, new_run, user};
 
-/// Three guilds, of which one has no token; two links, of which one has no refresh token; a login.
+/// Three guilds, of which one has no token, and one that was removed; two links, of which one has no refresh token; a login.
 async fn filled(stores: &Stores) {
     for (n, token) in [(1, Some("rc1:old:a")), (2, Some("plain")), (3, None)] {
         let new = NewGuild {
@@ -42,6 +43,16 @@ async fn filled(stores: &Stores) {
         expires_at: now + Duration::from_secs(600),
     };
     stores.oauth_states.put(&state).await.unwrap();
+    let retired = RetiredGuild {
+        guild_id: guild(7),
+        guild_name: "Gone".to_owned(),
+        bot_user_id: None,
+        sealed_token: "rc1:old:g".to_owned(),
+        roles: [].into(),
+        run_id: new_run(),
+        retired_at: now,
+    };
+    stores.retired_guilds.put(&retired).await.unwrap();
 }
 
 /// All secrets of a kind, read in pages of one.
@@ -90,6 +101,10 @@ pub(crate) async fn every_secret_is_found_in_pages_and_empty_ones_are_not<F: Fix
         (
             SecretKind::AccessToken,
             pairs([(one.clone(), "rc1:new:1"), (two, "rc1:new:2")]),
+        ),
+        (
+            SecretKind::RetiredBotToken,
+            pairs([(guild(7).to_string(), "rc1:old:g")]),
         ),
         (SecretKind::RefreshToken, pairs([(one, "rc1:new:r")])),
         (SecretKind::Verifier, pairs([("abc".to_owned(), "rc1:old:v")])),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::ports::NewGuild;
 use rolecall_jobs::kernel::guilds::token_place;
+use rolecall_workflows::remove_guild::added_anew;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::input::{self, GuildBody, Input};
@@ -98,6 +99,7 @@ async fn create(change: Change, input: Input, default: Option<SecretString>) -> 
     };
     services.guilds.put(guild).await?;
     services.cache.forget(id);
+    added_anew(services, id).await;
     let after = serde_json::to_value(&config).ok();
     change
         .note("guild.created", format!("guild:{id}"), None, after)

@@ -4,8 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rolecall_core::mapping::Mapping;
+use rolecall_workflows::change_mapping::{self, Unchanged};
 
-use super::{update, view};
+use super::view;
 use crate::web::auth::right::{Allowed, ManageGuilds};
 use crate::web::change::{self, Change};
 use crate::web::http::etag;
@@ -20,16 +21,15 @@ pub(crate) struct MappingDeleted {
     /// In words.
     #[schema(example = "Role mapping deleted successfully. Role synchronization initiated.")]
     message: String,
-    /// The sync that follows.
+    /// The run that follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     sync_id: Option<String>,
-    /// What becomes of those who have the role.
+    /// Why somebody keeps the role.
     warnings: Vec<String>,
 }
 
-/// Removes a mapping. A sync of its guild follows.
-///
-/// Who has a role that no mapping gives any more keeps it: rolecall touches only roles that active mappings name.
+/// Removes a mapping. A sync of its guild follows, which takes the role from linked members; one that another active
+/// mapping names stays with those to whom that one gives it. In a disabled guild everybody keeps the role.
 #[utoipa::path(delete, path = "/discord/role-mappings/{mapping_id}", tag = "Discord Role Mappings",
     operation_id = "deleteRoleMapping",
     params(
@@ -61,29 +61,25 @@ pub(crate) async fn delete_mapping(
 }
 
 async fn delete(change: Change, stored: Mapping) -> Result<Response, ApiError> {
-    let services = &change.web.services;
-    let guild = services.guilds.get(stored.guild_id).await?;
-    let sync = match guild.is_some_and(|g| g.is_enabled) {
-        true => Some(change.sync_soon(stored.guild_id, None).await?),
-        false => None,
+    let (services, queue) = (&change.web.services, &change.web.queue);
+    let removed = change_mapping::remove_mapping(services, queue, &stored, true, change.asked());
+    let followed = match removed.await {
+        Ok(followed) => followed,
+        Err(Unchanged::Outdated) => return Err(super::unknown()),
+        Err(Unchanged::Store(error)) => return Err(error.into()),
     };
-    if !services.mappings.remove(&stored.id).await? {
-        return Err(super::unknown());
-    }
-    services.cache.forget(stored.guild_id);
     let before = serde_json::to_value(&stored).ok();
     change
         .note("mapping.deleted", format!("mapping:{}", stored.id), before, None)
         .await;
-    let followed = if sync.is_some() {
-        " Role synchronization initiated."
-    } else {
-        ""
+    let initiated = match followed.run {
+        Some(_) => " Role synchronization initiated.",
+        None => "",
     };
     let done = MappingDeleted {
-        message: format!("Role mapping deleted successfully.{followed}"),
-        sync_id: sync.map(|s| s.to_string()),
-        warnings: vec![update::kept(&stored)],
+        message: format!("Role mapping deleted successfully.{initiated}"),
+        sync_id: followed.run.map(|s| s.to_string()),
+        warnings: view::kept(followed.fate, &stored),
     };
-    Ok(change::answer(done, None, sync))
+    Ok(change::answer(done, None, followed.run))
 }

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rolecall_core::mapping::Mapping;
+use rolecall_workflows::change_mapping::{self, Unchanged};
 
 use super::create;
 use super::input::{self, Input, MappingBody};
@@ -20,7 +21,8 @@ use crate::web::state::Web;
 
 /// Changes a mapping. What is absent, empty or null stays as it is; a new role is checked with Discord.
 ///
-/// Who has a role that no mapping gives any more keeps it: rolecall touches only roles that active mappings name.
+/// The sync that follows takes a role that no active mapping names any more from linked members; in a disabled guild
+/// everybody keeps it.
 #[utoipa::path(put, path = "/discord/role-mappings/{mapping_id}", tag = "Discord Role Mappings",
     operation_id = "updateRoleMapping",
     params(
@@ -84,21 +86,18 @@ async fn update(change: Change, stored: Mapping, input: Input) -> Result<Respons
         return Ok(change::answer(body, Some(&view::tag(&stored)), None));
     }
     mapping.updated_at = services.clock.now();
-    let sync = match guild.is_enabled {
-        true => Some(change.sync_soon(guild.guild_id, None).await?),
-        false => None,
+    let queue = &change.web.queue;
+    let updated = change_mapping::update_mapping(services, queue, &stored, &mapping, true, change.asked());
+    let followed = match updated.await {
+        Ok(followed) => followed,
+        Err(Unchanged::Outdated) => {
+            return Err(match services.mappings.get(&mapping.id).await? {
+                None => super::unknown(),
+                Some(_) => etag::changed(),
+            });
+        }
+        Err(Unchanged::Store(error)) => return Err(error.into()),
     };
-    if !services
-        .mappings
-        .update(&mapping, Some(stored.updated_at))
-        .await?
-    {
-        return Err(match services.mappings.get(&mapping.id).await? {
-            None => super::unknown(),
-            Some(_) => etag::changed(),
-        });
-    }
-    services.cache.forget(guild.guild_id);
     let (before, after) = (
         serde_json::to_value(&stored).ok(),
         serde_json::to_value(&mapping).ok(),
@@ -112,17 +111,7 @@ async fn update(change: Change, stored: Mapping, input: Input) -> Result<Respons
         )
         .await;
     let mut body = view::view(&change.web, &mapping).await?;
-    body.sync_id = sync.map(|s| s.to_string());
-    if stored.is_active && (!mapping.is_active || mapping.role_id != stored.role_id) {
-        body.warnings.push(kept(&stored));
-    }
-    Ok(change::answer(body, Some(&view::tag(&mapping)), sync))
-}
-
-/// What becomes of those who have the role.
-pub(crate) fn kept(mapping: &Mapping) -> String {
-    format!(
-        "who has role {} ({}) keeps it, unless another active mapping names it and does not give it to them",
-        mapping.role_name, mapping.role_id
-    )
+    body.sync_id = followed.run.map(|s| s.to_string());
+    body.warnings.extend(view::kept(followed.fate, &stored));
+    Ok(change::answer(body, Some(&view::tag(&mapping)), followed.run))
 }

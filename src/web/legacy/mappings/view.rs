@@ -6,6 +6,7 @@ use rolecall_core::GroupId;
 use rolecall_core::conditions::Conditions;
 use rolecall_core::error::StoreError;
 use rolecall_core::mapping::Mapping;
+use rolecall_workflows::change_mapping::Fate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -106,6 +107,14 @@ pub(crate) fn of(mapping: &Mapping, groups: Option<&BTreeMap<GroupId, String>>) 
         updated_at: mapping.updated_at.to_rfc3339(),
         sync_id: None,
         warnings,
+    }
+}
+
+/// Why somebody keeps a role that a mapping named before it was changed.
+pub(crate) fn kept(fate: Fate, before: &Mapping) -> Vec<String> {
+    match fate {
+        Fate::AsBefore | Fate::Taken(_) => Vec::new(),
+        Fate::Shared(_) | Fate::Kept(_) => fate.told(&before.role_name).into_iter().collect(),
     }
 }
 
