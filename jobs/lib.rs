@@ -9,6 +9,7 @@ pub mod finish_run;
 pub mod forget_account;
 pub mod join_guild;
 pub mod kernel;
+pub mod note_syncs;
 pub mod notify_channel;
 pub mod refresh_token;
 pub mod remove_role;

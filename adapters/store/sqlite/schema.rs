@@ -15,7 +15,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const APPLICATION: i64 = 0x726f_6c65;
 
 /// Statements that bring a file from version n to n + 1. Released ones never change; new ones are added at the end.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/6.sql"),
+];
 
 /// The version that this program writes.
 pub(super) fn newest() -> i64 {
