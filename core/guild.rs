@@ -126,6 +126,12 @@ pub struct Role {
     pub managed: bool,
     /// Bit set, see [`crate::hierarchy::permission`].
     pub permissions: u64,
+    /// Its colour as `0xRRGGBB`; 0: none.
+    pub color: u32,
+    /// Whether its members are shown apart from the others.
+    pub hoist: bool,
+    /// Whether everybody may mention it.
+    pub mentionable: bool,
 }
 
 /// A guild, as Discord tells it.

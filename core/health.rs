@@ -106,6 +106,9 @@ mod tests {
             position,
             managed: id == 3,
             permissions,
+            color: 0,
+            hoist: false,
+            mentionable: false,
         };
         let info = GuildInfo {
             id: GuildId::new(1).unwrap(),

@@ -146,6 +146,9 @@ mod tests {
             position,
             managed,
             permissions,
+            color: 0,
+            hoist: false,
+            mentionable: false,
         }
     }
 

@@ -87,6 +87,12 @@ pub(super) struct RoleBody {
     managed: bool,
     #[serde(default, deserialize_with = "bit_set")]
     permissions: u64,
+    #[serde(default, deserialize_with = "nullable")]
+    color: u32,
+    #[serde(default, deserialize_with = "nullable")]
+    hoist: bool,
+    #[serde(default, deserialize_with = "nullable")]
+    mentionable: bool,
 }
 
 impl From<RoleBody> for Role {
@@ -97,6 +103,9 @@ impl From<RoleBody> for Role {
             position: role.position,
             managed: role.managed,
             permissions: role.permissions,
+            color: role.color,
+            hoist: role.hoist,
+            mentionable: role.mentionable,
         }
     }
 }
@@ -155,5 +164,17 @@ mod tests {
             [268_435_456, 8]
         );
         assert!(!roles[0].managed);
+        let look = r#"{"id":"5","roles":[{"id":"6","color":3447003,"hoist":true,"mentionable":true},
+            {"id":"7","color":null,"hoist":null}]}"#;
+        let look: GuildBody = serde_json::from_str(look).unwrap();
+        let look: Vec<Role> = look.roles.unwrap().into_iter().map(Role::from).collect();
+        assert_eq!(
+            (look[0].color, look[0].hoist, look[0].mentionable),
+            (3_447_003, true, true)
+        );
+        assert_eq!(
+            (look[1].color, look[1].hoist, look[1].mentionable),
+            (0, false, false)
+        );
     }
 }

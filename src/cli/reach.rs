@@ -221,6 +221,9 @@ pub(super) mod tests {
             position,
             managed: id == 5,
             permissions: if id == 3 { MANAGE_ROLES } else { 0 },
+            color: 0,
+            hoist: false,
+            mentionable: false,
         };
         let id = DiscordId::new(77).unwrap();
         Seen {

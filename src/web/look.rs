@@ -230,6 +230,9 @@ mod tests {
             position,
             managed: false,
             permissions,
+            color: 0,
+            hoist: false,
+            mentionable: false,
         };
         let id = DiscordId::new(77).unwrap();
         Seen {

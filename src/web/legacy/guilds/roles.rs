@@ -33,6 +33,11 @@ pub(crate) struct RoleView {
     id: String,
     #[schema(example = "Pilot")]
     name: String,
+    /// As `0xRRGGBB`, in decimal; 0: none.
+    #[schema(example = 3_447_003)]
+    color: u32,
+    /// Its members are shown apart from the others.
+    hoist: bool,
     /// Its place: higher is mightier.
     position: i64,
     /// Bit set.
@@ -40,6 +45,8 @@ pub(crate) struct RoleView {
     permissions: String,
     /// Owned by a bot or an integration: nobody can give it.
     managed: bool,
+    /// Everybody may mention it.
+    mentionable: bool,
 }
 
 impl From<&Role> for RoleView {
@@ -47,9 +54,12 @@ impl From<&Role> for RoleView {
         Self {
             id: role.id.to_string(),
             name: role.name.clone(),
+            color: role.color,
+            hoist: role.hoist,
             position: role.position,
             permissions: role.permissions.to_string(),
             managed: role.managed,
+            mentionable: role.mentionable,
         }
     }
 }
