@@ -23,6 +23,7 @@ mod routes;
 mod server;
 mod state;
 mod v1;
+mod wait;
 
 pub use auth::issue_token;
 pub use openapi::openapi;

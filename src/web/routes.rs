@@ -24,12 +24,12 @@ pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
         limits: Limits::new(api, app.jwt_secret.clone()),
         origins: Origins(api.cors_origins.clone().into()),
     };
-    layers::around(routes, Some(gates)).with_state(Web { app, stop })
+    layers::around(routes, Some(gates)).with_state(Web::new(app, stop))
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
 pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
-    layers::around(health_routes(), None).with_state(Web { app, stop })
+    layers::around(health_routes(), None).with_state(Web::new(app, stop))
 }
 
 fn all(api_prefix: &str) -> Router<Web> {
