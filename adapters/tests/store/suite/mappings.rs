@@ -209,7 +209,10 @@ pub(crate) async fn syncs_are_noted_without_touching_anything_else<F: Fixture>(f
         .await
         .unwrap();
     // One that is noted late does not put the time back.
-    mappings.note_sync(&[first.id.clone()], at(6)).await.unwrap();
+    mappings
+        .note_sync(std::slice::from_ref(&first.id), at(6))
+        .await
+        .unwrap();
     let synced = |mapping: Mapping, ms, sync_count| Mapping {
         last_sync: Some(at(ms)),
         sync_count,
