@@ -136,3 +136,136 @@ fn undecided(outcome: &Outcome) -> Option<&'static str> {
          link the account again, or join by an invite",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use rolecall_core::cause::Cause;
+    use rolecall_core::job::{Attempt, Lane, Subject};
+    use rolecall_core::{JobId, Timestamp};
+
+    use super::*;
+
+    fn role(n: u64) -> RoleId {
+        RoleId::new(n).unwrap()
+    }
+
+    fn guild(n: u64) -> GuildId {
+        GuildId::new(n).unwrap()
+    }
+
+    fn job(kind: &str, in_guild: u64, state: JobState, outcome: Option<Outcome>) -> Job {
+        Job {
+            id: JobId(uuid::Uuid::from_u128(1)),
+            kind: kind.to_owned(),
+            version: 1,
+            payload: serde_json::Value::Null,
+            lane: Lane::Interactive,
+            state,
+            run_at: Timestamp(0),
+            attempt: 1,
+            max_attempts: 1,
+            crashes: 0,
+            snoozes: 0,
+            fence: 1,
+            lease: None,
+            unique_key: None,
+            concurrency: None,
+            run_id: None,
+            parent_id: None,
+            subject: Subject {
+                guild_id: Some(guild(in_guild)),
+                discord_id: DiscordId::new(9),
+                ..Subject::default()
+            },
+            cause: Cause::new("user:ada", "a test"),
+            trace: None,
+            attempts: Vec::new(),
+            outcome,
+            fingerprint: None,
+            inserted_at: Timestamp(0),
+            sent_at: None,
+            finished_at: None,
+        }
+    }
+
+    fn done(kind: &str, in_guild: u64, outcome: Outcome) -> Job {
+        job(kind, in_guild, JobState::Completed, Some(outcome))
+    }
+
+    fn planned(had: u64) -> Outcome {
+        let mut outcome = Outcome::of(Effect::Applied);
+        outcome.count(counts::LINKED, 1);
+        outcome.count(counts::ROLES, had);
+        outcome
+    }
+
+    #[test]
+    fn each_guild_has_the_roles_that_moved_there_and_how_many_there_are_now() {
+        // Newest first, as a list is.
+        let report = of_jobs(&[
+            done("remove_role", 1, Outcome::moved([].into(), [role(7)].into())),
+            done(
+                "set_member_roles",
+                1,
+                Outcome::moved([role(5), role(6)].into(), [].into()),
+            ),
+            done("sync_member", 1, planned(4)),
+            done("sync_member", 2, Outcome::skipped("no_active_mappings")),
+        ]);
+        let first = &report.guilds[&guild(1)];
+        assert_eq!(first.given, [role(5), role(6)].into());
+        assert_eq!((&first.taken, first.total_roles), (&[role(7)].into(), 5));
+        assert_eq!(report.guilds[&guild(2)], GuildReport::default());
+        assert_eq!((report.accounts.len(), report.failed.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_somebody_has_to_mend_is_an_error_of_its_guild_and_the_rest_is_none() {
+        let mut failed = job("add_role", 1, JobState::Discarded, None);
+        failed.attempts = vec![Attempt {
+            number: 1,
+            worker: "w".to_owned(),
+            started_at: Timestamp(0),
+            ended_at: Timestamp(0),
+            result: "discarded".to_owned(),
+            error_class: None,
+            error_code: None,
+            message: Some("Missing Permissions".to_owned()),
+            remedy: Some("Move the bot's role up.".to_owned()),
+            http_status: None,
+            discord_code: None,
+            route: None,
+        }];
+        let blocked = planned(0).with_note(format!("Pilot {}: role_above_bot", counts::CANNOT_BE_MOVED));
+        let mut absent = planned(0);
+        absent.count("skipped.not_a_member", 1);
+        let scope = Outcome::skipped("scope_missing").with_note("the person did not grant guilds.join");
+        let jobs = [
+            failed,
+            done("sync_member", 2, blocked),
+            done("sync_member", 3, absent),
+            done("sync_member", 4, Outcome::skipped("directory_unknown")),
+            done("join_guild", 5, scope),
+            done("add_role", 6, Outcome::skipped("superseded")),
+            done(
+                "sync_member",
+                7,
+                planned(1).with_note("user ada (account 9): +Pilot"),
+            ),
+            job("add_role", 8, JobState::Retryable, None),
+        ];
+        let report = of_jobs(&jobs);
+        let errors = |n: u64| report.guilds[&guild(n)].errors.len();
+        assert_eq!([1, 2, 3, 4, 5, 6, 7, 8].map(errors), [1, 1, 1, 1, 1, 0, 0, 0]);
+        let told = &report.guilds[&guild(1)].errors[0];
+        assert_eq!(told, "add_role: Missing Permissions. Move the bot's role up.");
+        assert_eq!(report.failed, report.accounts);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_told_once() {
+        let note = || Outcome::skipped("needs_consent").with_note("consent was withdrawn");
+        let report = of_jobs(&[done("join_guild", 1, note()), done("join_guild", 1, note())]);
+        assert_eq!(report.guilds[&guild(1)].errors, ["consent was withdrawn"]);
+    }
+}
