@@ -56,9 +56,12 @@ impl Fields {
         self.rest.contains_key(name)
     }
 
-    /// Notes that a field is missing.
+    /// Notes that a field is missing, unless it is there and wrong.
     pub(crate) fn require(&mut self, name: &str) {
-        self.wrong(name, format!("{name} is required"));
+        let at = self.pointer(name);
+        if self.errors.iter().all(|e| e.location.as_ref() != Some(&at)) {
+            self.wrong(name, format!("{name} is required"));
+        }
     }
 
     /// Whether a field is there and `null`, where that says something: "none".
