@@ -9,6 +9,8 @@
 
 #[cfg(test)]
 mod access_tests;
+#[cfg(test)]
+mod answers_tests;
 mod auth;
 mod change;
 #[cfg(test)]
@@ -22,6 +24,8 @@ mod removal;
 mod routes;
 mod server;
 mod state;
+#[cfg(test)]
+mod sync_tests;
 mod v1;
 mod wait;
 
