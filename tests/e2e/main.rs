@@ -6,11 +6,14 @@
 )]
 
 mod accounts;
+mod answers;
 mod api;
 mod bad_input;
 mod conditions;
+mod curl;
 mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod frontend;
 mod support;

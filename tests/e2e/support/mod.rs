@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod process;
+pub(crate) mod seeded;
 pub(crate) mod servers;
 pub(crate) mod world;
 
