@@ -207,6 +207,8 @@ mod tests {
             created_by: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
+            last_sync: None,
+            sync_count: 0,
         }
     }
 

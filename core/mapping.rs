@@ -35,4 +35,10 @@ pub struct Mapping {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When a sync that looked at it last ended. No change of the mapping: `updated_at` and its tag stay.
+    #[serde(default)]
+    pub last_sync: Option<Timestamp>,
+    /// How many such syncs there were.
+    #[serde(default)]
+    pub sync_count: u64,
 }

@@ -1,8 +1,10 @@
 //! What a finished attempt did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+use crate::ids::RoleId;
 
 /// Whether something changed. All three end a job as completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +50,12 @@ pub struct Outcome {
     /// Roles taken.
     #[serde(default)]
     pub revoked: u32,
+    /// Which roles were given. Of a dry run's plan of one member: which would be.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub given: BTreeSet<RoleId>,
+    /// The same of roles taken.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken: BTreeSet<RoleId>,
     /// Further numbers, by stable name (a planning job's counts, see [`crate::run::counts`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, u64>,
@@ -63,6 +71,16 @@ impl Outcome {
             granted: u32::try_from(granted).unwrap_or(u32::MAX),
             revoked: u32::try_from(revoked).unwrap_or(u32::MAX),
             ..Self::of(Effect::Applied)
+        }
+    }
+
+    /// These roles were given and taken.
+    pub fn moved(given: BTreeSet<RoleId>, taken: BTreeSet<RoleId>) -> Self {
+        let plain = Self::applied(given.len(), taken.len());
+        Self {
+            given,
+            taken,
+            ..plain
         }
     }
 
@@ -91,6 +109,8 @@ impl Outcome {
             reason: None,
             granted: 0,
             revoked: 0,
+            given: BTreeSet::new(),
+            taken: BTreeSet::new(),
             counts: BTreeMap::new(),
             notes: Vec::new(),
         }
@@ -108,5 +128,23 @@ impl Outcome {
         if n > 0 {
             *self.counts.entry(name.to_owned()).or_default() += n;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_stored_before_it_named_roles_is_read_and_one_that_names_none_is_written_as_before() {
+        let old = r#"{"effect":"applied","granted":1,"revoked":0}"#;
+        let read: Outcome = serde_json::from_str(old).unwrap();
+        assert_eq!(read, Outcome::applied(1, 0));
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
+        let role = RoleId::new(7).unwrap();
+        let moved = Outcome::moved([role].into(), BTreeSet::new());
+        assert_eq!((moved.granted, moved.revoked), (1, 0));
+        let text = serde_json::to_string(&moved).unwrap();
+        assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), moved);
     }
 }

@@ -47,6 +47,8 @@ mod tests {
 
     fn mapping(n: usize, to: u64, is_active: bool) -> Mapping {
         Mapping {
+            last_sync: None,
+            sync_count: 0,
             id: MappingId(n.to_string()),
             guild_id: GuildId::new(1).unwrap(),
             group_id: format!("group-{n}").into(),

@@ -147,6 +147,8 @@ pub mod counts {
     pub const UNDER_WAY: &str = "under_way_elsewhere";
     /// Prefix of the reasons why something was left alone, such as `skipped.role_above_bot`.
     pub const SKIPPED: &str = "skipped.";
+    /// Roles that the member of a plan had, where the plan is of one member.
+    pub const ROLES: &str = "roles";
     /// Changes that a guild's cap left for the next sync.
     pub const CAPPED: &str = "skipped.capped";
 }

@@ -1,5 +1,7 @@
 //! Gives one role to one member (`PUT /guilds/{guild}/members/{user}/roles/{role}`).
 
+use std::collections::BTreeSet;
+
 use rolecall_core::RoleId;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
@@ -59,7 +61,7 @@ impl Job for AddRole {
             .add_role(&now.guild.token, guild_id, discord_id, self.role_id, &options)
             .await;
         match added {
-            Ok(()) => Ok(Outcome::applied(1, 0)),
+            Ok(()) => Ok(Outcome::moved([self.role_id].into(), BTreeSet::new())),
             Err(error) => refused(context, &self.target, Some(self.role_id), error),
         }
     }

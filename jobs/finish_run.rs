@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
+use crate::note_syncs::note_syncs;
 use crate::run_report::tell_channels;
 
 /// Who asks for the runs of the schedule.
@@ -57,6 +58,7 @@ impl Job for FinishRun {
         let state = verdict(&results);
         // Before the run is closed: a crash in between repeats this, and the messages' ids are the run's.
         tell_channels(context, self.run_id, &results).await?;
+        note_syncs(services, self.run_id, services.clock.now()).await?;
         let closed = services
             .runs
             .close(self.run_id, state, &results, services.clock.now())
@@ -209,7 +211,8 @@ pub fn add_up(tally: &[TallyLine], planning: &[Record], failed: &[Record]) -> Ru
     out
 }
 
-fn run_error(job: &Record) -> RunError {
+/// Why a job failed, with what to do about it.
+pub fn failure_in_words(job: &Record) -> String {
     let last = job.attempts.last();
     let mut message = last
         .and_then(|a| a.message.clone())
@@ -217,11 +220,15 @@ fn run_error(job: &Record) -> RunError {
     if let Some(remedy) = last.and_then(|a| a.remedy.as_ref()) {
         message = format!("{message}. {remedy}");
     }
+    format!("{}: {message}", job.kind)
+}
+
+fn run_error(job: &Record) -> RunError {
     RunError {
         user_id: job.subject.user_id.clone(),
         discord_id: job.subject.discord_id,
         guild_id: job.subject.guild_id,
-        error: format!("{}: {message}", job.kind),
+        error: failure_in_words(job),
         occurred_at: job.finished_at.unwrap_or(job.inserted_at),
     }
 }

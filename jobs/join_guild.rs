@@ -77,7 +77,7 @@ impl Job for JoinGuild {
             .await;
         match joined {
             Ok(Joined::Now) => {
-                let mut outcome = Outcome::applied(wanted.len(), 0);
+                let mut outcome = Outcome::moved(wanted, BTreeSet::new());
                 outcome.count("joined", 1);
                 Ok(outcome)
             }

@@ -10,6 +10,7 @@ pub mod forget_account;
 pub mod forget_guild;
 pub mod join_guild;
 pub mod kernel;
+pub mod note_syncs;
 pub mod notify_channel;
 pub mod refresh_token;
 pub mod remove_role;

@@ -1,5 +1,7 @@
 //! Takes one role from one member (`DELETE /guilds/{guild}/members/{user}/roles/{role}`).
 
+use std::collections::BTreeSet;
+
 use rolecall_core::RoleId;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
@@ -61,7 +63,7 @@ impl Job for RemoveRole {
             .remove_role(&now.guild.token, guild_id, discord_id, self.role_id, &options)
             .await;
         match removed {
-            Ok(()) => Ok(Outcome::applied(0, 1)),
+            Ok(()) => Ok(Outcome::moved(BTreeSet::new(), [self.role_id].into())),
             Err(error) => refused(context, &self.target, Some(self.role_id), error),
         }
     }

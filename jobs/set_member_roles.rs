@@ -103,9 +103,9 @@ impl Job for SetMemberRoles {
             Ok(held) => held,
             Err(nothing) => return Ok(nothing),
         };
-        let given = add.difference(&held).count();
-        let taken = remove.intersection(&held).count();
-        if given + taken == 0 {
+        let given: BTreeSet<RoleId> = add.difference(&held).copied().collect();
+        let taken: BTreeSet<RoleId> = remove.intersection(&held).copied().collect();
+        if given.is_empty() && taken.is_empty() {
             return Ok(Outcome::unchanged());
         }
         // Every other role is repeated as it is: Discord refuses a set that drops a managed one (403).
@@ -120,7 +120,7 @@ impl Job for SetMemberRoles {
             .set_roles(&now.guild.token, guild_id, discord_id, &wanted, &options)
             .await;
         match set {
-            Ok(()) => Ok(Outcome::applied(given, taken)),
+            Ok(()) => Ok(Outcome::moved(given, taken)),
             Err(error) => refused(context, &self.target, None, error),
         }
     }

@@ -24,6 +24,15 @@ pub struct NewRole {
     /// Bits, see [`permissions`](crate::permissions).
     #[serde(default)]
     pub permissions: u64,
+    /// Colour as `0xRRGGBB`; 0: none.
+    #[serde(default)]
+    pub color: u32,
+    /// Its members are shown apart from the others.
+    #[serde(default)]
+    pub hoist: bool,
+    /// Everybody may mention it.
+    #[serde(default)]
+    pub mentionable: bool,
 }
 
 impl NewRole {
@@ -229,8 +238,7 @@ fn add_guild(world: &mut World, new: NewGuild, unix_ms: u64) -> u64 {
         name: "@everyone".into(),
         position: 0,
         permissions: permissions::EVERYONE_DEFAULT,
-        managed: false,
-        bot_id: None,
+        ..Role::default()
     };
     guild.roles.insert(id, everyone);
     for role in new.roles {
@@ -257,6 +265,9 @@ fn insert_role(guild: &mut Guild, new: NewRole, next_id: impl FnOnce() -> u64) -
         name,
         managed,
         permissions,
+        color,
+        hoist,
+        mentionable,
         ..
     } = new;
     guild.roles.insert(
@@ -266,6 +277,9 @@ fn insert_role(guild: &mut Guild, new: NewRole, next_id: impl FnOnce() -> u64) -
             position,
             permissions,
             managed,
+            color,
+            hoist,
+            mentionable,
             bot_id: None,
         },
     );
@@ -289,6 +303,7 @@ pub(crate) fn install_bot(world: &mut World, guild: &mut Guild, bot: &BotIn, uni
         permissions: bot.permissions.unwrap_or(permissions::BOT_DEFAULT),
         managed: true,
         bot_id: Some(bot_id),
+        ..Role::default()
     };
     guild.roles.insert(role_id, role);
     let member = Member {

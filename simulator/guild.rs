@@ -6,12 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::errors::{ApiError, MISSING_PERMISSIONS, TWO_FACTOR};
 use crate::permissions as bits;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) position: i64,
     pub(crate) permissions: u64,
     pub(crate) managed: bool,
+    /// As `0xRRGGBB`; 0: none.
+    pub(crate) color: u32,
+    pub(crate) hoist: bool,
+    pub(crate) mentionable: bool,
     /// The bot whose own role this is.
     pub(crate) bot_id: Option<u64>,
 }
@@ -286,7 +290,7 @@ mod tests {
             position,
             permissions,
             managed,
-            bot_id: None,
+            ..Role::default()
         }
     }
 

@@ -143,11 +143,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
     let delivery = delivery(&config, purpose, &instance).await?;
-    let limiter: Arc<dyn Limiter> = Arc::new(MemoryLimiter::new(LimiterSettings {
-        speed: config.discord.speed,
-        min_spacing: config.discord.rate_limit_delay,
-        ..LimiterSettings::default()
-    }));
+    let limiter = limiter(&config);
     let discord = discord(&config, &limiter)?;
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
@@ -171,12 +167,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         vault,
         clock: Arc::clone(&clock),
         oauth: oauth(&config),
-        settings: Settings {
-            guard: config.guard,
-            token_refresh_threshold: config.discord.token_refresh_threshold,
-            retention: config.upkeep.retention.clone(),
-            ..Settings::default()
-        },
+        settings: settings(&config),
         cache: Arc::new(GuildCache::default()),
     };
     let services = Arc::new(services);
@@ -202,6 +193,23 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         jwt_secret,
         config,
     })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        guard: config.guard,
+        token_refresh_threshold: config.discord.token_refresh_threshold,
+        retention: config.upkeep.retention.clone(),
+        ..Settings::default()
+    }
+}
+
+fn limiter(config: &Config) -> Arc<dyn Limiter> {
+    Arc::new(MemoryLimiter::new(LimiterSettings {
+        speed: config.discord.speed,
+        min_spacing: config.discord.rate_limit_delay,
+        ..LimiterSettings::default()
+    }))
 }
 
 fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient, StartError> {

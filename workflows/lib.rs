@@ -3,7 +3,8 @@
 //! A sync is asked for in [`request`], which stores a run and its first job. [`sync_all`] makes one [`sync_guild`] a
 //! guild; [`sync_user`] makes one [`sync_member`] an account and guild; these plan, and make one job a write.
 //! Changes of mappings and guilds ([`change_mapping`], [`remove_guild`]) are followed by a run ([`follow_up`]) in which
-//! [`retire_roles`] takes what nothing gives any more. What a run did so far is told by [`progress`]. How the guilds are is looked at by [`check_guilds`].
+//! [`retire_roles`] takes what nothing gives any more. What a run did so far is told by [`progress`], and of one user by
+//! [`user_report`]. How the guilds are is looked at by [`check_guilds`].
 
 pub mod change_mapping;
 pub mod check_guild;
@@ -22,6 +23,7 @@ pub mod sync_guild;
 pub mod sync_member;
 pub mod sync_user;
 pub mod unlink_account;
+pub mod user_report;
 
 use rolecall_jobs::kernel::registry::Registry;
 

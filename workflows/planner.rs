@@ -39,6 +39,8 @@ pub struct Planner<'a> {
     joining: Vec<(i32, Target)>,
     /// Only this role is looked at (a sync of one mapping).
     pub only: Option<RoleId>,
+    /// Whether the outcome names the roles that a dry run would move: the plan is of one member.
+    pub names_roles: bool,
     /// What was found, for the outcome of the planning job.
     pub outcome: Outcome,
 }
@@ -63,6 +65,7 @@ impl<'a> Planner<'a> {
             waiting: Vec::new(),
             joining: Vec::new(),
             only: None,
+            names_roles: false,
             outcome: Outcome::unchanged(),
         }
     }
@@ -132,6 +135,10 @@ impl<'a> Planner<'a> {
         self.outcome
             .count(counts::PLANNED_REMOVES, diff.remove.len() as u64);
         if self.dry_run && !diff.is_empty() {
+            if self.names_roles {
+                self.outcome.given.extend(&diff.add);
+                self.outcome.taken.extend(&diff.remove);
+            }
             self.preview(target, diff);
         }
     }

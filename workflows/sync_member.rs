@@ -75,11 +75,13 @@ impl Job for SyncMember {
         let info = services.recent_info(&guild, &options).await?;
         let standing = services.standing(&guild, &options).await?;
         let mut planner = Planner::new(context, &guild, &info, standing, self.dry_run);
+        planner.names_roles = true;
         planner.outcome.count(counts::GUILDS, 1);
         let mut jobs = Vec::new();
         match member {
             Some(member) => {
                 let held: BTreeSet<RoleId> = member.roles.into_iter().collect();
+                planner.outcome.count(counts::ROLES, held.len() as u64);
                 jobs.extend(planner.member(user, discord_id, &held, &desired, read_at));
             }
             None if desired.wanted.is_empty() => planner.skipped("not_a_member"),
@@ -87,6 +89,10 @@ impl Job for SyncMember {
                 planner.outcome.count(counts::LINKED, 1);
                 let can_join = link.has_token && !link.needs_consent;
                 jobs.extend(planner.absent(user, discord_id, can_join, &desired));
+                if self.dry_run && planner.outcome.counts.contains_key(counts::PLANNED_JOINS) {
+                    // Who is joined gets the roles with it.
+                    planner.outcome.given = desired.roles();
+                }
             }
         }
         // One member cannot be a mass removal: the guard's floor lets it pass.

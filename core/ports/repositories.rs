@@ -85,6 +85,8 @@ pub trait Mappings: Send + Sync + 'static {
         mapping: &Mapping,
         unless_changed_since: Option<Timestamp>,
     ) -> Result<bool, StoreError>;
+    /// Notes that a sync of these mappings ended: `last_sync`, and one more in `sync_count`; nothing else changes.
+    async fn note_sync(&self, ids: &[MappingId], at: Timestamp) -> Result<(), StoreError>;
     /// Removes it. `false` if there was none.
     async fn remove(&self, id: &MappingId) -> Result<bool, StoreError>;
 }
@@ -136,6 +138,8 @@ pub trait Accounts: Send + Sync + 'static {
     async fn set_profile(&self, account: DiscordId, profile: &Profile) -> Result<(), StoreError>;
     /// Notes when an account was synced.
     async fn set_last_sync(&self, account: DiscordId, at: Timestamp) -> Result<(), StoreError>;
+    /// The same of all active accounts, by one statement.
+    async fn set_last_sync_of_all(&self, at: Timestamp) -> Result<(), StoreError>;
     /// Removes a link with everything that is known of the person. `false` if there was none.
     async fn remove(&self, account: DiscordId) -> Result<bool, StoreError>;
 }

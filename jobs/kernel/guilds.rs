@@ -126,6 +126,16 @@ impl GuildCache {
         fresh(&self.info, guild, now, STANDING_MS)
     }
 
+    /// The same, if it was read after this moment: what changed since is not judged by what was read before.
+    pub fn info_read_after(
+        &self,
+        guild: GuildId,
+        moment: Timestamp,
+        now: Timestamp,
+    ) -> Option<Arc<GuildInfo>> {
+        fresh(&self.info, guild, now, STANDING_MS.min(now.millis_since(moment)))
+    }
+
     /// Keeps what Discord told of a guild.
     pub fn keep_info(&self, guild: GuildId, now: Timestamp, info: Arc<GuildInfo>) {
         keep(&self.info, guild, now, info);

@@ -27,11 +27,11 @@ fn write_role(out: &mut String, id: u64, role: &Role) {
     let _ = write!(
         out,
         concat!(
-            r#","permissions":"{}","position":{},"color":0,"colors":{{"primary_color":0,"secondary_color":null,"#,
-            r#""tertiary_color":null}},"hoist":false,"managed":{},"mentionable":false,"icon":null,"#,
+            r#","permissions":"{}","position":{},"color":{},"colors":{{"primary_color":{},"secondary_color":null,"#,
+            r#""tertiary_color":null}},"hoist":{},"managed":{},"mentionable":{},"icon":null,"#,
             r#""unicode_emoji":null,"flags":0"#,
         ),
-        role.permissions, role.position, role.managed,
+        role.permissions, role.position, role.color, role.color, role.hoist, role.managed, role.mentionable,
     );
     match role.bot_id {
         Some(bot) => {

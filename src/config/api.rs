@@ -1,6 +1,11 @@
 //! What concerns the HTTP interface: who may use it, from which pages, and how often.
 
+use std::time::Duration;
+
 use super::reader::Reader;
+
+/// The longest that a request may wait for its sync: an answer has to begin within 15 s.
+pub const MOST_SYNC_WAIT: Duration = Duration::from_secs(12);
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -17,6 +22,8 @@ pub struct ApiConfig {
     pub any_jwt: bool,
     /// Whether syncs, runs and jobs need a permission. If not, every person with a valid token may use them.
     pub sync_needs_permission: bool,
+    /// How long a request waits at most for the sync that it asked for; zero: never.
+    pub sync_wait: Duration,
     /// Permission → groups that have it.
     pub groups: Vec<(&'static str, Vec<String>)>,
 }
@@ -68,6 +75,7 @@ impl ApiConfig {
                 "ROLECALL_SYNC_NEEDS_PERMISSION",
                 &[("true", true), ("false", false)],
             ),
+            sync_wait: sync_wait(reader),
             groups: GROUPS
                 .map(|(name, variable)| (name, list(reader, variable)))
                 .into(),
@@ -89,6 +97,18 @@ impl ApiConfig {
         }
         Vec::new()
     }
+}
+
+fn sync_wait(reader: &mut Reader<'_>) -> Duration {
+    let name = "API_SYNC_WAIT";
+    let wait = reader.duration(name, Duration::from_secs(10));
+    if wait > MOST_SYNC_WAIT {
+        reader.problem(
+            name,
+            "is longer than 12s, and an answer has to begin within 15s; use at most 12s, or 0 for never",
+        );
+    }
+    wait
 }
 
 fn list(reader: &mut Reader<'_>, name: &str) -> Vec<String> {
@@ -185,6 +205,15 @@ mod tests {
         ] {
             assert!(read(&[("CORS_ALLOWED_ORIGINS", bad)]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_request_waits_ten_seconds_for_its_sync_or_as_long_as_is_set_up_to_twelve() {
+        let wait = |text: &str| read(&[("API_SYNC_WAIT", text)]).map(|c| c.sync_wait);
+        assert_eq!(wait(""), Ok(Duration::from_secs(10)));
+        assert_eq!(wait("0"), Ok(Duration::ZERO));
+        assert_eq!(wait("12s"), Ok(MOST_SYNC_WAIT));
+        assert!(wait("13s").is_err() && wait("soon").is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use rolecall_core::guard::Limits;
 use secrecy::SecretString;
 
 pub use accounts::AccountsConfig;
-pub use api::{ApiConfig, RateLimit};
+pub use api::{ApiConfig, MOST_SYNC_WAIT, RateLimit};
 pub use durations::parse as parse_duration;
 use reader::Reader;
 pub use upkeep::UpkeepConfig;

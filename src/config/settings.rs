@@ -93,6 +93,11 @@ pub const SETTINGS: &[Setting] = &[
         "how many proxies stand in front and add the caller to X-Forwarded-For; 0: that header is not believed",
     ),
     setting(
+        "API_SYNC_WAIT",
+        "10s",
+        "how long POST /discord/sync/user/{id} waits at most for its sync to end, up to 12s; 0: never",
+    ),
+    setting(
         "ROLECALL_ADMIN_GROUPS",
         "",
         "groups whose members may do everything, comma-separated: ids, or names where ROLECALL_DIRECTORY is imported or the store is embedded",

@@ -311,6 +311,8 @@ async fn store_guild(app: &App, guild: &Guild, n: usize, bot: u64) -> Result<(),
             created_by: None,
             created_at: now,
             updated_at: now,
+            last_sync: None,
+            sync_count: 0,
         };
         services
             .mappings

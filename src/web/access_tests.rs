@@ -29,6 +29,8 @@ pub(super) struct Served {
     pub(super) app: Arc<App>,
     pub(super) plain: String,
     pub(super) admin: String,
+    /// Says that the process should stop.
+    pub(super) stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
 
@@ -53,9 +55,11 @@ pub(super) async fn served_with(more: &[(&str, &str)], edit: impl FnOnce(&mut Ap
     app.store.prepare().await.unwrap();
     edit(&mut app);
     let app = Arc::new(app);
+    let stop = CancellationToken::new();
     Served {
-        router: router(Arc::clone(&app), CancellationToken::new()),
+        router: router(Arc::clone(&app), stop.clone()),
         app,
+        stop,
         plain: token("ada", false),
         admin: token("ada", true),
         _dir: dir,
@@ -109,18 +113,38 @@ impl Served {
 
     /// Asks as an administrator; status, headers and body of the answer.
     pub(super) async fn json(&mut self, method: &str, path: &str, body: Value) -> (u16, HeaderMap, Value) {
+        let tag = body["If-Match"].as_str().map(ToOwned::to_owned);
+        let headers: Vec<(&str, &str)> = tag.iter().map(|t| ("if-match", t.as_str())).collect();
+        let text = match &body {
+            Value::Object(object) if !object.contains_key("If-Match") => body.to_string(),
+            _ => String::new(),
+        };
+        self.text(method, path, &headers, &text).await
+    }
+
+    /// The same with any body, and these headers besides.
+    pub(super) async fn text(
+        &mut self,
+        method: &str,
+        path: &str,
+        more: &[(&str, &str)],
+        text: &str,
+    ) -> (u16, HeaderMap, Value) {
         let bearer = format!("Bearer {}", self.admin);
         let mut headers = vec![
             ("authorization", bearer.as_str()),
             ("content-type", "application/json"),
         ];
-        let tag = body["If-Match"].as_str().map(ToOwned::to_owned);
-        headers.extend(tag.iter().map(|t| ("if-match", t.as_str())));
-        let text = match &body {
-            Value::Object(object) if !object.contains_key("If-Match") => body.to_string(),
-            _ => String::new(),
-        };
-        let (parts, body) = self.ask(method, path, &headers, &text).await.into_parts();
+        headers.extend(more);
+        let (parts, body) = self.ask(method, path, &headers, text).await.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        (parts.status.as_u16(), parts.headers, body)
+    }
+
+    /// The same without a token.
+    pub(super) async fn anonymous(&mut self, method: &str, path: &str) -> (u16, HeaderMap, Value) {
+        let (parts, body) = self.ask(method, path, &[], "").await.into_parts();
         let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         (parts.status.as_u16(), parts.headers, body)

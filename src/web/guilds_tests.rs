@@ -9,6 +9,8 @@ use super::access_tests::{Served, served};
 
 pub(super) const TOKEN: &str = "web.bot.token";
 
+pub(super) const CLIENT: (&str, &str) = ("1190000000000000001", "simulator-client-secret");
+
 pub(super) struct World {
     pub(super) served: Served,
     pub(super) simulator: Simulator,
@@ -25,9 +27,15 @@ fn add_guild(simulator: &Simulator) -> u64 {
         position: Some(5),
         ..BotIn::with_token(TOKEN)
     };
+    let pilot = NewRole {
+        color: 3_447_003,
+        hoist: true,
+        mentionable: true,
+        ..NewRole::at("Pilot", 1)
+    };
     simulator.add_guild(NewGuild {
         name: "Testers".into(),
-        roles: vec![NewRole::at("Pilot", 1), NewRole::at("CEO", 9)],
+        roles: vec![pilot, NewRole::at("CEO", 9)],
         bots: vec![bot],
         ..NewGuild::default()
     })
@@ -52,7 +60,20 @@ pub(super) async fn world() -> World {
             .to_string()
     };
     let (pilot, above, foreign) = (role(guild, "Pilot"), role(guild, "CEO"), role(other, "Pilot"));
-    let served = served(&[("DISCORD_API_BASE_URL", &url)]).await;
+    let page = url.replace("/api/v10", "/oauth2/authorize");
+    let settings = [
+        ("DISCORD_API_BASE_URL", url.as_str()),
+        ("DISCORD_AUTHORIZE_URL", page.as_str()),
+        ("DISCORD_CLIENT_ID", CLIENT.0),
+        ("DISCORD_CLIENT_SECRET", CLIENT.1),
+        (
+            "DISCORD_REDIRECT_URI",
+            "http://127.0.0.1:8080/discord/auth/callback",
+        ),
+        ("FRONTEND_URL", "http://frontend.example"),
+        ("API_SYNC_WAIT", "0"),
+    ];
+    let served = served(&settings).await;
     let group = served.app.import.ensure_group("pilots").await.unwrap().id.0;
     World {
         served,
@@ -248,6 +269,14 @@ async fn roles_come_from_discord_once_and_then_from_the_cache() {
     let mut world = world().await;
     world.add_guild().await;
     let path = format!("/discord/guilds/{}/roles", world.guild);
+    let (_, _, body) = world.served.json("GET", &path, Value::Null).await;
+    let mut roles = body["roles"].as_array().unwrap().iter();
+    let pilot = roles.find(|r| r["name"] == "Pilot").unwrap();
+    let expected = json!({
+        "id": world.pilot, "name": "Pilot", "color": 3_447_003, "hoist": true, "position": 1,
+        "permissions": "0", "managed": false, "mentionable": true,
+    });
+    assert_eq!(*pilot, expected);
     let mut calls = Vec::new();
     for _ in 0..3 {
         let (status, _, body) = world.served.json("GET", &path, Value::Null).await;

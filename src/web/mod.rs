@@ -9,6 +9,8 @@
 
 #[cfg(test)]
 mod access_tests;
+#[cfg(test)]
+mod answers_tests;
 mod auth;
 #[cfg(test)]
 mod callers_tests;
@@ -31,7 +33,10 @@ mod server;
 #[cfg(test)]
 mod shown_tests;
 mod state;
+#[cfg(test)]
+mod sync_tests;
 mod v1;
+mod wait;
 #[cfg(test)]
 mod walk_tests;
 

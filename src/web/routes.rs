@@ -26,13 +26,12 @@ pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
         limits: Limits::new(api, app.jwt_secret.clone(), Arc::clone(&memory)),
         origins: Origins(api.cors_origins.clone().into()),
     };
-    layers::around(routes, Some(gates)).with_state(Web { app, stop, memory })
+    layers::around(routes, Some(gates)).with_state(Web::new(app, stop, memory))
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
 pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
-    let memory = Arc::new(Memory::default());
-    layers::around(health_routes(), None).with_state(Web { app, stop, memory })
+    layers::around(health_routes(), None).with_state(Web::new(app, stop, Arc::default()))
 }
 
 fn all(api_prefix: &str) -> Router<Web> {

@@ -50,6 +50,8 @@ async fn stored() -> Served {
     };
     services.guilds.set_health(guild_id, &health).await.unwrap();
     let mapping = Mapping {
+        last_sync: None,
+        sync_count: 0,
         id: MappingId(MAPPING.into()),
         guild_id,
         group_id: "gone".into(),

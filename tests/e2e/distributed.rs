@@ -104,6 +104,47 @@ impl Fleet {
         assert!(self.web.is_running());
     }
 
+    /// The web process answers a user's sync with what a worker did, and everything that was synced says when.
+    async fn assert_told_of_one_user(&self) {
+        let in_a_group = self.world.groups.iter().find(|(_, groups)| !groups.is_empty());
+        let (account, groups) = in_a_group.unwrap();
+        let mut names: Vec<&str> = groups.iter().map(|g| GROUPS[*g]).collect();
+        self.world
+            .simulator
+            .set_member_roles(self.world.guild, *account, &[]);
+        let path = format!("/discord/sync/user/user-{account}");
+        let asked = self.api.post(&path, None).await;
+        // On a slow machine it outlasts the wait; a run that has ended is told all the same.
+        let ended_in_time = asked.status() == 200;
+        let asked: serde_json::Value = asked.json().await.unwrap();
+        self.api.finished(asked["sync_id"].as_str().unwrap()).await;
+        if ended_in_time {
+            let result = &asked["sync_results"][0];
+            let mut told: Vec<&str> = result["roles_added"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(serde_json::Value::as_str)
+                .collect();
+            told.sort_unstable();
+            names.sort_unstable();
+            assert_eq!(told, names, "{asked:#}");
+            assert_eq!(result["total_roles"], names.len(), "{asked:#}");
+        }
+        let mappings = self.api.get("/discord/role-mappings").await;
+        for mapping in mappings["mappings"].as_array().unwrap() {
+            assert!(
+                mapping["last_sync"].is_string() && mapping["sync_count"].as_u64() >= Some(2),
+                "{mapping:#}"
+            );
+        }
+        let users = self
+            .api
+            .get(&format!("/discord/users?discord_id={account}"))
+            .await;
+        assert!(users["users"][0]["last_sync"].is_string(), "{users:#}");
+    }
+
     async fn stop(mut self) {
         self.web.terminate();
         for worker in &mut self.workers {
@@ -152,6 +193,7 @@ async fn a_redis_that_forgets_everything_in_the_middle_of_a_sync_costs_nobody_a_
     fleet.redis.flush_all().await;
     fleet.assert_done(&second).await;
     assert!(fleet.workers.iter_mut().all(Running::is_running));
+    fleet.assert_told_of_one_user().await;
     fleet.stop().await;
 }
 

@@ -6,16 +6,19 @@
 )]
 
 mod accounts;
+mod answers;
 mod api;
 mod bad_input;
 mod browser_login;
 mod callers;
 mod canary;
 mod conditions;
+mod curl;
 mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod frontend;
 mod guilds;
 mod joins;
 mod operators;

@@ -152,6 +152,14 @@ impl Accounts for MongoStore {
         self.change_account(account, doc! { "last_sync": date(at) }).await
     }
 
+    async fn set_last_sync_of_all(&self, at: Timestamp) -> Result<(), StoreError> {
+        // As a link is read: one that says nothing about it counts as active.
+        let active = doc! { "is_active": { "$ne": false } };
+        let update = doc! { "$set": { "last_sync": date(at) } };
+        let noted = self.collection(LINKS).update_many(active, update).await;
+        noted.map(drop).map_err(store_error)
+    }
+
     async fn remove(&self, account: DiscordId) -> Result<bool, StoreError> {
         // All of them: of duplicates, one that stayed would count from now on.
         let removed = self.collection(LINKS).delete_many(by_account(account)).await;

@@ -54,6 +54,8 @@ fn read(doc: &Document) -> Result<Mapping, StoreError> {
         created_by: f.parsed_or_none("created_by"),
         created_at: f.opt_at("created_at")?.or(updated_at).unwrap_or_default(),
         updated_at: updated_at.unwrap_or_default(),
+        last_sync: f.opt_at("last_sync")?,
+        sync_count: f.opt_number("sync_count")?.unwrap_or(0),
     })
 }
 
@@ -175,6 +177,17 @@ impl Mappings for MongoStore {
         let update = doc! { "$set": changing(mapping) };
         let answer = self.mappings().update_one(filter, update).await;
         Ok(answer.map_err(store_error)?.matched_count > 0)
+    }
+
+    async fn note_sync(&self, ids: &[MappingId], at: Timestamp) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Bson> = ids.iter().flat_map(|id| id_values(id.as_str())).collect();
+        let filter = doc! { "_id": { "$in": ids } };
+        let update = doc! { "$max": { "last_sync": date(at) }, "$inc": { "sync_count": 1_i64 } };
+        let noted = self.mappings().update_many(filter, update).await;
+        noted.map(drop).map_err(store_error)
     }
 
     async fn remove(&self, id: &MappingId) -> Result<bool, StoreError> {

@@ -45,6 +45,18 @@ impl Accounts for SqliteStore {
         .await
     }
 
+    async fn set_last_sync_of_all(&self, at: Timestamp) -> std::result::Result<(), StoreError> {
+        self.write(move |db, _| {
+            change(
+                db,
+                "UPDATE discord_users SET last_sync = ?1 WHERE is_active",
+                [at.0],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn remove(&self, account: DiscordId) -> std::result::Result<bool, StoreError> {
         self.write(move |db, _| {
             let removed = change(

@@ -10,14 +10,14 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
 use super::errors::Fault;
-use super::sql::{Result, all, change, id, json, one, to_json};
+use super::sql::{Result, all, change, count, id, json, one, to_json};
 
 /// The columns that [`mapping`] reads, in its order.
 macro_rules! select {
     ($where:literal) => {
         concat!(
             "SELECT id, guild_id, group_id, group_name, discord_role_id, discord_role_name, priority, is_active, \
-                 created_at, updated_at, conditions, created_by \
+                 created_at, updated_at, conditions, created_by, last_sync, sync_count \
              FROM discord_role_mappings ",
             $where
         )
@@ -82,6 +82,22 @@ impl Mappings for SqliteStore {
         let mapping = mapping.clone();
         self.write(move |db, _| update(db, &mapping, unless_changed_since))
             .await
+    }
+
+    async fn note_sync(&self, ids: &[MappingId], at: Timestamp) -> std::result::Result<(), StoreError> {
+        let ids = ids.to_vec();
+        self.write(move |db, _| {
+            for id in &ids {
+                change(
+                    db,
+                    "UPDATE discord_role_mappings SET last_sync = max(?2, coalesce(last_sync, ?2)), \
+                         sync_count = sync_count + 1 WHERE id = ?1",
+                    params![id.as_str(), at.0],
+                )?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn remove(&self, id: &MappingId) -> std::result::Result<bool, StoreError> {
@@ -171,5 +187,7 @@ fn mapping(row: &Row<'_>) -> Result<Mapping> {
         created_by: row.get(11)?,
         created_at: Timestamp(row.get(8)?),
         updated_at: Timestamp(row.get(9)?),
+        last_sync: row.get::<_, Option<i64>>(12)?.map(Timestamp),
+        sync_count: count(row, 13)?,
     })
 }

@@ -163,6 +163,8 @@ pub(crate) fn mapping(n: u64, guild_id: GuildId, group_id: GroupId) -> Mapping {
         created_by: None,
         created_at: PAST,
         updated_at: PAST,
+        last_sync: None,
+        sync_count: 0,
     }
 }
 

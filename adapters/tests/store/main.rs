@@ -116,6 +116,7 @@ macro_rules! every_store {
                 an_updated_mapping_keeps_who_added_it_and_when,
                 an_update_is_refused_when_somebody_changed_the_mapping_since,
                 of_sixteen_updates_of_one_reading_one_counts,
+                syncs_are_noted_without_touching_anything_else,
             }
             links {
                 a_link_reads_back_as_it_was_given,
@@ -130,6 +131,7 @@ macro_rules! every_store {
                 an_account_filter_narrows_the_page_and_the_total,
                 a_profile_reads_back_as_it_was_given_and_changes_nothing_else,
                 a_removed_account_is_forgotten_with_all_that_was_known_of_it,
+                a_sync_of_all_is_noted_on_every_active_account,
             }
             api_keys {
                 a_key_reads_back_as_it_was_given_and_its_id_is_taken,

@@ -43,6 +43,8 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
         created_by: None,
         created_at: now,
         updated_at: now,
+        last_sync: None,
+        sync_count: 0,
     };
     if let Err(existing) = services.mappings.add(mapping.clone()).await? {
         if existing.role_id == args.role {

@@ -57,9 +57,12 @@ impl Fields {
         self.rest.contains_key(name)
     }
 
-    /// Notes that a field is missing.
+    /// Notes that a field is missing, unless it is there and wrong.
     pub(crate) fn require(&mut self, name: &str) {
-        self.wrong(name, format!("{name} is required"));
+        let at = self.pointer(name);
+        if self.errors.iter().all(|e| e.location.as_ref() != Some(&at)) {
+            self.wrong(name, format!("{name} is required"));
+        }
     }
 
     /// Whether a field is there and `null`, where that says something: "none".
@@ -131,6 +134,11 @@ impl Fields {
 
     /// A Discord id.
     pub(crate) fn snowflake<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        if self.rest.get(name).is_some_and(is_rounded) {
+            self.rest.remove(name);
+            self.wrong(name, ROUNDED);
+            return None;
+        }
         self.one(name, SNOWFLAKE)
     }
 
@@ -165,6 +173,17 @@ impl Fields {
 
     /// All Discord ids of a list.
     pub(crate) fn snowflakes<T: DeserializeOwned + PartialEq>(&mut self, name: &str) -> Vec<T> {
+        let mut rounded = Vec::new();
+        if let Some(Value::Array(entries)) = self.rest.get_mut(name) {
+            for (n, entry) in entries.iter_mut().enumerate().filter(|(_, e)| is_rounded(e)) {
+                *entry = Value::Null;
+                rounded.push(n);
+            }
+        }
+        for n in rounded.into_iter().take(MOST_ENTRIES) {
+            let location = format!("{}/{n}", self.pointer(name));
+            self.errors.push(Detail::at(location, ROUNDED));
+        }
         self.list(name, SNOWFLAKE)
     }
 
@@ -200,6 +219,16 @@ pub(crate) fn user_of_path(text: &str) -> Result<UserId, ApiError> {
         .map_err(|wrong| ApiError::invalid(vec![Detail::at("path.user_id", wrong.to_string())]))
 }
 
+/// What a Discord id is told that came as a number in which digits may be lost.
+const ROUNDED: &str = "send this Discord id as a text, such as \"123456789012345678\": beyond 2^53, JavaScript and \
+                       others round numbers, so the last digits of this one may be wrong";
+
+/// Whether a number is so big that its sender may have rounded it.
+fn is_rounded(value: &Value) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_f64().is_some_and(|n| n > EXACT)
+}
+
 /// A mapping's id: 24 hex digits.
 pub(crate) fn is_mapping_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit())
@@ -221,7 +250,8 @@ fn trimmed(value: Value) -> Value {
     }
 }
 
-fn pointer(name: &str) -> String {
+/// The pointer to a property, with no more of its name than helps.
+pub(super) fn pointer(name: &str) -> String {
     let name: String = name.chars().take(64).collect();
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

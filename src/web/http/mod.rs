@@ -7,6 +7,7 @@ pub(crate) mod etag;
 pub(crate) mod fields;
 pub(crate) mod layers;
 pub(crate) mod limit;
+mod once;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod query;

@@ -176,6 +176,12 @@ mod tests {
             (json!({"guild_id": "abc"}), "/guild_id"),
             (json!({"guild_id": 0}), "/guild_id"),
             (json!({"guild_id": 1.5}), "/guild_id"),
+            (json!({"guild_id": 123_456_789_012_345_678_u64}), "/guild_id"),
+            (
+                json!({"guild_ids": ["5", 123_456_789_012_345_678_u64]}),
+                "/guild_ids/1",
+            ),
+            (json!({"guild_id": 1e30}), "/guild_id"),
             (json!({"guild_ids": "5"}), "/guild_ids"),
             (json!({"guild_ids": ["5", "x"]}), "/guild_ids/1"),
             (json!({"user_ids": [7]}), "/user_ids/0"),
@@ -195,6 +201,16 @@ mod tests {
             assert_eq!(problem.errors[0].location.as_deref(), Some(pointer), "{body}");
             assert!(!serde_json::to_string(&problem).unwrap().contains("s3cr3t"));
         }
+    }
+
+    #[test]
+    fn a_number_that_may_have_lost_digits_is_told_so() {
+        let problem = parse(json!({"guild_id": 123_456_789_012_345_678_u64}))
+            .unwrap_err()
+            .problem();
+        assert!(problem.errors[0].message.contains("as a text"), "{problem:?}");
+        let exact = parse(json!({"guild_id": 9_007_199_254_740_992_u64})).unwrap();
+        assert_eq!(exact.scope, scope(&[9_007_199_254_740_992], &[]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod manual_request;
 pub(crate) mod mappings;
 pub(crate) mod recent_run;
 pub(crate) mod status;
+pub(crate) mod sync_answer;
 pub(crate) mod sync_manual;
 pub(crate) mod sync_status;
 pub(crate) mod sync_user;

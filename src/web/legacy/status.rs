@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
+use rolecall_core::guild::{GuildConfig, HealthStatus};
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::JobFilter;
 use serde::Serialize;
@@ -26,9 +27,8 @@ pub(crate) struct StatusResponse {
     module: String,
     /// `healthy`, `degraded` or `unhealthy`.
     status: String,
-    /// What is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    /// What is wrong; empty if nothing is.
+    message: String,
     /// Enabled guilds.
     configured_guilds: u64,
     /// Linked accounts.
@@ -53,6 +53,8 @@ struct Facts {
     links: u64,
     last_sync_at: Option<Timestamp>,
     discord_answers: bool,
+    /// Enabled guilds in which the last look found that no sync is possible.
+    broken_guilds: u64,
 }
 
 /// The state of the module.
@@ -91,8 +93,14 @@ async fn read(web: &Web) -> Result<Facts, StoreError> {
         guilds: guilds.iter().filter(|g| g.is_enabled).count() as u64,
         links,
         last_sync_at: newest.first().map(|run| run.started_at),
+        broken_guilds: guilds.iter().filter(|g| g.is_enabled && is_broken(g)).count() as u64,
         discord_answers: !waiting.iter().any(waits_for_discord),
     })
+}
+
+fn is_broken(guild: &GuildConfig) -> bool {
+    let health = guild.health.as_ref();
+    health.is_some_and(|h| h.status == HealthStatus::Unhealthy)
 }
 
 fn waits_for_discord(job: &Job) -> bool {
@@ -102,21 +110,34 @@ fn waits_for_discord(job: &Job) -> bool {
 
 /// Pure. No facts: the store did not answer.
 fn describe(facts: Option<Facts>, delivery_ok: bool, now: Timestamp) -> StatusResponse {
-    let (status, message) = match &facts {
-        None => ("unhealthy", Some("The store does not answer.")),
-        Some(_) if !delivery_ok => (
-            "degraded",
-            Some("The delivery (Redis) does not answer; jobs wait for it."),
-        ),
-        Some(f) if !f.discord_answers => ("degraded", Some("Discord does not answer; jobs are tried again.")),
-        Some(_) => ("healthy", None),
+    let mut wrong = Vec::new();
+    if facts.is_none() {
+        wrong.push("The store does not answer.".to_owned());
+    }
+    if !delivery_ok {
+        wrong.push("The delivery (Redis) does not answer; jobs wait for it.".to_owned());
+    }
+    if facts.as_ref().is_some_and(|f| !f.discord_answers) {
+        wrong.push("Discord does not answer; jobs are tried again.".to_owned());
+    }
+    if let Some(f) = facts.as_ref().filter(|f| f.broken_guilds > 0) {
+        // Anybody may read this, so it names none; the list of guilds, for which a permission is needed, does.
+        wrong.push(format!(
+            "{} of {} guilds cannot be synced; GET /discord/guilds says why in last_error.",
+            f.broken_guilds, f.guilds
+        ));
+    }
+    let status = match (&facts, wrong.is_empty()) {
+        (None, _) => "unhealthy",
+        (Some(_), false) => "degraded",
+        (Some(_), true) => "healthy",
     };
     let database_connected = facts.is_some();
     let facts = facts.unwrap_or_default();
     StatusResponse {
         module: "discord".to_owned(),
         status: status.to_owned(),
-        message: message.map(ToOwned::to_owned),
+        message: wrong.join(" "),
         configured_guilds: facts.guilds,
         active_users: facts.links,
         last_sync_at: facts.last_sync_at.map(Timestamp::to_rfc3339),
@@ -137,6 +158,7 @@ mod tests {
             links: 9,
             last_sync_at: Some(Timestamp(0)),
             discord_answers,
+            broken_guilds: 0,
         })
     }
 
@@ -150,6 +172,22 @@ mod tests {
         ] {
             assert_eq!(describe(facts, delivery_ok, Timestamp(0)).status, expected);
         }
+    }
+
+    #[test]
+    fn a_guild_that_cannot_be_synced_degrades_the_module_and_is_not_named() {
+        let broken = facts(true).map(|f| Facts {
+            broken_guilds: 1,
+            ..f
+        });
+        let said = describe(broken, false, Timestamp(0));
+        assert_eq!(said.status, "degraded");
+        assert!(
+            said.message.contains("Redis") && said.message.contains("1 of 2 guilds"),
+            "{}",
+            said.message
+        );
+        assert_eq!(describe(facts(true), true, Timestamp(0)).message, "");
     }
 
     #[test]

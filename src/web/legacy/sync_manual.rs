@@ -1,20 +1,22 @@
 //! `POST /discord/sync/manual`.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
-use rolecall_core::run::Run;
 use rolecall_workflows::request::{Refusal, SyncRequest};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::estimate::estimated_duration;
 use super::manual_request::{self, ManualRequest};
+use super::sync_answer::{self, SyncResponse};
 use crate::web::auth::right::{Allowed, ManageSync};
 use crate::web::http::body::Body;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 use crate::web::v1::accepted;
+use crate::web::wait::Preference;
 
 /// What to sync. All is optional; nothing means everything.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -37,32 +39,16 @@ pub(crate) struct ManualSyncBody {
     sync_type: Option<String>,
 }
 
-/// A sync that was accepted.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ManualSyncResponse {
-    /// In words.
-    message: String,
-    /// The run's id.
-    sync_id: String,
-    /// Always true: the sync runs after this answer.
-    is_async: bool,
-    /// How long the last one like it took, or `unknown`.
-    estimated_duration: String,
-    /// Where it is, in the original's words.
-    status: String,
-    /// Where it is.
-    state: String,
-    /// What it covers.
-    sync_type: String,
-    /// Whether it only plans.
-    dry_run: bool,
-}
-
-/// Asks for a sync. Repeating it harms nothing.
+/// Asks for a sync. Repeating it harms nothing. If it is about one user, the answer waits for its end as that of
+/// `/discord/sync/user/{user_id}` does, else only with `Prefer: wait=N`.
 #[utoipa::path(post, path = "/discord/sync/manual", tag = "Discord Sync", operation_id = "triggerManualSync",
     request_body(content = Option<ManualSyncBody>, description = "Optional"),
+    params(("Prefer" = Option<String>, Header,
+        description = "`wait=10`: seconds to wait for the end of the sync; `respond-async`: do not wait")),
     responses(
-        (status = 202, description = "Accepted; `Location` names the run", body = ManualSyncResponse,
+        (status = 200, description = "Ended while the caller waited", body = SyncResponse,
+            headers(("Location" = String), ("Preference-Applied" = String))),
+        (status = 202, description = "Accepted; `Location` names the run", body = SyncResponse,
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
@@ -80,6 +66,7 @@ pub(crate) async fn sync_manual(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageSync>,
     names: RequestNames,
+    preference: Preference,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
     let asked = resolve(&web, manual_request::read(fields)?).await?;
@@ -91,8 +78,13 @@ pub(crate) async fn sync_manual(
     };
     let cause = caller.cause("POST /discord/sync/manual");
     let run = accepted::ask(&web, request, cause).await?;
-    let body = answer(&run, estimated_duration(&web, &run).await);
-    Ok(accepted::answer(&run, body))
+    let default = match run.scope.users.len() {
+        1 => web.config.api.sync_wait,
+        _ => Duration::ZERO,
+    };
+    let run = accepted::wait(&web, run, preference, default).await;
+    let body = sync_answer::answer(&web, &run).await;
+    Ok(accepted::answer(&web, &run, preference, body))
 }
 
 /// Several mappings are their guilds.
@@ -109,18 +101,4 @@ async fn resolve(web: &Web, mut asked: ManualRequest) -> Result<ManualRequest, R
         }
     }
     Ok(asked)
-}
-
-fn answer(run: &Run, estimated_duration: String) -> ManualSyncResponse {
-    let what = if run.dry_run { "Sync preview" } else { "Sync" };
-    ManualSyncResponse {
-        message: format!("{what} started"),
-        sync_id: run.id.to_string(),
-        is_async: true,
-        estimated_duration,
-        status: run.state.legacy().to_owned(),
-        state: run.state.as_str().to_owned(),
-        sync_type: run.kind.as_str().to_owned(),
-        dry_run: run.dry_run,
-    }
 }

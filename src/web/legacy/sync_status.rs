@@ -36,6 +36,10 @@ pub(crate) struct SyncStatusResponse {
     total_syncs: u64,
     /// When the last sync of everything ended.
     last_full_sync: Option<String>,
+    /// When the last sync that went well ended, of those that changed something or found nothing to change.
+    last_success_at: Option<String>,
+    /// Seconds since then.
+    last_success_age: Option<i64>,
     /// Whether one runs.
     sync_in_progress: bool,
     /// Linked accounts.
@@ -137,6 +141,12 @@ fn describe(facts: &Facts) -> SyncStatusResponse {
         .filter_map(|run| run.results.as_ref())
         .flat_map(|r| &r.errors);
     let in_progress = !facts.running.is_empty();
+    let well = |run: &&Run| ended(run) && run.state == RunState::Completed;
+    let last_success = facts
+        .looked_through
+        .iter()
+        .find(well)
+        .and_then(|run| run.finished_at);
     SyncStatusResponse {
         current_status: if in_progress { "running" } else { "idle" }.to_owned(),
         recent_syncs: facts
@@ -148,6 +158,8 @@ fn describe(facts: &Facts) -> SyncStatusResponse {
         last_full_sync: last_full
             .and_then(|run| run.finished_at)
             .map(Timestamp::to_rfc3339),
+        last_success_at: last_success.map(Timestamp::to_rfc3339),
+        last_success_age: last_success.map(|at| facts.now.millis_since(at).max(0) / 1_000),
         sync_in_progress: in_progress,
         total_users: facts.links,
         synced_users: results.users_succeeded,
@@ -210,7 +222,7 @@ mod tests {
             guilds: 2,
             mappings: 5,
             progress: BTreeMap::new(),
-            now: Timestamp(2_000),
+            now: Timestamp(10_000),
         };
         let body = serde_json::to_value(describe(&facts)).unwrap();
         assert_eq!(body["current_status"], "running");
@@ -228,7 +240,11 @@ mod tests {
             body["recent_errors"][0]["occurred_at"],
             "1970-01-01T00:00:00.000Z"
         );
-        assert_eq!(body["recent_syncs"][0]["duration"], 2_000);
+        assert_eq!(
+            (&body["last_success_at"], &body["last_success_age"]),
+            (&body["last_full_sync"], &(8_470 / 1_000).into())
+        );
+        assert_eq!(body["recent_syncs"][0]["duration"], 10_000);
         assert_eq!(body["recent_syncs"][1]["status"], "completed");
         assert_eq!(body["recent_syncs"][1]["roles_added"], 7);
         assert_eq!(body["recent_syncs"][1]["duration"], 1_530);

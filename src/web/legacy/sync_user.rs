@@ -2,13 +2,13 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use rolecall_core::run::{Run, Scope};
-use rolecall_core::{GuildId, UserId};
+use rolecall_core::GuildId;
+use rolecall_core::run::Scope;
 use rolecall_workflows::request::SyncRequest;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::estimate::estimated_duration;
+use super::sync_answer::{self, SyncResponse};
 use crate::web::auth::Caller;
 use crate::web::auth::right::{ManageSync, allow};
 use crate::web::http::body::Body;
@@ -17,6 +17,7 @@ use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 use crate::web::v1::accepted;
+use crate::web::wait::Preference;
 
 /// How to sync the user. All is optional.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,46 +32,21 @@ pub(crate) struct UserSyncBody {
     dry_run: Option<bool>,
 }
 
-/// A user's sync that was accepted. The results are in the run, once there are some.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UserSyncResponse {
-    /// In words.
-    message: String,
-    /// The run's id.
-    sync_id: String,
-    /// Always true: the sync runs after this answer.
-    is_async: bool,
-    /// How long the last one like it took, or `unknown`.
-    estimated_duration: String,
-    /// Where it is, in the original's words.
-    status: String,
-    /// Where it is.
-    state: String,
-    /// Whether it only plans.
-    dry_run: bool,
-    /// The user.
-    user_id: String,
-    /// The user's account at Discord; the first, if there are several.
-    discord_user_id: Option<String>,
-    /// Always empty in this answer.
-    #[schema(value_type = Vec<Object>)]
-    sync_results: [(); 0],
-    /// Guilds in which the user is looked at.
-    total_guilds: u64,
-    /// Always 0 in this answer.
-    successful_guilds: u64,
-    /// Always 0 in this answer.
-    failed_guilds: u64,
-    /// Always null in this answer.
-    synced_at: Option<String>,
-}
-
-/// Asks for the sync of one user. Repeating it harms nothing. Everybody may ask for their own.
+/// Asks for the sync of one user, and waits for its end as long as `API_SYNC_WAIT` says. Repeating it harms nothing.
+///
+/// Everybody may ask for their own. A sync that ended is answered with 200 also if it failed: the object says what went
+/// wrong, guild by guild.
 #[utoipa::path(post, path = "/discord/sync/user/{user_id}", tag = "Discord Sync", operation_id = "syncUser",
-    params(("user_id" = String, Path, description = "The application's user")),
+    params(
+        ("user_id" = String, Path, description = "The application's user"),
+        ("Prefer" = Option<String>, Header,
+            description = "`wait=3`: seconds to wait at most; `respond-async`: do not wait"),
+    ),
     request_body(content = Option<UserSyncBody>, description = "Optional"),
     responses(
-        (status = 202, description = "Accepted; `Location` names the run", body = UserSyncResponse,
+        (status = 200, description = "Ended while the caller waited", body = SyncResponse,
+            headers(("Location" = String), ("Preference-Applied" = String))),
+        (status = 202, description = "Accepted; `Location` names the run", body = SyncResponse,
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the permission", body = Problem,
@@ -87,6 +63,7 @@ pub(crate) async fn sync_user(
     State(web): State<Web>,
     caller: Caller,
     names: RequestNames,
+    preference: Preference,
     Path(user): Path<String>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
@@ -98,7 +75,7 @@ pub(crate) async fn sync_user(
     let request = SyncRequest {
         scope: Scope {
             guilds: guild.into_iter().collect(),
-            users: vec![user.clone()],
+            users: vec![user],
             ..Scope::default()
         },
         dry_run,
@@ -107,8 +84,9 @@ pub(crate) async fn sync_user(
     };
     let cause = caller.cause("POST /discord/sync/user/{user_id}");
     let run = accepted::ask(&web, request, cause).await?;
-    let body = answer(&web, user, &run).await;
-    Ok(accepted::answer(&run, body))
+    let run = accepted::wait(&web, run, preference, web.config.api.sync_wait).await;
+    let body = sync_answer::answer(&web, &run).await;
+    Ok(accepted::answer(&web, &run, preference, body))
 }
 
 fn read(mut fields: Fields) -> Result<(Option<GuildId>, bool), ApiError> {
@@ -116,41 +94,6 @@ fn read(mut fields: Fields) -> Result<(Option<GuildId>, bool), ApiError> {
     let dry_run = fields.flag("dry_run").unwrap_or(false);
     fields.finish()?;
     Ok((guild, dry_run))
-}
-
-/// The run is stored: what cannot be read any more is left out.
-async fn answer(web: &Web, user: UserId, run: &Run) -> UserSyncResponse {
-    let (links, guilds, estimated_duration) = tokio::join!(
-        web.services.links.of_user(&user),
-        web.services.guilds.list(),
-        estimated_duration(web, run),
-    );
-    let account = links.unwrap_or_default().into_iter().find(|l| l.is_active);
-    let total_guilds = match run.scope.guilds.len() {
-        0 => guilds.unwrap_or_default().iter().filter(|g| g.is_enabled).count(),
-        named => named,
-    };
-    let what = if run.dry_run {
-        "User sync preview"
-    } else {
-        "User sync"
-    };
-    UserSyncResponse {
-        message: format!("{what} started"),
-        sync_id: run.id.to_string(),
-        is_async: true,
-        estimated_duration,
-        status: run.state.legacy().to_owned(),
-        state: run.state.as_str().to_owned(),
-        dry_run: run.dry_run,
-        user_id: user.0,
-        discord_user_id: account.map(|link| link.discord_id.to_string()),
-        sync_results: [],
-        total_guilds: total_guilds as u64,
-        successful_guilds: 0,
-        failed_guilds: 0,
-        synced_at: None,
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! Asks for a sync and answers 202: where its run is found, and when to ask for it.
+//! Asks for a sync and answers: 200 if it ended while the caller waited, else 202; where its run is found, and when to
+//! ask for it.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,6 +16,7 @@ use tracing::Instrument;
 use super::run_view;
 use crate::web::http::problem::ApiError;
 use crate::web::state::Web;
+use crate::web::wait::{Preference, until_ended};
 
 /// Stores the run and its first job.
 ///
@@ -29,10 +33,28 @@ pub(crate) async fn ask(web: &Web, request: SyncRequest, cause: Cause) -> Result
     }
 }
 
-/// 202 with this body.
-pub(crate) fn answer(run: &Run, body: impl Serialize) -> Response {
+/// Waits for the end of the run as long as the caller prefers and the setting allows; `default` if nothing is preferred.
+/// The run as it is then.
+pub(crate) async fn wait(web: &Web, run: Run, preference: Preference, default: Duration) -> Run {
+    let patience = preference.patience(default, web.config.api.sync_wait);
+    let ended = until_ended(web, run.id, patience).await;
+    ended.unwrap_or(run)
+}
+
+/// 200 with this body if the run has ended, else 202.
+pub(crate) fn answer(web: &Web, run: &Run, preference: Preference, body: impl Serialize) -> Response {
+    let ended = run.state.is_final();
+    let status = if ended {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     let location = [(LOCATION, run_view::path(run.id))];
-    let mut response = (StatusCode::ACCEPTED, location, Json(body)).into_response();
-    response.headers_mut().insert(RETRY_AFTER, run_view::POLL_AFTER);
+    let mut response = (status, location, Json(body)).into_response();
+    let headers = response.headers_mut();
+    if !ended {
+        headers.insert(RETRY_AFTER, run_view::POLL_AFTER);
+    }
+    preference.note(headers, ended, web.config.api.sync_wait);
     response
 }

@@ -1,5 +1,7 @@
 //! `POST /v1/runs`.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
 use rolecall_core::MappingId;
@@ -16,6 +18,7 @@ use crate::web::http::fields::{Fields, is_mapping_id};
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
+use crate::web::wait::Preference;
 
 /// What to sync. All is optional; nothing means everything.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,10 +39,13 @@ pub(crate) struct NewRun {
     allow_removals: Option<bool>,
 }
 
-/// Asks for a sync. Repeating it harms nothing.
+/// Asks for a sync. Repeating it harms nothing. With `Prefer: wait=N`, the answer waits for its end.
 #[utoipa::path(post, path = "/v1/runs", tag = "Runs", operation_id = "createRun",
     request_body(content = Option<NewRun>, description = "Optional"),
+    params(("Prefer" = Option<String>, Header, description = "`wait=10`: seconds to wait for the end of the sync")),
     responses(
+        (status = 200, description = "Ended while the caller waited; `Location` names the run", body = RunView,
+            headers(("Location" = String), ("Preference-Applied" = String))),
         (status = 202, description = "Accepted; `Location` names the run", body = RunView,
             headers(("Location" = String), ("Retry-After" = u32))),
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
@@ -58,6 +64,7 @@ pub(crate) async fn create_run(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageSync>,
     names: RequestNames,
+    preference: Preference,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
     let (scope, dry_run) = read(fields)?;
@@ -72,7 +79,8 @@ pub(crate) async fn create_run(
         ..SyncRequest::default()
     };
     let run = accepted::ask(&web, request, caller.cause("POST /v1/runs")).await?;
-    Ok(accepted::answer(&run, RunView::of(&run)))
+    let run = accepted::wait(&web, run, preference, Duration::ZERO).await;
+    Ok(accepted::answer(&web, &run, preference, RunView::of(&run)))
 }
 
 fn read(mut fields: Fields) -> Result<(Scope, bool), ApiError> {

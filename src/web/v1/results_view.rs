@@ -35,6 +35,8 @@ pub(crate) struct ResultsView {
     errors: Vec<ErrorView>,
     /// Why removals were held back, one sentence a guild.
     held: Vec<String>,
+    /// What else people should know, such as changes that a guild's cap left for the next sync.
+    notes: Vec<String>,
 }
 
 /// One thing that went wrong.
@@ -80,6 +82,7 @@ impl From<&RunResults> for ResultsView {
             planned: results.planned.clone(),
             errors: results.errors.iter().map(ErrorView::from).collect(),
             held: results.held.clone(),
+            notes: results.notes.clone(),
         }
     }
 }

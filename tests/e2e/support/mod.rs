@@ -5,6 +5,7 @@ pub(crate) mod chromium;
 pub(crate) mod frontend;
 pub(crate) mod http;
 pub(crate) mod process;
+pub(crate) mod seeded;
 pub(crate) mod servers;
 pub(crate) mod world;
 

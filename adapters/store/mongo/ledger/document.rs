@@ -1,8 +1,11 @@
 //! A job as a document, and back.
 
+use std::collections::BTreeSet;
+
 use mongodb::bson::{self, Bson, Document, doc};
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
+use rolecall_core::ids::RoleId;
 use rolecall_core::job::{Attempt, Job, JobState, Lane, Lease, NewJob, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::time::Timestamp;
@@ -172,7 +175,9 @@ fn attempt(f: Fields<'_>) -> Result<Attempt, StoreError> {
 }
 
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 6] = ["effect", "reason", "granted", "revoked", "counts", "notes"];
+pub(super) const OUTCOME_FIELDS: [&str; 8] = [
+    "effect", "reason", "granted", "revoked", "given", "taken", "counts", "notes",
+];
 
 /// An outcome as fields of its job: flat, because a tally groups by them. Counts are an array, because their names
 /// have dots.
@@ -190,6 +195,11 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
         "notes": outcome.notes.clone(),
     };
     put(&mut doc, "reason", outcome.reason.clone());
+    for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
+        if !roles.is_empty() {
+            doc.insert(field, roles.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+    }
     doc
 }
 
@@ -202,6 +212,13 @@ pub(super) fn effect(f: Fields<'_>) -> Result<Option<(Effect, Option<String>)>, 
     Ok(Some((effect, f.opt_text("reason")?)))
 }
 
+/// Roles that an outcome names; none in what was written before it named any.
+fn roles(f: Fields<'_>, field: &str) -> Result<BTreeSet<RoleId>, StoreError> {
+    let ids = f.ids(field)?.into_iter();
+    ids.map(|id| id.parse().map_err(|_| f.broken(field, "an array of roles")))
+        .collect()
+}
+
 fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
     let Some((effect, reason)) = effect(f)? else {
         return Ok(None);
@@ -212,6 +229,8 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
         reason,
         granted: f.number("granted")?,
         revoked: f.number("revoked")?,
+        given: roles(f, "given")?,
+        taken: roles(f, "taken")?,
         counts: f
             .documents("counts")?
             .into_iter()

@@ -224,3 +224,31 @@ pub(crate) async fn a_removed_account_is_forgotten_with_all_that_was_known_of_it
     assert_eq!((again.profile.global_name.clone(), again.last_sync), (None, None));
     assert_eq!((again.token_expiry, again.profile.guilds.len()), (None, 0));
 }
+
+pub(crate) async fn a_sync_of_all_is_noted_on_every_active_account<F: Fixture>(fixture: F) {
+    let stores = fixture.stores();
+    for n in [1, 2, 3] {
+        let is_active = n != 3;
+        let link = Link {
+            is_active,
+            ..link(n, user(n))
+        };
+        linked(stores, link).await;
+    }
+    stores.accounts.set_last_sync(account(1), at(2)).await.unwrap();
+    stores.accounts.set_last_sync_of_all(at(5)).await.unwrap();
+    let (found, _) = stores
+        .accounts
+        .list(&AccountFilter::default(), 0, 9)
+        .await
+        .unwrap();
+    let synced: std::collections::BTreeMap<_, _> =
+        found.iter().map(|a| (a.discord_id, a.last_sync)).collect();
+    let expected = [
+        (account(1), Some(at(5))),
+        (account(2), Some(at(5))),
+        (account(3), None),
+    ];
+    assert_eq!(synced, expected.into());
+    assert!(found.iter().all(|a| a.updated_at == PAST));
+}

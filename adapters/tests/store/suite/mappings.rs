@@ -192,6 +192,45 @@ pub(crate) async fn an_update_is_refused_when_somebody_changed_the_mapping_since
     assert_eq!(mappings.list(None).await.unwrap(), []);
 }
 
+pub(crate) async fn syncs_are_noted_without_touching_anything_else<F: Fixture>(fixture: F) {
+    let mappings = &fixture.stores().mappings;
+    let (first, second) = (mapping(1, guild(1), group(1)), mapping(2, guild(1), group(2)));
+    for mapping in [&first, &second] {
+        mappings.add(mapping.clone()).await.unwrap().unwrap();
+    }
+    let gone = MappingId(format!("{:024x}", 77));
+    mappings.note_sync(&[], at(1)).await.unwrap();
+    mappings
+        .note_sync(&[first.id.clone(), gone], at(5))
+        .await
+        .unwrap();
+    mappings
+        .note_sync(&[first.id.clone(), second.id.clone()], at(7))
+        .await
+        .unwrap();
+    // One that is noted late does not put the time back.
+    mappings
+        .note_sync(std::slice::from_ref(&first.id), at(6))
+        .await
+        .unwrap();
+    let synced = |mapping: Mapping, ms, sync_count| Mapping {
+        last_sync: Some(at(ms)),
+        sync_count,
+        ..mapping
+    };
+    let expected = [synced(first.clone(), 7, 3), synced(second, 7, 1)];
+    assert_eq!(mappings.list(None).await.unwrap(), expected);
+    // A change keeps what was noted, whatever its writer believed.
+    let changed = Mapping {
+        priority: 4,
+        updated_at: at(9),
+        ..first
+    };
+    assert!(mappings.update(&changed, Some(PAST)).await.unwrap());
+    let found = mappings.get(&changed.id).await.unwrap();
+    assert_eq!(found, Some(synced(changed, 7, 3)));
+}
+
 pub(crate) async fn of_sixteen_updates_of_one_reading_one_counts<F: Fixture>(fixture: F) {
     let stores = [fixture.stores().clone(), fixture.again().await];
     let given = mapping(1, guild(1), group(1));

@@ -8,7 +8,7 @@ use rolecall_core::ports::{Claim, Settlement};
 use tokio::task::JoinSet;
 
 use crate::fixture::Fixture;
-use crate::given::{LONG, attempt, claimed, completed, job, read, settled, stored};
+use crate::given::{LONG, attempt, claimed, completed, job, read, role, settled, stored};
 
 pub(crate) async fn a_completed_job_keeps_its_outcome_and_frees_its_keys<F: Fixture>(fixture: F) {
     let ledger = &fixture.stores().ledger;
@@ -22,7 +22,8 @@ pub(crate) async fn a_completed_job_keeps_its_outcome_and_frees_its_keys<F: Fixt
     )
     .await;
     let fence = claimed(ledger.as_ref(), id, LONG).await.fence;
-    let mut outcome = Outcome::applied(2, 1).with_note("Gave pilot and wing");
+    let (given, taken) = ([role(1), role(2)].into(), [role(3)].into());
+    let mut outcome = Outcome::moved(given, taken).with_note("Gave pilot and wing");
     outcome.count("members", 7);
     let settlement = Settlement {
         attempt: Some(attempt(1, "applied")),

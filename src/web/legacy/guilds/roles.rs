@@ -33,6 +33,11 @@ pub(crate) struct RoleView {
     id: String,
     #[schema(example = "Pilot")]
     name: String,
+    /// As `0xRRGGBB`, in decimal; 0: none.
+    #[schema(example = 3_447_003)]
+    color: u32,
+    /// Its members are shown apart from the others.
+    hoist: bool,
     /// Its place: higher is mightier.
     position: i64,
     /// Bit set.
@@ -40,11 +45,7 @@ pub(crate) struct RoleView {
     permissions: String,
     /// Owned by a bot or an integration: nobody can give it.
     managed: bool,
-    /// RGB as a number; 0: none.
-    color: u32,
-    /// Whether its members are listed apart.
-    hoist: bool,
-    /// Whether everybody may mention it.
+    /// Everybody may mention it.
     mentionable: bool,
 }
 
@@ -53,11 +54,11 @@ impl From<&Role> for RoleView {
         Self {
             id: role.id.to_string(),
             name: role.name.clone(),
+            color: role.looks.color,
+            hoist: role.looks.hoist,
             position: role.position,
             permissions: role.permissions.to_string(),
             managed: role.managed,
-            color: role.looks.color,
-            hoist: role.looks.hoist,
             mentionable: role.looks.mentionable,
         }
     }

@@ -89,6 +89,8 @@ async fn create(change: Change, guild: GuildConfig, input: Input) -> Result<Resp
         created_by: change.caller.character_id,
         created_at: now,
         updated_at: now,
+        last_sync: None,
+        sync_count: 0,
     };
     let sync = match guild.is_enabled && mapping.is_active {
         true => Some(change.sync_soon(guild.guild_id, Some(mapping.id.clone())).await?),

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use rolecall_core::mapping::Mapping;
 use rolecall_core::{GroupId, GuildId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -86,7 +87,8 @@ pub(crate) async fn page(web: &Web, guild: Option<GuildId>, wanted: Wanted) -> R
     let total = all.len() as u64;
     let groups = view::group_names(web).await;
     let found = wanted.page.of(all);
-    let mappings: Vec<MappingView> = found.iter().map(|m| view::of(m, groups.as_ref())).collect();
+    let view = |m: &Mapping| view::of(m, groups.as_ref(), view::guild_info(web, m).as_deref());
+    let mappings: Vec<MappingView> = found.iter().map(view).collect();
     Ok(MappingPage {
         guild_id: None,
         guild_name: None,

@@ -4,23 +4,23 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rolecall_core::ports::AccountFilter;
 
-use super::view::{UserView, view};
 use crate::web::auth::Caller;
 use crate::web::auth::right::{ReadUsers, allow};
 use crate::web::http::fields::user_of_path;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
+use crate::web::legacy::auth::account_view::DiscordUserResponse;
 use crate::web::state::Web;
 
 /// The account that a user linked last. One's own with any valid token, others' as administrator.
 #[utoipa::path(get, path = "/discord/users/{user_id}", tag = "Discord Users", operation_id = "getDiscordUser",
     params(("user_id" = String, Path, description = "The application's user")),
-    responses((status = 200, description = "The account", body = UserView), Refused, Missing))]
+    responses((status = 200, description = "The account", body = DiscordUserResponse), Refused, Missing))]
 pub(crate) async fn get_user(
     State(web): State<Web>,
     caller: Caller,
     Path(user): Path<String>,
-) -> Result<Json<UserView>, ApiError> {
+) -> Result<Json<DiscordUserResponse>, ApiError> {
     let user = user_of_path(&user)?;
     if !caller.is(&user) {
         allow::<ReadUsers>(&web, &caller).await?;
@@ -31,7 +31,8 @@ pub(crate) async fn get_user(
     };
     let (found, _) = web.services.accounts.list(&filter, 0, 1).await?;
     let account = found
-        .first()
+        .into_iter()
+        .next()
         .ok_or_else(|| ApiError::not_found("user_not_linked", "no Discord accounts found for user"))?;
-    Ok(Json(view(account)))
+    Ok(Json(account.into()))
 }

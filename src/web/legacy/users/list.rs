@@ -7,20 +7,20 @@ use rolecall_core::ports::AccountFilter;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::{UserView, view};
 use crate::web::auth::right::{Allowed, ReadUsers};
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::page::{Page, flag};
 use crate::web::http::problem::ApiError;
 use crate::web::http::query::Params;
 use crate::web::http::refused::Refused;
+use crate::web::legacy::auth::account_view::DiscordUserResponse;
 use crate::web::state::Web;
 
 /// A page of linked accounts.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ListDiscordUsersResponse)]
 pub(crate) struct UserPage {
-    users: Vec<UserView>,
+    users: Vec<DiscordUserResponse>,
     /// How many there are in all.
     #[schema(example = 1)]
     total: u64,
@@ -60,7 +60,7 @@ pub(crate) async fn list_users(
         .list(&filter, page.skip(), page.limit)
         .await?;
     Ok(Json(UserPage {
-        users: found.iter().map(view).collect(),
+        users: found.into_iter().map(Into::into).collect(),
         total,
         page: page.page,
         limit: page.limit,

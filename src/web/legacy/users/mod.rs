@@ -2,4 +2,3 @@
 
 pub(crate) mod get;
 pub(crate) mod list;
-pub(crate) mod view;
