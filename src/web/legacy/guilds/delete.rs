@@ -17,9 +17,10 @@ use crate::web::http::refused::{Changed, Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
-/// Removes a guild together with its mappings. Everybody keeps the roles they have, unless `remove_roles=true`: then a run
-/// takes the roles that the guild's active mappings name from every linked member, also in a disabled guild, however many
-/// they are.
+/// Removes a guild together with its mappings.
+///
+/// Everybody keeps the roles they have, unless `remove_roles=true`: then a run takes the roles that the guild's active
+/// mappings name from every linked member, also in a disabled guild, however many they are.
 #[utoipa::path(delete, path = "/discord/guilds/{guild_id}", tag = "Discord Guilds", operation_id = "deleteGuildConfig",
     params(
         ("guild_id" = String, Path, description = "Discord's id", example = "123456789012345678"),

@@ -28,8 +28,10 @@ pub(crate) struct MappingDeleted {
     warnings: Vec<String>,
 }
 
-/// Removes a mapping. A sync of its guild follows, which takes the role from linked members; one that another active
-/// mapping names stays with those to whom that one gives it. In a disabled guild everybody keeps the role.
+/// Removes a mapping. A sync of its guild follows.
+///
+/// It takes the role from linked members; one that another active mapping names stays with those to whom that one gives
+/// it. In a disabled guild everybody keeps the role.
 #[utoipa::path(delete, path = "/discord/role-mappings/{mapping_id}", tag = "Discord Role Mappings",
     operation_id = "deleteRoleMapping",
     params(
