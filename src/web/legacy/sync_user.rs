@@ -109,7 +109,7 @@ pub(crate) async fn sync_user(
 
 fn user_id(text: &str) -> Result<UserId, ApiError> {
     let text = text.trim();
-    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > 128 || text.chars().any(char::is_control) {
         let wrong = Detail::at("path.user_id", "expected a user's id of at most 128 characters");
         return Err(ApiError::invalid(vec![wrong]));
     }
