@@ -12,7 +12,7 @@ use super::http::problem::ApiError;
 /// request is refused.
 pub(crate) async fn of_guild(_change: &Change, _guild: GuildId) -> Result<Option<RunId>, ApiError> {
     Err(ApiError::new(
-        StatusCode::NOT_IMPLEMENTED,
+        StatusCode::UNPROCESSABLE_ENTITY,
         "remove_roles_not_available",
         "roles cannot be taken away together with their guild yet",
     )

@@ -21,13 +21,11 @@ use crate::web::state::Web;
 #[utoipa::path(delete, path = "/discord/guilds/{guild_id}", tag = "Discord Guilds", operation_id = "deleteGuildConfig",
     params(
         ("guild_id" = String, Path, description = "Discord's id", example = "123456789012345678"),
-        ("remove_roles" = Option<bool>, Query, description = "Take the mapped roles away, too: not possible yet (501)"),
+        ("remove_roles" = Option<bool>, Query, description = "Take the mapped roles away, too: not possible yet (422)"),
         ("If-Match" = Option<String>, Header, description = "Only if the guild still has this tag"),
     ),
     responses(
         (status = 200, description = "Removed", body = Done),
-        (status = 501, description = "`remove_roles=true` is not possible yet",
-            body = crate::web::http::problem::Problem, content_type = "application/problem+json"),
         Refused, Missing, Changed,
     ))]
 pub(crate) async fn delete_guild(
