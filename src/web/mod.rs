@@ -12,6 +12,8 @@ mod access_tests;
 mod auth;
 mod change;
 #[cfg(test)]
+mod documents_tests;
+#[cfg(test)]
 mod guilds_tests;
 mod health;
 mod http;
