@@ -13,4 +13,5 @@ mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod schemathesis;
 mod support;
