@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     }
     let ended = match (command, loaded) {
         (Command::Process(Process::Openapi), _) => {
-            cli::print_document(rolecall::web::openapi().to_pretty_json())
+            cli::print_document(serde_json::to_string_pretty(&rolecall::web::openapi()))
         }
         (Command::Process(Process::EnvExample), _) => {
             cli::print_text(&rolecall::config::settings::env_example())

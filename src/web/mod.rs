@@ -16,6 +16,8 @@ mod auth;
 mod callers_tests;
 mod change;
 #[cfg(test)]
+mod documents_tests;
+#[cfg(test)]
 mod guilds_tests;
 mod health;
 mod http;

@@ -36,7 +36,6 @@ pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
 
 fn all(api_prefix: &str) -> Router<Web> {
     let mut routes = health_routes()
-        .route("/openapi.json", get(openapi::serve_document))
         .route(
             "/v1/runs",
             get(v1::list_runs::list_runs).post(v1::create_run::create_run),
@@ -48,7 +47,7 @@ fn all(api_prefix: &str) -> Router<Web> {
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job));
     for prefix in prefixes(api_prefix) {
         let at = |path: &str| format!("{prefix}/discord{path}");
-        routes = routes
+        routes = documents(routes, prefix)
             .route(&at("/status"), get(legacy::status::status))
             .route(&at("/auth/login"), get(legacy::auth::login::login))
             .route(&at("/auth/callback"), get(legacy::auth::callback::callback))
@@ -94,6 +93,15 @@ fn all(api_prefix: &str) -> Router<Web> {
     routes
 }
 
+/// The document and its viewer.
+fn documents(routes: Router<Web>, prefix: &str) -> Router<Web> {
+    routes
+        .route(&format!("{prefix}/openapi.json"), get(openapi::serve::document))
+        .route(&format!("{prefix}/docs"), get(openapi::viewer::page))
+        .route(&format!("{prefix}/docs/"), get(openapi::viewer::with_slash))
+        .route(&format!("{prefix}/docs/{{file}}"), get(openapi::viewer::file))
+}
+
 fn health_routes() -> Router<Web> {
     Router::new()
         .route("/livez", get(health::livez))
@@ -101,7 +109,7 @@ fn health_routes() -> Router<Web> {
         .route("/health", get(health::health))
 }
 
-/// Where the legacy paths begin: nowhere, at `/api`, and at the configured prefix.
+/// Where the legacy paths and the documents begin: nowhere, at `/api`, and at the configured prefix.
 fn prefixes(api_prefix: &str) -> Vec<&str> {
     let mut out = vec!["", "/api"];
     // The router would read these as patterns.

@@ -34,6 +34,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/readyz", Public),
     ("get", "/health", Public),
     ("get", "/openapi.json", Public),
+    ("get", "/docs", Public),
     ("get", "/discord/status", Public),
     ("get", "/discord/auth/login", Public),
     ("get", "/discord/auth/callback", Public),
@@ -284,11 +285,9 @@ async fn every_write_with_a_cookie_has_to_come_from_a_page_of_ours() {
         let (what, place) = (format!("{method} {path}"), filled(path));
         let foreign = served.code(method, &place, &[cookie, evil[0], evil[1]]).await;
         assert_eq!(foreign, (403, "cross_site_write".to_owned()), "{what}");
-        assert_eq!(
-            served.code(method, &place, &[cookie]).await.1,
-            "cross_site_write",
-            "{what}"
-        );
+        // Whatever a browser writes, one of the two headers comes with it.
+        let no_browser = served.code(method, &place, &[cookie]).await;
+        assert_ne!(no_browser.1, "cross_site_write", "{what}");
         let own = served
             .code(method, &place, &[cookie, ("sec-fetch-site", "same-origin")])
             .await;

@@ -24,4 +24,5 @@ mod joins;
 mod operators;
 mod removal;
 mod retention;
+mod schemathesis;
 mod support;

@@ -2,7 +2,7 @@
 
 use rolecall_core::UserId;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::problem::{ApiError, Detail};
 
@@ -246,12 +246,45 @@ fn is_absent(value: &Value) -> bool {
 fn trimmed(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.trim().to_owned()),
+        Value::Number(number) => whole(&number).map_or(Value::Number(number), Value::from),
         other => other,
     }
+}
+
+/// `5.0` is a whole number, too (JSON Schema, section 6.1.1 of its validation part).
+fn whole(number: &Number) -> Option<i64> {
+    // All whole numbers up to here are exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let value = number.as_f64().filter(|_| number.is_f64())?;
+    #[allow(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
 }
 
 /// The pointer to a property, with no more of its name than helps.
 pub(super) fn pointer(name: &str) -> String {
     let name: String = name.chars().take(64).collect();
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point_and_no_other() {
+        for (sent, read) in [
+            (json!(5), Some(5)),
+            (json!(5.0), Some(5)),
+            (json!(-2.0), Some(-2)),
+            (json!(5.5), None),
+            (json!(1e300), None),
+        ] {
+            let object = json!({"priority": sent}).as_object().cloned().unwrap();
+            let mut fields = Fields::new(object);
+            assert_eq!(fields.one::<i32>("priority", "a whole number"), read, "{sent}");
+            assert_eq!(fields.finish().is_ok(), read.is_some(), "{sent}");
+        }
+    }
 }

@@ -45,6 +45,20 @@ pub(crate) struct Snapshot {
     progress: ProgressView,
 }
 
+/// An event of the stream, for the document.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only the document needs it")]
+pub(crate) struct RunEvent {
+    /// What it is.
+    event: String,
+    /// To be sent as `Last-Event-ID` by a listener that comes back. The last event has none.
+    id: Option<String>,
+    /// A `Snapshot` as JSON.
+    data: String,
+    /// When a listener that lost the connection comes back, in milliseconds.
+    retry: Option<u32>,
+}
+
 /// How far a run is: `progress` events until it has ended, then one `end` event. Each is a whole snapshot. An event
 /// whose id is sent as `Last-Event-ID` is not repeated.
 #[utoipa::path(get, path = "/v1/runs/{run_id}/events", tag = "Runs", operation_id = "runEvents",
@@ -53,7 +67,7 @@ pub(crate) struct Snapshot {
         ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that arrived"),
     ),
     responses(
-        (status = 200, description = "Events", body = Snapshot, content_type = "text/event-stream"),
+        (status = 200, description = "Events", body = RunEvent, content_type = "text/event-stream"),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the permission", body = Problem,
             content_type = "application/problem+json"),

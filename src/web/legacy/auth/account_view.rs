@@ -29,6 +29,7 @@ impl From<ProfileGuild> for AccountGuild {
 
 /// A linked Discord account. Tokens are never part of it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = LinkedDiscordUserResponse)]
 pub(crate) struct DiscordUserResponse {
     /// The record's id.
     id: String,

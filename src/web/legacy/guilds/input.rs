@@ -21,7 +21,7 @@ const LONGEST_TOKEN: usize = 4_096;
     dead_code,
     reason = "only the document needs it; the body is read field by field"
 )]
-#[schema(example = json!({"guild_id": "123456789012345678", "guild_name": "My Corporation", "bot_token": "MTIz..."}))]
+#[schema(example = json!({"guild_id": "123456789012345678", "guild_name": "My Corporation", "bot_token": "MTIz.example.bot-token"}))]
 pub(crate) struct GuildBody {
     /// Discord's id. Needed for a new guild; of an existing one it has to be the path's.
     guild_id: Option<String>,

@@ -1,0 +1,98 @@
+//! What may stand in paths, queries and request headers, told in one place for all operations.
+
+use rolecall_core::job::JobState;
+use serde_json::{Value, json};
+
+use crate::web::v1::list_runs;
+
+/// A Discord id, as a text.
+pub(super) const SNOWFLAKE: &str = "^[1-9][0-9]{0,18}$";
+/// The id of a mapping.
+pub(super) const MAPPING: &str = "^[0-9a-fA-F]{24}$";
+/// One line with something in it, without control characters.
+const NAME: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
+/// Schema and example of a parameter; `None` if this table does not know it.
+pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Value, Value)> {
+    Some(match (place, name) {
+        (_, "guild_id" | "guild") => (snowflake(place), json!("123456789012345678")),
+        ("path" | "query", "discord_id") => (snowflake(place), json!("80351110224678912")),
+        ("path", "mapping_id") => (
+            json!({"type": "string", "pattern": MAPPING}),
+            json!("64b000000000000000000001"),
+        ),
+        ("path", "run_id" | "job_id") | ("query", "run") => (
+            json!({"type": "string", "format": "uuid"}),
+            json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+        ),
+        ("path", "user_id") => (
+            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME}),
+            json!("0190f5a2-8c11-7e60-9d4d-e71f9b59e8f0"),
+        ),
+        ("query", "user_id" | "user") => (
+            json!({"type": "string"}),
+            json!("0190f5a2-8c11-7e60-9d4d-e71f9b59e8f0"),
+        ),
+        ("query", "group_id") => (json!({"type": "string"}), json!("64b000000000000000000002")),
+        ("query", "is_enabled" | "enabled" | "is_active") => (json!({"type": "boolean"}), json!(false)),
+        ("query", "remove_roles") => (json!({"type": "boolean"}), json!(true)),
+        ("query", "page") => (
+            json!({"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}),
+            json!(1),
+        ),
+        ("query", "limit") => (limit(operation), json!(10)),
+        ("query", "cursor") => (
+            json!({"type": "string", "pattern": "^$|^[A-Za-z0-9_-]{44}$"}),
+            json!("AQAAAaIobeGtAaIobeGtdpGroWIUQs5Wrgduyg3HsYfq"),
+        ),
+        ("query", "state") if operation == "listJobs" => (states(), json!("available,running")),
+        ("query", "kind") => (json!({"type": "string"}), json!("add_role")),
+        ("query", "link") => (json!({"type": "boolean"}), json!(false)),
+        ("query", "redirect_url") => (
+            json!({"type": "string", "maxLength": 2_000}),
+            json!("/user/characters"),
+        ),
+        ("query", "scopes") => (json!({"type": "string"}), json!("identify")),
+        ("query", "code") => (
+            json!({"type": "string"}),
+            json!("NhhvTDYsFcdgNLnnLijcl7Ku7bEEeee"),
+        ),
+        ("query", "state") => (
+            json!({"type": "string"}),
+            json!("2af4270cd09ff577d8f2fe0c55ec7360c872531ac1d524004ec52da03fab6573"),
+        ),
+        ("query", "error") => (json!({"type": "string"}), json!("access_denied")),
+        ("path", "file") => (json!({"type": "string", "minLength": 1}), json!("swagger-ui.css")),
+        ("header", "If-Match" | "If-None-Match") => {
+            (json!({"type": "string"}), json!("\"0123456789abcdef\""))
+        }
+        ("header", "Last-Event-ID") => (json!({"type": "string"}), json!("38c418ff0b0b3a88")),
+        ("header", "Prefer") => (json!({"type": "string"}), json!("respond-async")),
+        _ => return None,
+    })
+}
+
+/// In a query, nothing is the same as no parameter.
+fn snowflake(place: &str) -> Value {
+    let pattern = match place {
+        "query" => format!("^$|{SNOWFLAKE}"),
+        _ => SNOWFLAKE.to_owned(),
+    };
+    json!({"type": "string", "pattern": pattern})
+}
+
+fn limit(operation: &str) -> Value {
+    let (most, default) = match operation {
+        "getSyncStatus" => (50, 10),
+        "listRuns" | "listJobs" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
+        _ => (100, 20),
+    };
+    json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})
+}
+
+/// Some states, comma-separated.
+fn states() -> Value {
+    let one = JobState::ALL.map(JobState::as_str).join("|");
+    json!({"type": "string", "pattern": format!("^$|^({one})(,({one}))*$")})
+}

@@ -1,0 +1,176 @@
+//! What the types of Rust do not say of a field: patterns, limits, sets of words, and what a plain name means.
+
+use rolecall_core::job::{JobState, Lane};
+use rolecall_core::outcome::Effect;
+use rolecall_core::run::{RunKind, RunState};
+use serde_json::{Value, json};
+
+use super::parameters::{MAPPING, SNOWFLAKE};
+
+/// One line, which may be empty.
+const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+/// How many entries a list of a body may have.
+const MOST_ENTRIES: usize = 1_000;
+
+/// Bodies: nothing but what is listed may be sent.
+pub(super) const BODIES: &[&str] = &[
+    "ConditionsBody",
+    "GuildBody",
+    "LinkBody",
+    "ManualSyncBody",
+    "MappingBody",
+    "NewRun",
+    "SettingsBody",
+    "UserSyncBody",
+];
+
+/// What has to be in the body of an operation that shares its schema with one where it may be absent.
+pub(super) fn required(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "createGuildConfig" => &["guild_id"],
+        "createRoleMapping" => &["group_id", "discord_role_id"],
+        _ => &[],
+    }
+}
+
+/// What to add to the schema of a property.
+pub(super) fn more(schema: &str, property: &str) -> Option<Value> {
+    if BODIES.contains(&schema) {
+        sent(schema, property)
+    } else {
+        told(schema, property)
+    }
+}
+
+/// Properties of bodies.
+fn sent(schema: &str, property: &str) -> Option<Value> {
+    Some(match (schema, property) {
+        (_, "guild_id" | "discord_role_id" | "audit_channel_id" | "notification_channel_id") => snowflake(),
+        (_, "guild_ids") => list(&snowflake()),
+        (_, "user_ids" | "required_permissions" | "excluded_groups") => {
+            list(&json!({"type": ["string", "null"]}))
+        }
+        (_, "mapping_ids") => list(&json!({"type": ["string", "null"], "pattern": or_empty(MAPPING)})),
+        (_, "mapping_id") => json!({"pattern": or_empty(MAPPING)}),
+        (_, "guild_name" | "group_id" | "discord_role_name") => json!({"maxLength": 200, "pattern": LINE}),
+        (_, "bot_token") => json!({"maxLength": 4_096, "pattern": "^[!-~]*$", "format": "password"}),
+        (_, "access_token") => json!({"minLength": 1, "format": "password"}),
+        (_, "refresh_token") => json!({"format": "password"}),
+        (_, "sync_interval") => json!({"pattern": "^$|^[0-9]{1,4}[smh]$"}),
+        ("ManualSyncBody", "sync_type") => json!({"enum": [
+            "full", "guild", "user", "mapping", "selective", "manual", "incremental", "", null
+        ]}),
+        (_, "max_role_changes_per_sync" | "character_count_min" | "character_count_max") => {
+            json!({"maximum": u32::MAX})
+        }
+        (_, "priority") => json!({"minimum": i32::MIN, "maximum": i32::MAX}),
+        _ => return None,
+    })
+}
+
+/// Properties of answers.
+fn told(schema: &str, property: &str) -> Option<Value> {
+    let words = |words: &[&str]| Some(json!({"enum": words}));
+    match (schema, property) {
+        ("Health", "status") => words(&["ok", "unhealthy", "draining"]),
+        ("Check", "status") => words(&["ok", "failed"]),
+        ("StatusResponse", "status") => words(&["healthy", "degraded", "unhealthy"]),
+        ("SyncStatusResponse", "current_status") => words(&["idle", "running"]),
+        ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
+        ("OutcomeView", "effect") => {
+            words(&[Effect::Applied, Effect::Unchanged, Effect::Skipped].map(Effect::as_str))
+        }
+        ("RunView" | "Snapshot" | "RecentRun" | "ManualSyncResponse" | "UserSyncResponse", "state") => {
+            words(&RunState::ALL.map(RunState::as_str))
+        }
+        ("RunView", "kind") => {
+            words(&[RunKind::Full, RunKind::Guild, RunKind::User, RunKind::Mapping].map(RunKind::as_str))
+        }
+        ("RunEvent", "event") => words(&["progress", "end"]),
+        ("RunEvent", "data") => Some(json!({
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/Snapshot"},
+        })),
+        ("Problem", "type") => words(&["about:blank"]),
+        ("Problem", "status") => Some(json!({"minimum": 400, "maximum": 599})),
+        ("Problem", "trace_id") => Some(json!({"pattern": "^[0-9a-f]{32}$"})),
+        (_, "created_at" | "updated_at" | "linked_at" | "started_at" | "finished_at" | "inserted_at")
+        | (_, "run_at" | "sent_at" | "ended_at" | "until" | "expires_at" | "last_check" | "last_full_sync")
+        | (_, "occurred_at" | "completed_at" | "last_sync_at" | "token_expiry" | "token_expires_at")
+        | (_, "last_sync" | "last_health_check" | "synced_at") => Some(json!({"format": "date-time"})),
+        _ => None,
+    }
+}
+
+/// A Discord id in a body: a text, or a number, and nothing where it may be absent.
+fn snowflake() -> Value {
+    json!({
+        "type": ["string", "integer", "null"],
+        "pattern": or_empty(SNOWFLAKE),
+        "minimum": 1,
+        "maximum": u64::MAX,
+    })
+}
+
+fn list(items: &Value) -> Value {
+    json!({"maxItems": MOST_ENTRIES, "items": items})
+}
+
+fn or_empty(pattern: &str) -> String {
+    format!("^$|{pattern}")
+}
+
+/// What a field is whose own place does not say it, because its name does.
+pub(super) fn meaning(property: &str) -> Option<&'static str> {
+    Some(match property {
+        "id" => "Its id.",
+        "name" | "username" => "Its name.",
+        "global_name" => "The name it shows.",
+        "guild_id" => "The guild at Discord.",
+        "guild_name" => "The guild's name.",
+        "guild_ids" => "These guilds; empty: all.",
+        "user_ids" => "These users; empty: all.",
+        "user_id" => "The application's user.",
+        "mapping_id" => "The mapping.",
+        "group_id" => "The group.",
+        "role_id" | "discord_role_id" => "The role at Discord.",
+        "discord_role_name" => "The role's name, as Discord tells it.",
+        "discord_id" => "The account at Discord.",
+        "permissions" => "Bit set of permissions, as Discord writes it.",
+        "linked_at" => "When it was linked.",
+        "created_at" => "When it was added.",
+        "updated_at" => "When it was last changed.",
+        "started_at" => "When it began.",
+        "ended_at" => "When it ended.",
+        "until" => "When it ends.",
+        "owner" | "worker" => "The process.",
+        "error" => "Why it failed.",
+        "number" => "From 1.",
+        "page" => "Number of this page, from 1.",
+        "limit" => "Most entries of a page.",
+        "total_pages" => "How many pages there are.",
+        "guilds" => "The guilds of this page.",
+        "mappings" => "The mappings of this page.",
+        "users" => "The accounts of this page.",
+        "self" => "This.",
+        "run" => "Its run.",
+        "parent" => "The job that made it.",
+        "jobs" => "Its jobs.",
+        "events" => "Its events.",
+        "auto_sync" => "Whether the schedule syncs it.",
+        "sync_interval" => "Least time between two scheduled syncs; null: every tick.",
+        "sync_on_join" => "Whether linked people are joined to it.",
+        "remove_roles_on_leave" => "Whether somebody whose link ends loses the mapped roles.",
+        "audit_channel_id" => "Channel that is told of each run that changed something; null: none.",
+        "notification_channel_id" => "Channel that is told when something needs a person; null: none.",
+        "max_role_changes_per_sync" => "Most role changes of one sync; null: no cap.",
+        "require_all" => "Whether every character of the user has to be in the group.",
+        "character_count_min" => "At least so many characters; null: any number.",
+        "character_count_max" => "At most so many characters; null: any number.",
+        "required_permissions" => "Permissions that the user has to have.",
+        "excluded_groups" => "Groups that the user may not be in.",
+        "allow_removals" => "Whether removals pass the guard.",
+        _ => return None,
+    })
+}
