@@ -57,7 +57,9 @@ async fn a_person_without_a_permission_may_sync_nobody_but_itself() {
         assert_eq!(served.api.asked(method, path, credential).await, denied, "{path}");
     }
     let api = served.api.as_caller(&own);
-    let accepted = body_of(api.post(&path, None).await, StatusCode::ACCEPTED, "own sync").await;
+    let asked = api.request(Method::POST, &path).bearer_auth(&own);
+    let answer = asked.header("prefer", "respond-async").send().await.unwrap();
+    let accepted = body_of(answer, StatusCode::ACCEPTED, "own sync").await;
     let run = accepted["sync_id"].as_str().unwrap();
     assert_eq!(api.finished(run).await["state"], "completed");
     let run = format!("/v1/runs/{run}");
