@@ -32,6 +32,8 @@ pub mod pause;
 pub mod plan;
 pub mod ports;
 pub mod query;
+#[cfg(test)]
+mod query_tests;
 pub mod retention;
 pub mod retire;
 pub mod run;

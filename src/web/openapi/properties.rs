@@ -109,7 +109,8 @@ fn snowflake() -> Value {
         "type": ["string", "integer", "null"],
         "pattern": or_empty(SNOWFLAKE),
         "minimum": 1,
-        "maximum": u64::MAX,
+        // Beyond 2^53, senders such as JavaScript have rounded it: it has to be a text.
+        "maximum": 9_007_199_254_740_992_u64,
     })
 }
 
