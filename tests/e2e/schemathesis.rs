@@ -151,6 +151,21 @@ async fn schemathesis_finds_nothing_as_an_administrator() {
     served.check(Some(&token)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_nothing_as_a_program_with_a_key() {
+    let served = served().await;
+    let create = [
+        "keys",
+        "create",
+        "--name",
+        "schemathesis",
+        "--scope",
+        "discord:admin:full",
+    ];
+    let key = served.installation.run(&create).ok().out;
+    served.check(Some(key.trim())).await;
+}
+
 /// What it makes up exists but rarely: here every path names what is there, and nothing is deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_nothing_where_everything_exists() {
