@@ -8,6 +8,7 @@ pub mod export;
 pub mod healthcheck;
 mod keys;
 pub mod logging;
+mod member;
 pub mod processes;
 pub mod random;
 #[cfg(test)]
