@@ -156,7 +156,11 @@ async fn explained(
 }
 
 fn held(info: &GuildInfo, mappings: &[Mapping], has: &BTreeSet<RoleId>) -> Vec<HeldRole> {
-    let ours: BTreeSet<RoleId> = mappings.iter().filter(|m| m.is_active).map(|m| m.role_id).collect();
+    let ours: BTreeSet<RoleId> = mappings
+        .iter()
+        .filter(|m| m.is_active)
+        .map(|m| m.role_id)
+        .collect();
     let known: BTreeMap<RoleId, _> = info.roles.iter().map(|r| (r.id, r)).collect();
     let mut all: Vec<RoleId> = has.iter().copied().collect();
     all.sort_by(|a, b| match (known.get(a), known.get(b)) {

@@ -18,7 +18,10 @@ pub(super) async fn run(app: &App, args: &MemberArgs) -> Result<Exit, CliError> 
     }
     let token = reach::stored_token(services, args.id).await.map_err(refused)?;
     let options = reach::options();
-    let read = services.discord.member(&token, args.id, args.account, &options).await;
+    let read = services
+        .discord
+        .member(&token, args.id, args.account, &options)
+        .await;
     let found = read.map_err(|error| match member::absent(&error, args.id, args.account) {
         Some(sentence) => CliError::failed(sentence),
         None => refused(error.into()),

@@ -151,9 +151,10 @@ mod tests {
     #[test]
     fn a_filter_is_read_and_written_alike() {
         let run = "019a2c8e-5b1d-7c3a-9f00-0123456789ab";
-        let query =
-            format!("run={run}&state=discarded,%20running,running&guild=5&discord_id=7&user=a&kind=add_role\
-                &since=2026-11-25T10:00:00+01:00&until=2026-11-25T10:00:00.5Z");
+        let query = format!(
+            "run={run}&state=discarded,%20running,running&guild=5&discord_id=7&user=a&kind=add_role\
+                &since=2026-11-25T10:00:00+01:00&until=2026-11-25T10:00:00.5Z"
+        );
         let filter = parse(&query).unwrap();
         let times = [filter.since, filter.until].map(|t| t.unwrap().to_rfc3339());
         assert_eq!(times, ["2026-11-25T09:00:00.000Z", "2026-11-25T10:00:00.500Z"]);

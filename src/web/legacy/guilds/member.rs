@@ -47,13 +47,20 @@ pub(crate) async fn guild_member(
     }
     let services = &web.services;
     let token = look::stored_token(services, id).await?;
-    let read = services.discord.member(&token, id, account, &look::options()).await;
+    let read = services
+        .discord
+        .member(&token, id, account, &look::options())
+        .await;
     let member = read.map_err(|error| match member::absent(&error, id, account) {
         Some(sentence) => ApiError::not_found("member_unknown", sentence).with_cause(error.message),
         None => look::refused(error),
     })?;
     let mut info = roles::info(&web, id).await?;
-    if !member.roles.iter().all(|role| info.roles.iter().any(|r| r.id == *role)) {
+    if !member
+        .roles
+        .iter()
+        .all(|role| info.roles.iter().any(|r| r.id == *role))
+    {
         // A member has a role that the guild had not when it was read.
         info = roles::read_info(&web, id).await?;
     }
