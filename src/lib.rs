@@ -6,6 +6,8 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod healthcheck;
+#[cfg(test)]
+mod join_tests;
 mod keys;
 pub mod logging;
 mod member;
