@@ -27,7 +27,7 @@ pub(crate) struct MemberView {
     pub(crate) bot: bool,
     /// The user whose account it is; null: nobody linked it.
     pub(crate) user_id: Option<String>,
-    /// The account's name, as it was linked.
+    /// The account's name, as it was linked; null: not known.
     pub(crate) username: Option<String>,
     /// Why nothing is said of mapped roles; null: they are listed.
     pub(crate) note: Option<String>,
@@ -116,7 +116,7 @@ pub(crate) async fn view(
         discord_id: member.id.to_string(),
         bot: member.bot,
         user_id: link.as_ref().map(|l| l.user_id.to_string()),
-        username: link.map(|l| l.username),
+        username: link.map(|l| l.username).filter(|name| !name.is_empty()),
         note,
         roles: held(info, &mappings, &has),
         mapped_roles: told.into_iter().map(|e| mapped(e, &has)).collect(),

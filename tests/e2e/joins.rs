@@ -183,4 +183,5 @@ async fn a_users_sync_over_http_without_a_body_joins_who_is_absent() {
     let doctor = served.installation.run(&["doctor"]);
     assert!(doctor.out.contains("the one of DISCORD_CLIENT_ID"), "{doctor:#?}");
     assert!(doctor.out.contains("Manage Nicknames ok"), "{doctor:#?}");
+    assert!(!doctor.out.contains("FAIL"), "{doctor:#?}");
 }
