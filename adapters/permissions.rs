@@ -203,6 +203,7 @@ mod tests {
             Ok(vec![Group {
                 id: "g1".into(),
                 name: "Directors".to_owned(),
+                description: None,
             }])
         }
         fn describe(&self) -> String {

@@ -26,6 +26,16 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// The written name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::Denied => "denied",
+            Self::Undecided => "undecided",
+            Self::NotOurs => "not_ours",
+        }
+    }
+
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {

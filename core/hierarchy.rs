@@ -14,8 +14,94 @@ pub mod permission {
     pub const CREATE_INSTANT_INVITE: u64 = 1;
     /// `ADMINISTRATOR`: everything, except the hierarchy.
     pub const ADMINISTRATOR: u64 = 1 << 3;
+    /// `VIEW_CHANNEL`: needed to post into a channel.
+    pub const VIEW_CHANNEL: u64 = 1 << 10;
+    /// `SEND_MESSAGES`: needed to post into a channel.
+    pub const SEND_MESSAGES: u64 = 1 << 11;
+    /// `EMBED_LINKS`.
+    pub const EMBED_LINKS: u64 = 1 << 14;
+    /// `MANAGE_NICKNAMES`.
+    pub const MANAGE_NICKNAMES: u64 = 1 << 27;
     /// `MANAGE_ROLES`.
     pub const MANAGE_ROLES: u64 = 1 << 28;
+}
+
+/// A permission that go-falcon's documentation asks for, and what it is for here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// Discord's name of the bit. Stable.
+    pub permission: &'static str,
+    /// What Discord's pages call it.
+    pub name: &'static str,
+    /// The bit.
+    pub bit: u64,
+    /// What does not work without it.
+    pub what_for: &'static str,
+}
+
+/// All that are reported of a bot, the most needed first.
+pub const RIGHTS: [Right; 6] = [
+    right(
+        "MANAGE_ROLES",
+        "Manage Roles",
+        permission::MANAGE_ROLES,
+        "giving and taking roles",
+    ),
+    right(
+        "CREATE_INSTANT_INVITE",
+        "Create Invite",
+        permission::CREATE_INSTANT_INVITE,
+        "joining people",
+    ),
+    right(
+        "VIEW_CHANNEL",
+        "View Channels",
+        permission::VIEW_CHANNEL,
+        "the audit and notification channels",
+    ),
+    right(
+        "SEND_MESSAGES",
+        "Send Messages",
+        permission::SEND_MESSAGES,
+        "the audit and notification channels",
+    ),
+    right(
+        "EMBED_LINKS",
+        "Embed Links",
+        permission::EMBED_LINKS,
+        "nothing yet",
+    ),
+    right(
+        "MANAGE_NICKNAMES",
+        "Manage Nicknames",
+        permission::MANAGE_NICKNAMES,
+        "nothing yet",
+    ),
+];
+
+const fn right(permission: &'static str, name: &'static str, bit: u64, what_for: &'static str) -> Right {
+    Right {
+        permission,
+        name,
+        bit,
+        what_for,
+    }
+}
+
+impl Right {
+    /// Whether these permissions of a bot hold it. An administrator's and an owner's hold all.
+    pub const fn is_in(&self, permissions: u64) -> bool {
+        permissions & self.bit != 0
+    }
+}
+
+/// Each right, and whether these permissions hold it, in one line for people.
+pub fn rights_in_words(permissions: u64) -> String {
+    let one = |right: &Right| match right.is_in(permissions) {
+        true => format!("{} ok", right.name),
+        false => format!("{} missing", right.name),
+    };
+    RIGHTS.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a role cannot be given or taken by our bot.
@@ -138,6 +224,20 @@ pub fn obstacle(guild: &GuildInfo, bot: Option<&BotStanding>, role: RoleId) -> O
 mod tests {
     use super::*;
     use crate::guild::RoleLooks;
+
+    #[test]
+    fn each_right_of_the_bot_is_told_as_there_or_missing() {
+        let some = permission::MANAGE_ROLES | permission::SEND_MESSAGES;
+        assert_eq!(
+            rights_in_words(some),
+            "Manage Roles ok, Create Invite missing, View Channels missing, Send Messages ok, Embed Links missing, \
+             Manage Nicknames missing"
+        );
+        // What an administrator and the owner are said to have.
+        assert!(!rights_in_words(u64::MAX).contains("missing"));
+        let bits: std::collections::BTreeSet<u64> = RIGHTS.iter().map(|r| r.bit).collect();
+        assert_eq!(bits.len(), RIGHTS.len());
+    }
     use crate::ids::GuildId;
 
     fn role(id: u64, position: i64, managed: bool, permissions: u64) -> Role {

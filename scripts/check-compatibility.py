@@ -55,9 +55,11 @@ def tests():
             continue
         text = path.read_text()
         found = set(re.findall(r"#\[(?:tokio::)?test\b[^\n]*\]\s*(?:#\[[^\n]*\]\s*)*(?:async )?fn (\w+)\(", text))
-        # Properties, and the sentences of the stores' suite, are made into tests by a macro.
+        # Properties, and the sentences of the stores' suite and of the deliveries, are made into tests by a macro.
         if "proptest!" in text:
             found |= set(re.findall(r"^ {8}fn (\w+)\(", text, re.M))
+        for names in re.findall(r"^both_ways!\(([^)]*)\)", text, re.M):
+            found |= set(re.findall(r"\w+", names))
         if "tests/store/suite/" in name:
             found |= set(re.findall(r"pub\(crate\) async fn (\w+)\s*<", text))
         out[tuple(path.with_suffix("").parts)] = found

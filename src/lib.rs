@@ -6,8 +6,11 @@ pub mod config;
 pub mod demo;
 pub mod export;
 pub mod healthcheck;
+#[cfg(test)]
+mod join_tests;
 mod keys;
 pub mod logging;
+mod member;
 pub mod processes;
 pub mod random;
 #[cfg(test)]

@@ -9,17 +9,19 @@ use rolecall_core::account::LinkedAccount;
 use rolecall_core::error::{ErrorClass, JobError, StoreError};
 use rolecall_core::link::SealedTokens;
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::{AccountFilter, Begun, Refreshes, consent};
+use rolecall_core::ports::{AccountFilter, Begun, JobFilter, Refreshes, consent};
 use rolecall_core::secrets::{SecretKind, StoredSecret};
+use rolecall_core::verdict::{Trial, Verdict, judge};
 use rolecall_core::{DiscordId, Timestamp, UserId};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::services::Services;
 use rolecall_jobs::refresh_token::{Access, RefreshToken, fresh_access_token};
 use rolecall_simulator::{Fault, FaultKind};
+use rolecall_workflows::refresh_tokens::RefreshTokens;
 use secrecy::ExposeSecret;
 
 use crate::app::App;
-use crate::testing::{HOUR, World, world};
+use crate::testing::{HOUR, World, world, world_with};
 
 const TOKEN_ROUTE: &str = "POST /oauth2/token";
 
@@ -65,6 +67,72 @@ async fn a_token_that_ends_is_refreshed_once_and_the_new_pair_is_stored() {
     assert_eq!(calls(&world), 1);
     assert_ne!(token(&world, account).await, old.access_token);
     assert_eq!(shown(&world, account).await.consent_reason, None);
+}
+
+/// The accounts whose tokens a sweep refreshes.
+async fn swept(world: &World) -> Vec<DiscordId> {
+    let (context, _lease) = world.context::<RefreshTokens>();
+    RefreshTokens {}.run(&context).await.unwrap();
+    let filter = JobFilter {
+        kind: Some(RefreshToken::KIND.to_owned()),
+        ..JobFilter::default()
+    };
+    let ledger = &world.app.services.ledger;
+    let jobs = ledger.list(&filter, None, 100).await.unwrap();
+    let mut accounts: Vec<_> = jobs.iter().filter_map(|job| job.subject.discord_id).collect();
+    accounts.sort_unstable();
+    accounts
+}
+
+#[tokio::test]
+async fn the_sweep_takes_the_tokens_that_end_within_the_setting() {
+    for (threshold, both) in [("1h", false), ("3h", true)] {
+        let world = world_with(&[("DISCORD_TOKEN_REFRESH_THRESHOLD", threshold)]).await;
+        let (now, _) = world.linked("now").await;
+        let (later, _) = world.linked("later").await;
+        let links = &world.app.services.links;
+        let mut link = links.of_account(later).await.unwrap().unwrap();
+        let mut tokens = links.tokens(later).await.unwrap().unwrap();
+        tokens.expiry = world.now() + HOUR * 2;
+        link.token_expiry = Some(tokens.expiry);
+        links.put(&link, Some(tokens)).await.unwrap();
+        let wanted = if both { vec![now, later] } else { vec![now] };
+        assert_eq!(swept(&world).await, wanted, "{threshold}");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_takes_fifty_tokens_and_no_more() {
+    let world = world().await;
+    for n in 0..51 {
+        world.linked(&format!("user{n}")).await;
+    }
+    assert_eq!(swept(&world).await.len(), 50);
+}
+
+#[test]
+fn a_refresh_that_failed_for_a_while_is_tried_three_times_more_five_minutes_apart() {
+    let failed = Err(JobError::transient("discord_unavailable", "no answer"));
+    let after = |attempt: u32| {
+        let now = Timestamp(1_000_000);
+        let trial = Trial {
+            attempt,
+            max_attempts: RefreshToken::MAX_ATTEMPTS,
+            inserted_at: now,
+            now,
+            dice: 0.5,
+            cancel_requested: false,
+        };
+        match judge(&failed, &RefreshToken::backoff(), trial) {
+            Verdict::RetryAt(at) => Some(at.millis_since(now) / 1_000),
+            _ => None,
+        }
+    };
+    for attempt in 1..=3 {
+        let wait = after(attempt).unwrap();
+        assert!((150..=450).contains(&wait), "{wait} s after attempt {attempt}");
+    }
+    assert_eq!(after(4), None);
 }
 
 #[tokio::test]

@@ -345,21 +345,12 @@ fn instance() -> String {
     format!("{host}-{}-{}", std::process::id(), &random[..8])
 }
 
-fn slots(total: usize) -> Slots {
-    let quarter = (total / 4).max(1);
-    Slots {
-        interactive: quarter,
-        normal: quarter,
-        bulk: total.saturating_sub(2 * quarter).max(1),
-    }
-}
-
 async fn delivery(
     config: &Config,
     purpose: Purpose,
     instance: &str,
 ) -> Result<Option<Arc<dyn Delivery>>, StartError> {
-    let slots = slots(config.slots);
+    let slots = Slots::shared(config.slots);
     let window = (config.slots * WINDOW_PER_SLOT).clamp(16, 1_000);
     let redis = match &config.store {
         Store::Distributed { redis, .. } => redis.as_ref(),

@@ -85,7 +85,7 @@ impl Job for CheckGuild {
         if changed {
             tracing::info!(
                 guild.id = %self.guild_id, status = health.status.as_str(),
-                "discord_health: {}", message(&config, &health)
+                "discord_bot: {}", message(&config, &health)
             );
         }
         let mut outcome = Outcome::of(if changed {

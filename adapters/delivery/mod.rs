@@ -22,6 +22,18 @@ pub struct Slots {
 }
 
 impl Slots {
+    /// So many in all: a quarter for each of the urgent lanes, and the rest for [`Lane::Bulk`]. Each lane has one at least,
+    /// so they are never fewer than three.
+    pub const fn shared(total: usize) -> Self {
+        let quarter = if total < 8 { 1 } else { total / 4 };
+        let bulk = total.saturating_sub(2 * quarter);
+        Self {
+            interactive: quarter,
+            normal: quarter,
+            bulk: if bulk == 0 { 1 } else { bulk },
+        }
+    }
+
     /// The slots of a lane; at least 1, since a lane without a slot would never move.
     pub const fn of(self, lane: Lane) -> usize {
         let slots = match lane {
@@ -35,10 +47,22 @@ impl Slots {
 
 impl Default for Slots {
     fn default() -> Self {
-        Self {
-            interactive: 16,
-            normal: 16,
-            bulk: 32,
+        Self::shared(64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slots_of_all_lanes_are_as_many_as_the_setting_says() {
+        for total in 0..=200 {
+            let slots = Slots::shared(total);
+            let sum: usize = Lane::ALL.map(|lane| slots.of(lane)).iter().sum();
+            assert_eq!(sum, total.max(Lane::ALL.len()), "{slots:?}");
         }
+        let slots = Slots::default();
+        assert_eq!((slots.interactive, slots.normal, slots.bulk), (16, 16, 32));
     }
 }

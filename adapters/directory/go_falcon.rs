@@ -225,12 +225,18 @@ impl Directory for GoFalcon {
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StoreError> {
-        let shape = doc! { "name": 1, "is_active": 1 };
+        let shape = doc! { "name": 1, "description": 1, "is_active": 1 };
         let found = self
             .read(GROUPS, doc! {}, shape, |f| {
                 let group = Group {
                     id: GroupId(f.id("_id")?),
                     name: f.opt_text("name")?.unwrap_or_default(),
+                    // For people only: an odd one is no reason to read no group.
+                    description: f
+                        .opt_text("description")
+                        .ok()
+                        .flatten()
+                        .filter(|text| !text.is_empty()),
                 };
                 Ok(is_active(f)?.then_some(group))
             })

@@ -3,18 +3,28 @@
 use reqwest::Method;
 use rolecall_core::guild::{Account, GuildInfo, Role};
 use rolecall_core::ids::GuildId;
-use rolecall_core::ports::{BotToken, CallError, CallOptions};
+use rolecall_core::ports::{Application, BotToken, CallError, CallOptions};
 
 use super::DiscordClient;
 use super::errors::unreadable;
-use super::model::{GuildBody, RoleBody, UserBody};
-use super::routes::{GUILD, GUILD_ROLES, ME};
+use super::model::{ApplicationBody, GuildBody, RoleBody, UserBody};
+use super::routes::{APPLICATION, GUILD, GUILD_ROLES, ME};
 
 impl DiscordClient {
     pub(super) async fn get_me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {
         let request = self.request(Method::GET, "/users/@me");
         let user: UserBody = self.call(ME, None, token, options, request).await?.read(ME)?;
         Ok(user.into())
+    }
+
+    pub(super) async fn get_application(
+        &self,
+        token: &BotToken,
+        options: &CallOptions,
+    ) -> Result<Application, CallError> {
+        let request = self.request(Method::GET, "/applications/@me");
+        let found = self.call(APPLICATION, None, token, options, request).await?;
+        Ok(found.read::<ApplicationBody>(APPLICATION)?.into())
     }
 
     pub(super) async fn get_guild(

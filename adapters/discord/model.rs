@@ -5,6 +5,7 @@
 
 use rolecall_core::guild::{Account, Member, Role, RoleLooks};
 use rolecall_core::ids::{DiscordId, GuildId, RoleId, Snowflake};
+use rolecall_core::ports::Application;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -49,6 +50,25 @@ impl From<UserBody> for Account {
             id: user.id,
             username: user.username,
             bot: user.bot,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ApplicationBody {
+    id: DiscordId,
+    #[serde(default, deserialize_with = "nullable")]
+    name: String,
+    #[serde(default)]
+    redirect_uris: Option<Vec<String>>,
+}
+
+impl From<ApplicationBody> for Application {
+    fn from(body: ApplicationBody) -> Self {
+        Self {
+            id: body.id.to_string(),
+            name: body.name,
+            redirect_uris: body.redirect_uris,
         }
     }
 }

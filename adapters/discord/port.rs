@@ -7,8 +7,8 @@ use rolecall_core::account::Profile;
 use rolecall_core::guild::{Account, GuildInfo, Member};
 use rolecall_core::ids::{ChannelId, DiscordId, GuildId, RoleId};
 use rolecall_core::ports::{
-    Authorization, BotToken, CallError, CallOptions, Discord, ExchangeError, Joined, OAuthClient,
-    RefreshError, TokenPair,
+    Application, Authorization, BotToken, CallError, CallOptions, Discord, ExchangeError, Joined,
+    OAuthClient, RefreshError, TokenPair,
 };
 use secrecy::SecretString;
 
@@ -18,6 +18,10 @@ use super::DiscordClient;
 impl Discord for DiscordClient {
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {
         self.get_me(token, options).await
+    }
+
+    async fn application(&self, token: &BotToken, options: &CallOptions) -> Result<Application, CallError> {
+        self.get_application(token, options).await
     }
 
     async fn guild(

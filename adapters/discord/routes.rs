@@ -16,6 +16,11 @@ pub const ME: RouteSpec = RouteSpec {
     template: "GET /users/@me",
     bucket: "me",
 };
+/// `GET /applications/@me`. Has no budget of its own at Discord.
+pub const APPLICATION: RouteSpec = RouteSpec {
+    template: "GET /applications/@me",
+    bucket: "application",
+};
 /// `GET /guilds/{guild}`. Has no budget of its own at Discord.
 pub const GUILD: RouteSpec = RouteSpec {
     template: "GET /guilds/{guild}",

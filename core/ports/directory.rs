@@ -17,6 +17,9 @@ pub struct Group {
     pub id: GroupId,
     /// Its name.
     pub name: String,
+    /// What it is for, where the application says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// Who is this user, and which groups hold. A read that fails is an error, never "no groups".

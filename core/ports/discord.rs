@@ -234,11 +234,25 @@ pub struct Authorization {
     pub expires_in: i64,
 }
 
+/// The application that a bot belongs to (`GET /applications/@me`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its id: what logins call the client's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where its logins may lead back to; `None`: Discord does not tell.
+    pub redirect_uris: Option<Vec<String>>,
+}
+
 /// Calls to Discord. Every one passes the limiter.
 #[async_trait]
 pub trait Discord: Send + Sync + 'static {
     /// `GET /users/@me`: whose token is it.
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError>;
+
+    /// `GET /applications/@me`: which application does a bot's token belong to.
+    async fn application(&self, token: &BotToken, options: &CallOptions) -> Result<Application, CallError>;
 
     /// `GET /guilds/{guild}`, roles included.
     async fn guild(

@@ -20,8 +20,8 @@ pub use control::{JobControl, Ordered, Pauses};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
-    Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError, Joined,
-    MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
+    Application, Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError,
+    Joined, MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
 };
 pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};

@@ -121,6 +121,9 @@ pub struct AccountFilter {
     pub discord_id: Option<DiscordId>,
     /// Only of this user.
     pub user_id: Option<UserId>,
+    /// Only those that were in this guild when Discord told their guilds at the last login. Of accounts that were
+    /// imported, or that did not grant `guilds`, nothing is known.
+    pub guild_id: Option<GuildId>,
 }
 
 /// Linked accounts as people see them; the same records as [`Links`].

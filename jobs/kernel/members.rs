@@ -125,6 +125,10 @@ pub fn refused(
             // 50013 and 10011 are about the role, where there is one; the rest is about the bot or the guild.
             let about = role.filter(|_| matches!(error.code, Some(50_013 | 10_011)));
             let error = JobError::from(error);
+            tracing::warn!(
+                guild.id = %target.guild_id, error.code = %error.code,
+                "discord_bot: Discord refused the bot of guild {}: {error}", target.guild_id
+            );
             let whole = about.is_some() || error.discord_code != Some(50_013);
             if whole {
                 services

@@ -152,7 +152,10 @@ pub(super) fn current_application(world: &World, request: &Request<'_>) -> Answe
         0.into()
     };
     value["approximate_guild_count"] = world.guilds_of(id).count().into();
-    value["redirect_uris"] = json!(request.config.redirect_uris);
+    // Without a list every address is accepted, which no list can say.
+    if !request.config.redirect_uris.is_empty() {
+        value["redirect_uris"] = json!(request.config.redirect_uris);
+    }
     value["event_webhooks_status"] = 1.into();
     Ok(Reply::value(200, &value))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall_core::guild::{Account, GuildConfig, GuildInfo};
-use rolecall_core::hierarchy::{BotStanding, Obstacle, compare, obstacle};
+use rolecall_core::hierarchy::{BotStanding, Obstacle, compare, obstacle, permissions};
 use rolecall_core::job::Lane;
 use rolecall_core::ports::{BotToken, CallError, CallFailure, CallOptions};
 use rolecall_core::{GuildId, RoleId};
@@ -170,6 +170,12 @@ impl Seen {
     /// What stands in the way of this role.
     pub(super) fn obstacle(&self, role: RoleId) -> Option<Obstacle> {
         obstacle(&self.info, self.standing.as_ref(), role)
+    }
+
+    /// The bot's permissions; `None` if Discord does not tell what it is there.
+    pub(super) fn permissions(&self) -> Option<u64> {
+        let standing = self.standing.as_ref()?;
+        Some(permissions(&self.info, standing))
     }
 
     /// The role's name, if the guild has it.

@@ -263,7 +263,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "ROLECALL_WORKER_SLOTS",
         "64",
-        "jobs that one process runs at once",
+        "jobs that one process runs at once, at most; three at least, one for each lane",
     ),
     setting(
         "SHUTDOWN_GRACE_SECS",

@@ -25,6 +25,8 @@ mod http;
 mod keys_tests;
 mod legacy;
 mod look;
+#[cfg(test)]
+mod member_tests;
 mod openapi;
 #[cfg(test)]
 mod removal_jobs_tests;

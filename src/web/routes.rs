@@ -79,6 +79,10 @@ fn all(api_prefix: &str) -> Router<Web> {
             )
             .route(&at("/guilds/{guild_id}/roles"), get(guilds::roles::guild_roles))
             .route(
+                &at("/guilds/{guild_id}/members/{discord_id}"),
+                get(guilds::member::guild_member),
+            )
+            .route(
                 &at("/guilds/{guild_id}/role-mappings"),
                 get(mappings::list_of_guild::list_mappings).post(mappings::create::create_mapping),
             )

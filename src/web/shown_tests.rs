@@ -112,6 +112,13 @@ async fn a_guild_shows_how_it_was_found() {
     ] {
         assert_eq!(guild[field], value, "{field}");
     }
+    let report = guild["permission_report"].as_array().unwrap();
+    let granted: Vec<&str> = report
+        .iter()
+        .filter(|r| r["granted"] == true)
+        .filter_map(|r| r["name"].as_str())
+        .collect();
+    assert_eq!((report.len(), granted), (6, vec!["Manage Roles"]));
 }
 
 #[tokio::test]

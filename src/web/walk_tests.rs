@@ -51,6 +51,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("put", "/discord/guilds/{guild_id}", GUILDS),
     ("delete", "/discord/guilds/{guild_id}", GUILDS),
     ("get", "/discord/guilds/{guild_id}/roles", GUILDS),
+    ("get", "/discord/guilds/{guild_id}/members/{discord_id}", GUILDS),
     ("get", "/discord/guilds/{guild_id}/role-mappings", GUILDS),
     ("post", "/discord/guilds/{guild_id}/role-mappings", GUILDS),
     ("get", "/discord/role-mappings", GUILDS),

@@ -351,5 +351,7 @@ async fn a_bot_that_is_kicked_is_not_asked_again_for_every_member() {
     );
     let invalid = world.simulator.counters().invalid;
     assert!(invalid < 40, "{invalid} calls in vain");
+    let log = all.log();
+    assert!(log.contains("discord_bot: Discord refused the bot"), "{log}");
     drop(all);
 }

@@ -89,6 +89,8 @@ async fn each_reason_why_somebody_cannot_be_joined_is_told_in_its_own_words() {
         "{told:#}"
     );
     assert_eq!(puts(&served), Vec::<String>::new());
+    let log = served.all.log();
+    assert!(log.contains("auto-join") && log.contains("guilds.join"), "{log}");
 
     for (trouble, reason) in [
         (JoinTrouble::Unverified, "discord_user_unverified"),
@@ -153,4 +155,33 @@ async fn nobody_is_joined_to_a_guild_without_a_mapping_or_to_a_disabled_one_or_b
     let puts = puts(&served);
     assert!(puts.len() == 1 && puts[0].ends_with(&only), "{puts:?}");
     assert_eq!(roles(&served, account), Some(vec![served.world.roles[0]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_sync_over_http_without_a_body_joins_who_is_absent() {
+    let served = served_at(free_port(), |_| Vec::new()).await;
+    let simulator = &served.world.simulator;
+    let account = simulator.add_user("ada");
+    login(&served, "ada", "", account).await;
+    let role = served.world.roles[0];
+    assert_eq!(roles(&served, account), Some(vec![role]));
+
+    assert!(simulator.remove_member(served.world.guild, account));
+    let answer = served.operator.post("/discord/sync/user/ada", None).await;
+    let status = answer.status();
+    assert!(status == 200 || status == 202, "{status}");
+    let body: Value = answer.json().await.unwrap();
+    let run = body["sync_id"].as_str().unwrap();
+    assert_eq!(served.operator.finished(run).await["state"], "completed");
+    assert_eq!(roles(&served, account), Some(vec![role]));
+    let log = served.all.log();
+    let words = format!("auto-join: account {account} joined guild {}", served.world.guild);
+    assert_eq!(log.matches(&words).count(), 2, "{log}");
+    assert!(log.contains("discord_sync: run "), "{log}");
+
+    // What an operator looks at before going live: the application of the bot is the one of the logins.
+    let doctor = served.installation.run(&["doctor"]);
+    assert!(doctor.out.contains("the one of DISCORD_CLIENT_ID"), "{doctor:#?}");
+    assert!(doctor.out.contains("Manage Nicknames ok"), "{doctor:#?}");
+    assert!(!doctor.out.contains("FAIL"), "{doctor:#?}");
 }

@@ -1,13 +1,13 @@
 //! Linked accounts as people see them: `discord_users`.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use mongodb::bson::{Bson, Document, doc};
 use rolecall_core::account::{LinkedAccount, Profile, ProfileGuild};
 use rolecall_core::error::StoreError;
-use rolecall_core::ids::DiscordId;
+use rolecall_core::ids::{DiscordId, GuildId};
 use rolecall_core::link::Link;
 use rolecall_core::ports::{AccountFilter, Accounts, Links as _};
 use rolecall_core::time::Timestamp;
@@ -31,7 +31,21 @@ impl MongoStore {
             filter.is_active.is_none_or(|active| link.is_active == active)
                 && filter.user_id.as_ref().is_none_or(|user| link.user_id == *user)
         });
+        if let Some(guild) = filter.guild_id {
+            let members = self.said_to_be_in(guild).await?;
+            links.retain(|link| members.contains(&link.discord_id.to_string()));
+        }
         Ok(links)
+    }
+
+    /// Accounts of which Discord told that they are in this guild. What it tells is written to all documents of an account.
+    async fn said_to_be_in(&self, guild: GuildId) -> Result<BTreeSet<String>, StoreError> {
+        let users = self.collection(LINKS);
+        let found = users
+            .distinct("discord_id", doc! { "guilds.id": guild.to_string() })
+            .await;
+        let texts = found.map_err(store_error)?.into_iter();
+        Ok(texts.filter_map(|id| id.as_str().map(str::to_owned)).collect())
     }
 
     /// The whole accounts of these ids.

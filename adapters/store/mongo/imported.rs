@@ -88,6 +88,7 @@ impl Directory for MongoStore {
             groups.push(Group {
                 id: GroupId(f.id("_id")?),
                 name: f.text("name")?,
+                description: None,
             });
         }
         groups.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -148,6 +149,7 @@ impl Import for MongoStore {
         Ok(Group {
             id,
             name: name.to_owned(),
+            description: None,
         })
     }
 }

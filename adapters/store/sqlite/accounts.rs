@@ -91,6 +91,12 @@ fn list(
         condition.push_str(" AND user_id = ?");
         values.push(user.as_str().to_owned().into());
     }
+    if let Some(guild) = filter.guild_id {
+        condition.push_str(
+            " AND EXISTS (SELECT 1 FROM json_each(guilds) WHERE json_extract(json_each.value, '$.id') = ?)",
+        );
+        values.push(guild.to_string().into());
+    }
     let total = one(
         db,
         &format!("SELECT count(*) FROM discord_users WHERE {condition}"),

@@ -76,5 +76,6 @@ pub(super) fn group(row: &Row<'_>) -> Result<Group> {
     Ok(Group {
         id: GroupId(row.get(0)?),
         name: row.get(1)?,
+        description: None,
     })
 }

@@ -142,6 +142,7 @@ fn ensure_group(db: &Connection, name: &str) -> Result<(Group, bool)> {
     let made = Group {
         id: GroupId(id),
         name: name.to_owned(),
+        description: None,
     };
     Ok((made, true))
 }

@@ -24,11 +24,11 @@ fn member(group: ObjectId, character: impl Into<Bson>, active: bool) -> Document
 async fn groups(db: &Database) -> [ObjectId; 3] {
     let ids = [ObjectId::new(), ObjectId::new(), ObjectId::new()];
     let group = |id: ObjectId, name: &str, active| doc! { "_id": id, "name": name, "is_active": active };
-    let documents = vec![
-        group(ids[1], "Wing", true),
-        group(ids[0], "Pilots", true),
-        group(ids[2], "Old", false),
-    ];
+    let mut pilots = group(ids[0], "Pilots", true);
+    pilots.insert("description", "Who flies");
+    let mut wing = group(ids[1], "Wing", true);
+    wing.insert("description", 5);
+    let documents = vec![wing, pilots, group(ids[2], "Old", false)];
     put(db, "groups", documents).await;
     ids
 }
@@ -77,14 +77,12 @@ async fn a_user_has_the_active_groups_of_all_its_characters_whatever_their_integ
     .into();
     assert_eq!(directory.groups_of(&asked).await.unwrap(), wanted);
     assert_eq!(directory.groups_of(&[]).await.unwrap(), BTreeMap::new());
-    let names: Vec<_> = directory
-        .groups()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|g| g.name)
+    let all = directory.groups().await.unwrap();
+    let told: Vec<_> = all
+        .iter()
+        .map(|g| (g.name.as_str(), g.description.as_deref()))
         .collect();
-    assert_eq!(names, ["Pilots", "Wing"]);
+    assert_eq!(told, [("Pilots", Some("Who flies")), ("Wing", None)]);
     assert_eq!(directory.describe(), "go-falcon collections");
 }
 

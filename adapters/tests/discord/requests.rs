@@ -111,3 +111,23 @@ async fn a_token_that_fits_into_no_header_is_refused_without_being_told() {
     assert_eq!(error.error_code(), "discord_unauthorized");
     assert!(stage.seen().is_empty());
 }
+
+#[tokio::test]
+async fn the_application_of_a_bot_is_asked_for_with_its_token() {
+    let told = r#"{"id":"42","name":"Rolecall","redirect_uris":["https://app.example/callback"],"flags":0}"#;
+    let stage = Stage::with([reply(200, told), reply(200, r#"{"id":"42"}"#)]).await;
+    let found = stage.client.application(&token(), &options()).await.unwrap();
+    assert_eq!((found.id.as_str(), found.name.as_str()), ("42", "Rolecall"));
+    assert_eq!(
+        found.redirect_uris,
+        Some(vec!["https://app.example/callback".to_owned()])
+    );
+    let less = stage.client.application(&token(), &options()).await.unwrap();
+    assert_eq!((less.name.as_str(), less.redirect_uris), ("", None));
+    let seen = stage.seen();
+    assert_eq!(
+        format!("{} {}", seen[0].method, seen[0].uri),
+        "GET /api/v10/applications/@me"
+    );
+    assert_eq!(seen[0].header("authorization"), format!("Bot {TOKEN}"));
+}

@@ -1,12 +1,13 @@
-//! Does Discord answer? Then each guild.
+//! Does Discord answer? Then each guild, and the application of each bot.
 
 use std::collections::BTreeSet;
 
+use rolecall_core::DiscordId;
 use rolecall_core::ports::CallFailure;
 use secrecy::SecretString;
 
-use super::guild;
 use super::report::Report;
+use super::{application, guild};
 use crate::app::App;
 use crate::cli::reach::{self, Blind};
 
@@ -68,6 +69,11 @@ pub(super) async fn look(app: &App, report: &mut Report) {
         let seen = reach::look_at_stored(services, config).await;
         told.discord(app, &seen, report);
         guild::judge(app, &asked, &mappings, &seen, report);
+        if let Ok(seen) = &seen
+            && told.bots.insert(seen.bot.id)
+        {
+            application::look(app, config, &seen.bot.username, report).await;
+        }
     }
 }
 
@@ -76,6 +82,8 @@ pub(super) async fn look(app: &App, report: &mut Report) {
 struct Told {
     answers: bool,
     silent: bool,
+    /// Those whose application was asked for.
+    bots: BTreeSet<DiscordId>,
 }
 
 impl Told {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::GroupId;
 use rolecall_core::guild::GuildConfig;
-use rolecall_core::hierarchy::{Obstacle, permission, permissions};
+use rolecall_core::hierarchy::{Obstacle, permission, permissions, rights_in_words};
 use rolecall_core::mapping::Mapping;
 
 use super::report::Report;
@@ -123,18 +123,19 @@ fn rights(joins: bool, asked: &str, seen: &Seen, report: &mut Report) {
         return;
     };
     let rights = permissions(&seen.info, standing);
+    let all = rights_in_words(rights);
     if rights & permission::MANAGE_ROLES == 0 {
         let remedy = Obstacle::BotLacksManageRoles.remedy();
-        report.fail(&asked, "no Manage Roles", "Manage Roles", remedy);
+        report.fail(&asked, all, "Manage Roles", remedy);
     } else if joins && rights & permission::CREATE_INSTANT_INVITE == 0 {
         report.warn(
             &asked,
-            "Manage Roles, but not Create Invite, so nobody can be joined",
+            format!("{all}; without Create Invite, nobody can be joined"),
             "Manage Roles and Create Invite",
             "In Discord, Server Settings > Roles: give the bot's role Create Invite.",
         );
     } else {
-        report.ok(asked, "Manage Roles");
+        report.ok(asked, all);
     }
 }
 
@@ -215,6 +216,11 @@ mod tests {
             let mut report = Report::default();
             rights(joins, "guild", &seen(), &mut report);
             assert_eq!(report.exit() as u8, exit);
+            let text = report.text(false);
+            assert!(
+                text.contains("Manage Roles ok, Create Invite missing, View Channels missing"),
+                "{text}"
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! It works with whatever there is: a broken configuration, stores that do not answer, or the whole application.
 
 mod accounts;
+mod application;
 mod database;
 mod discord;
 mod guild;
@@ -22,8 +23,8 @@ use report::Report;
 
 /// Looks at the whole installation and says what is wrong and what to do
 ///
-/// Checks the settings, the store and its indexes, Redis, the directory, Discord, and for each guild the bot's token,
-/// its permissions and the place of each mapped role. Nothing is changed, except that missing indexes are made as at
+/// Checks the settings, the store and its indexes, Redis, the directory, Discord, the bots' applications, and for each
+/// guild the bot's token, its permissions and the place of each mapped role. Nothing is changed, except that missing indexes are made as at
 /// every start. No secret is shown.
 ///
 /// Exit codes: 0 all is well, 1 there are warnings, 2 something is broken.

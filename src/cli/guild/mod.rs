@@ -2,6 +2,7 @@
 
 mod add;
 mod bot_token;
+mod member;
 mod remove;
 mod set;
 mod show;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::guild::GuildConfig;
-use rolecall_core::{ChannelId, GuildId};
+use rolecall_core::{ChannelId, DiscordId, GuildId};
 
 use super::values::OrNone;
 use super::{CliError, Exit, Format, values};
@@ -23,6 +24,7 @@ pub enum GuildCommand {
     /// Lists all guilds
     List(Format),
     Show(ShowArgs),
+    Member(MemberArgs),
     Set(SetArgs),
     Remove(RemoveArgs),
 }
@@ -61,6 +63,24 @@ pub struct ShowArgs {
     /// Discord's id of the guild
     #[arg(value_name = "GUILD_ID")]
     pub id: GuildId,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Shows a member of a guild: its roles, whose account it is, and what becomes of each mapped role
+///
+/// Discord is asked now; nothing is changed.
+///
+/// Example: rolecall guild member --id 123456789012345678 --account 80351110224678912
+#[derive(Debug, Args)]
+pub struct MemberArgs {
+    /// Discord's id of the guild
+    #[arg(long, value_name = "GUILD_ID")]
+    pub id: GuildId,
+    /// Discord's id of the account
+    #[arg(long, value_name = "ACCOUNT_ID")]
+    pub account: DiscordId,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -133,6 +153,7 @@ pub(super) async fn run(app: &App, command: GuildCommand) -> Result<Exit, CliErr
         GuildCommand::Add(args) => add::run(app, args).await,
         GuildCommand::List(format) => show::list(app, format).await,
         GuildCommand::Show(args) => show::one(app, &args).await,
+        GuildCommand::Member(args) => member::run(app, &args).await,
         GuildCommand::Set(args) => set::run(app, &args).await,
         GuildCommand::Remove(args) => remove::run(app, &args).await,
     }

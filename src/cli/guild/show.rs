@@ -1,6 +1,7 @@
 //! `rolecall guild list` and `rolecall guild show`.
 
 use rolecall_core::guild::GuildConfig;
+use rolecall_core::hierarchy::{RIGHTS, rights_in_words};
 use rolecall_core::mapping::Mapping;
 use serde_json::{Value, json};
 
@@ -63,6 +64,7 @@ pub(super) async fn one(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         ("name", guild.guild_name.clone()),
         ("enabled", yes_no(guild.is_enabled)),
         ("bot", bot(&guild, &seen)),
+        ("bot's rights", rights(&seen)),
         ("added", view::moment(guild.created_at)),
         ("changed", view::moment(guild.updated_at)),
         ("health", health(&guild)),
@@ -109,6 +111,11 @@ fn bot(guild: &GuildConfig, seen: &Result<Seen, Blind>) -> String {
     }
 }
 
+fn rights(seen: &Result<Seen, Blind>) -> String {
+    let bits = seen.as_ref().ok().and_then(Seen::permissions);
+    bits.map_or_else(|| "not known".to_owned(), rights_in_words)
+}
+
 fn obstacle_name(seen: &Seen, mapping: &Mapping) -> Option<&'static str> {
     seen.obstacle(mapping.role_id).map(|o| o.as_str())
 }
@@ -125,10 +132,22 @@ fn document(guild: &GuildConfig, mappings: &[Mapping], seen: &Result<Seen, Blind
         })
         .collect();
     let discord = match seen {
-        Ok(seen) => json!({ "bot": seen.bot.username, "guild_name": seen.info.name }),
+        Ok(seen) => json!({
+            "bot": seen.bot.username,
+            "guild_name": seen.info.name,
+            "permissions": seen.permissions().map(report),
+        }),
         Err(blind) => json!({ "problem": blind.sentence() }),
     };
     json!({ "guild": view::guild(guild), "mappings": mappings, "discord": discord })
+}
+
+/// Each right by Discord's name.
+fn report(permissions: u64) -> Value {
+    RIGHTS
+        .iter()
+        .map(|right| (right.permission.to_owned(), Value::from(right.is_in(permissions))))
+        .collect()
 }
 
 fn table(mappings: &[Mapping], seen: Option<&Seen>) -> Table {

@@ -90,6 +90,7 @@ mod tests {
         .map(|(id, name)| Group {
             id: id.into(),
             name: name.to_owned(),
+            description: None,
         })
         .to_vec()
     }

@@ -44,6 +44,7 @@ use super::{auth, health, legacy, v1};
         legacy::guilds::update::update_guild,
         legacy::guilds::delete::delete_guild,
         legacy::guilds::roles::guild_roles,
+        legacy::guilds::member::guild_member,
         legacy::mappings::list_of_guild::list_mappings,
         legacy::mappings::create::create_mapping,
         legacy::mappings::list::list_all_mappings,

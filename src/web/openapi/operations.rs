@@ -224,6 +224,16 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[LOOK, STORED_TOKEN, &["unknown_guild"]],
     ),
+    Entry::new(
+        "getGuildMember",
+        GUILDS,
+        READ,
+        &[
+            LOOK,
+            STORED_TOKEN,
+            &["unknown_guild", "guild_disabled", "member_unknown"],
+        ],
+    ),
     Entry::new("listRoleMappings", GUILDS, READ, &[&["unknown_guild"]]),
     Entry::new(
         "createRoleMapping",

@@ -13,6 +13,12 @@ pub(super) const MAPPING: &str = "^[0-9a-fA-F]{24}$";
 const NAME: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 
+/// A moment of RFC 3339. (A leap day is read, too; no pattern that a person can read knows which years have one.)
+const MOMENT: &str = concat!(
+    "^[12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+);
+
 /// Schema and example of a parameter; `None` if this table does not know it.
 pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Value, Value)> {
     Some(match (place, name) {
@@ -47,6 +53,10 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!("AQAAAaIobeGtAaIobeGtdpGroWIUQs5Wrgduyg3HsYfq"),
         ),
         ("query", "state") if operation == "listJobs" => (states(), json!("available,running")),
+        ("query", "since" | "until") => (
+            json!({"type": "string", "pattern": format!("^$|{MOMENT}")}),
+            json!("2026-11-25T10:00:00Z"),
+        ),
         ("query", "kind") => (json!({"type": "string"}), json!("add_role")),
         ("query", "link") => (json!({"type": "boolean"}), json!(false)),
         ("query", "redirect_url") => (

@@ -120,6 +120,11 @@ pub(super) const KNOWN: &[Known] = &[
     Known::new("user_not_linked", 404, "no Discord accounts found for user")
         .hint("The user has to link a Discord account first, or an import has to name it."),
     Known::new("account_not_linked", 404, "Discord account 80351110224678912 is not linked"),
+    Known::new(
+        "member_unknown",
+        404,
+        "account 80351110224678912 is not a member of guild 123456789012345678",
+    ),
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(

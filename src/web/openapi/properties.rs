@@ -1,5 +1,6 @@
 //! What the types of Rust do not say of a field: patterns, limits, sets of words, and what a plain name means.
 
+use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::outcome::Effect;
 use rolecall_core::run::{RunKind, RunState};
@@ -76,6 +77,10 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("Check", "status") => words(&["ok", "failed"]),
         ("StatusResponse", "status") => words(&["healthy", "degraded", "unhealthy"]),
         ("SyncStatusResponse", "current_status") => words(&["idle", "running"]),
+        ("MappedRole", "fate") => {
+            words(&[Fate::Wanted, Fate::Denied, Fate::Undecided, Fate::NotOurs].map(Fate::as_str))
+        }
+        ("SaidView", "decision") => words(&["grants", "denies", "undecided", "inactive"]),
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
         ("OutcomeView", "effect") => {

@@ -225,6 +225,7 @@ fn the_document_lists_all_routes() {
             "get /discord/auth/status",
             "get /discord/guilds",
             "get /discord/guilds/{guild_id}",
+            "get /discord/guilds/{guild_id}/members/{discord_id}",
             "get /discord/guilds/{guild_id}/role-mappings",
             "get /discord/guilds/{guild_id}/roles",
             "get /discord/role-mappings",

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::{JobCursor, JobFilter};
-use rolecall_core::{JobId, UserId};
+use rolecall_core::{JobId, Timestamp, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -36,6 +36,8 @@ pub(crate) struct JobPage {
         ("user" = Option<String>, Query, description = "Of this user"),
         ("discord_id" = Option<String>, Query, description = "Of this Discord account"),
         ("run" = Option<String>, Query, description = "Of this run"),
+        ("since" = Option<String>, Query, description = "Made at this moment or later (RFC 3339)"),
+        ("until" = Option<String>, Query, description = "Made before this moment (RFC 3339)"),
         ("limit" = Option<u32>, Query, description = "1 to 200; default 50"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
@@ -102,8 +104,20 @@ fn read(params: &mut Params) -> JobFilter {
         user_id: params.text(&["user", "user_id"]).map(UserId),
         discord_id: params.parsed(&["discord_id"], SNOWFLAKE),
         run_id: params.parsed(&["run", "run_id"], "a run's id: a UUID"),
+        since: moment(params, "since"),
+        until: moment(params, "until"),
         ..JobFilter::default()
     }
+}
+
+fn moment(params: &mut Params, name: &'static str) -> Option<Timestamp> {
+    // In a query, a plus that nobody escaped is a blank.
+    let text = params.text(&[name])?.replace(' ', "+");
+    let moment = Timestamp::from_rfc3339(&text);
+    if moment.is_none() {
+        params.wrong(name, "expected a moment such as 2026-11-25T10:00:00Z");
+    }
+    moment
 }
 
 /// The filter as query parameters.
@@ -116,6 +130,8 @@ fn write(filter: &JobFilter) -> Vec<(&'static str, String)> {
         ("user", filter.user_id.as_ref().map(ToString::to_string)),
         ("discord_id", filter.discord_id.map(|id| id.to_string())),
         ("run", filter.run_id.map(|id| id.to_string())),
+        ("since", filter.since.map(Timestamp::to_rfc3339)),
+        ("until", filter.until.map(Timestamp::to_rfc3339)),
     ];
     all.into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
@@ -135,9 +151,13 @@ mod tests {
     #[test]
     fn a_filter_is_read_and_written_alike() {
         let run = "019a2c8e-5b1d-7c3a-9f00-0123456789ab";
-        let query =
-            format!("run={run}&state=discarded,%20running,running&guild=5&discord_id=7&user=a&kind=add_role");
+        let query = format!(
+            "run={run}&state=discarded,%20running,running&guild=5&discord_id=7&user=a&kind=add_role\
+                &since=2026-11-25T10:00:00+01:00&until=2026-11-25T10:00:00.5Z"
+        );
         let filter = parse(&query).unwrap();
+        let times = [filter.since, filter.until].map(|t| t.unwrap().to_rfc3339());
+        assert_eq!(times, ["2026-11-25T09:00:00.000Z", "2026-11-25T10:00:00.500Z"]);
         assert_eq!(filter.states, [JobState::Running, JobState::Discarded]);
         let written = write(&filter);
         let again: Vec<String> = written.iter().map(|(n, v)| format!("{n}={v}")).collect();
@@ -152,6 +172,8 @@ mod tests {
             ("guild=x", "query.guild"),
             ("discord_id=0", "query.discord_id"),
             ("run=7", "query.run"),
+            ("since=yesterday", "query.since"),
+            ("until=2026-11-25", "query.until"),
             ("stat=running", "query.stat"),
         ] {
             let problem = parse(query).unwrap_err().problem();

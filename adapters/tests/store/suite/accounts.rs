@@ -115,6 +115,12 @@ pub(crate) async fn an_account_filter_narrows_the_page_and_the_total<F: Fixture>
         is_active,
         discord_id: discord_id.map(account),
         user_id: user_id.map(user),
+        guild_id: None,
+    };
+    stores.accounts.set_profile(account(3), &profile()).await.unwrap();
+    let in_guild = |n, user_id: Option<u64>| AccountFilter {
+        guild_id: Some(guild(n)),
+        ..of(None, None, user_id)
     };
     for (filter, wanted) in [
         (of(Some(true), None, None), vec![3, 1]),
@@ -126,6 +132,9 @@ pub(crate) async fn an_account_filter_narrows_the_page_and_the_total<F: Fixture>
         (of(Some(true), Some(2), None), vec![]),
         (of(None, Some(9), None), vec![]),
         (of(None, None, Some(9)), vec![]),
+        (in_guild(2, None), vec![3]),
+        (in_guild(2, Some(1)), vec![]),
+        (in_guild(7, None), vec![]),
     ] {
         let total = wanted.len() as u64;
         let wanted: Vec<_> = wanted.into_iter().map(account).collect();

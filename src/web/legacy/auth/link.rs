@@ -48,7 +48,7 @@ pub(crate) struct LinkResponse {
     sync_id: Option<String>,
 }
 
-/// Links an account by its token.
+/// Links an account by its token. Also answered at `POST /discord/link`.
 #[utoipa::path(post, path = "/discord/auth/link", tag = "Discord Authentication", operation_id = "linkDiscordAccount",
     request_body(content = LinkBody),
     responses(

@@ -5,6 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod input;
 pub(crate) mod list;
+pub(crate) mod member;
 pub(crate) mod roles;
 pub(crate) mod update;
 pub(crate) mod view;

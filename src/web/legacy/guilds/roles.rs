@@ -91,11 +91,16 @@ pub(crate) async fn guild_roles(
 }
 
 /// From the cache, or from Discord.
-async fn info(web: &Web, id: GuildId) -> Result<Arc<GuildInfo>, ApiError> {
-    let services = &web.services;
-    if let Some(info) = services.cache.recent_info(id, services.clock.now()) {
-        return Ok(info);
+pub(super) async fn info(web: &Web, id: GuildId) -> Result<Arc<GuildInfo>, ApiError> {
+    match web.services.cache.recent_info(id, web.services.clock.now()) {
+        Some(info) => Ok(info),
+        None => read_info(web, id).await,
     }
+}
+
+/// From Discord.
+pub(super) async fn read_info(web: &Web, id: GuildId) -> Result<Arc<GuildInfo>, ApiError> {
+    let services = &web.services;
     let token = look::stored_token(services, id).await?;
     let info = services.discord.guild(&token, id, &look::options()).await;
     let info = Arc::new(info.map_err(look::refused)?);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::guild::{GuildConfig, GuildSettings};
+use rolecall_core::hierarchy::{RIGHTS, Right};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,6 +38,9 @@ pub(crate) struct GuildView {
     /// The bot's permissions, as a bit set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bot_permissions: Option<String>,
+    /// What they hold of what a bot should have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) permission_report: Vec<RightView>,
     /// Owner of the guild.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) owner_id: Option<String>,
@@ -62,6 +66,32 @@ pub(crate) struct GuildView {
     /// What works, but not wholly.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
+}
+
+/// A permission of the bot, as it was found when the guild was last looked at.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct RightView {
+    /// Discord's name of the bit.
+    #[schema(example = "MANAGE_ROLES")]
+    pub(crate) permission: &'static str,
+    /// What Discord's pages call it.
+    #[schema(example = "Manage Roles")]
+    pub(crate) name: &'static str,
+    /// Whether the bot has it.
+    pub(crate) granted: bool,
+    /// What does not work without it.
+    #[schema(example = "giving and taking roles")]
+    pub(crate) what_for: &'static str,
+}
+
+fn report(permissions: u64) -> Vec<RightView> {
+    let one = |right: &Right| RightView {
+        permission: right.permission,
+        name: right.name,
+        granted: right.is_in(permissions),
+        what_for: right.what_for,
+    };
+    RIGHTS.iter().map(one).collect()
 }
 
 /// How a guild is synced.
@@ -123,6 +153,10 @@ pub(crate) fn of(guild: &GuildConfig, id: String) -> GuildView {
         settings: SettingsView::from(&guild.settings),
         bot_user_id: guild.bot_user_id.map(|b| b.to_string()),
         bot_permissions: health.and_then(|h| h.bot_permissions).map(|p| p.to_string()),
+        permission_report: health
+            .and_then(|h| h.bot_permissions)
+            .map(report)
+            .unwrap_or_default(),
         owner_id: health.and_then(|h| h.owner_id).map(|o| o.to_string()),
         last_health_check: health.map(|h| h.checked_at).map(Timestamp::to_rfc3339),
         health_status: health.map(|h| h.status.as_str().to_owned()),

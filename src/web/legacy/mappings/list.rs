@@ -85,7 +85,7 @@ pub(crate) async fn page(web: &Web, guild: Option<GuildId>, wanted: Wanted) -> R
     all.retain(|m| wanted.is_active.is_none_or(|a| m.is_active == a));
     all.retain(|m| wanted.group.as_ref().is_none_or(|g| m.group_id == *g));
     let total = all.len() as u64;
-    let groups = view::group_names(web).await;
+    let groups = view::all_groups(web).await;
     let found = wanted.page.of(all);
     let view = |m: &Mapping| view::of(m, groups.as_ref(), view::guild_info(web, m).as_deref());
     let mappings: Vec<MappingView> = found.iter().map(view).collect();

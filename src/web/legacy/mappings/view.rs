@@ -8,6 +8,7 @@ use rolecall_core::error::StoreError;
 use rolecall_core::guild::GuildInfo;
 use rolecall_core::hierarchy::{Obstacle, obstacle};
 use rolecall_core::mapping::Mapping;
+use rolecall_core::ports::Group;
 use rolecall_core::{GroupId, Timestamp};
 use rolecall_workflows::change_mapping::Fate;
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub(crate) struct MappingView {
     pub(crate) group_id: String,
     /// The group's name now; the stored one if the directory does not know the group.
     pub(crate) group_name: String,
+    /// What the group is for, if the directory says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group_description: Option<String>,
     #[schema(example = "987654321098765432")]
     pub(crate) discord_role_id: String,
     pub(crate) discord_role_name: String,
@@ -79,10 +83,10 @@ impl From<&Conditions> for ConditionsView {
     }
 }
 
-/// Names of all groups; `None` if the directory does not answer, which is no reason to show nothing.
-pub(crate) async fn group_names(web: &Web) -> Option<BTreeMap<GroupId, String>> {
+/// All groups; `None` if the directory does not answer, which is no reason to show nothing.
+pub(crate) async fn all_groups(web: &Web) -> Option<BTreeMap<GroupId, Group>> {
     match web.services.directory.groups().await {
-        Ok(groups) => Some(groups.into_iter().map(|g| (g.id, g.name)).collect()),
+        Ok(groups) => Some(groups.into_iter().map(|g| (g.id.clone(), g)).collect()),
         Err(error) => {
             tracing::warn!(%error, "discord_api: the names of groups could not be read");
             None
@@ -93,10 +97,10 @@ pub(crate) async fn group_names(web: &Web) -> Option<BTreeMap<GroupId, String>> 
 /// Pure. `info` is the guild as Discord told it lately, if it did: nothing is asked of Discord for a list.
 pub(crate) fn of(
     mapping: &Mapping,
-    groups: Option<&BTreeMap<GroupId, String>>,
+    groups: Option<&BTreeMap<GroupId, Group>>,
     info: Option<&GuildInfo>,
 ) -> MappingView {
-    let name = groups.and_then(|all| all.get(&mapping.group_id));
+    let group = groups.and_then(|all| all.get(&mapping.group_id));
     let mut warnings = Vec::new();
     let known = groups.map(|all| all.keys().cloned().collect());
     for group in unknown_groups(&mapping.conditions, &mapping.group_id, known.as_ref()) {
@@ -118,7 +122,8 @@ pub(crate) fn of(
         id: mapping.id.to_string(),
         guild_id: mapping.guild_id.to_string(),
         group_id: mapping.group_id.to_string(),
-        group_name: name.unwrap_or(&mapping.group_name).clone(),
+        group_name: group.map_or(&mapping.group_name, |g| &g.name).clone(),
+        group_description: group.and_then(|g| g.description.clone()),
         discord_role_id: mapping.role_id.to_string(),
         discord_role_name: mapping.role_name.clone(),
         is_active: mapping.is_active,
@@ -130,7 +135,7 @@ pub(crate) fn of(
         updated_at: mapping.updated_at.to_rfc3339(),
         last_sync: mapping.last_sync.map(Timestamp::to_rfc3339),
         sync_count: mapping.sync_count,
-        stale: (groups.is_some() && name.is_none()) || obstacle == Some(Obstacle::RoleMissing),
+        stale: (groups.is_some() && group.is_none()) || obstacle == Some(Obstacle::RoleMissing),
         sync_id: None,
         warnings,
     }
@@ -156,7 +161,7 @@ pub(crate) fn guild_info(web: &Web, mapping: &Mapping) -> Option<Arc<GuildInfo>>
 /// The mapping as it is sent.
 pub(crate) async fn view(web: &Web, mapping: &Mapping) -> Result<MappingView, StoreError> {
     let info = guild_info(web, mapping);
-    Ok(of(mapping, group_names(web).await.as_ref(), info.as_deref()))
+    Ok(of(mapping, all_groups(web).await.as_ref(), info.as_deref()))
 }
 
 /// The tag of what somebody can change of a mapping; what the system notes beside it plays no part.
@@ -212,11 +217,13 @@ mod tests {
         }
     }
 
-    fn groups(names: &[&str]) -> BTreeMap<GroupId, String> {
-        names
-            .iter()
-            .map(|n| (GroupId::from(*n), format!("{n} now")))
-            .collect()
+    fn groups(names: &[&str]) -> BTreeMap<GroupId, Group> {
+        let group = |name: &str| Group {
+            id: name.into(),
+            name: format!("{name} now"),
+            description: Some("Who flies".to_owned()),
+        };
+        names.iter().map(|n| (GroupId::from(*n), group(n))).collect()
     }
 
     #[test]
@@ -227,6 +234,7 @@ mod tests {
         let fine = view(Some(&["pilots"]), Some(&[2]));
         assert!(!fine.stale && fine.warnings.is_empty(), "{fine:?}");
         assert_eq!(fine.group_name, "pilots now");
+        assert_eq!(fine.group_description.as_deref(), Some("Who flies"));
         assert!(!view(None, None).stale, "nobody knows");
         let no_group = view(Some(&["scouts"]), Some(&[2]));
         assert!(no_group.stale && no_group.warnings.len() == 1, "{no_group:?}");

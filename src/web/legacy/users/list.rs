@@ -38,6 +38,8 @@ pub(crate) struct UserPage {
         ("is_active" = Option<bool>, Query, description = "Only active links, or only others"),
         ("discord_id" = Option<String>, Query, description = "Only this account"),
         ("user_id" = Option<String>, Query, description = "Only of this user"),
+        ("guild_id" = Option<String>, Query, description = "Only accounts that were in this guild when Discord told their \
+            guilds at the last login; of imported ones, and without the scope `guilds`, nothing is known"),
         ("page" = Option<u32>, Query, description = "From 1"),
         ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
     ),
@@ -51,6 +53,7 @@ pub(crate) async fn list_users(
         is_active: flag(&mut params, &["is_active", "enabled"]),
         discord_id: params.parsed(&["discord_id", "discord_user_id"], SNOWFLAKE),
         user_id: params.text(&["user_id"]).map(UserId),
+        guild_id: params.parsed(&["guild_id"], SNOWFLAKE),
     };
     let page = Page::read(&mut params);
     params.finish()?;
