@@ -92,6 +92,9 @@ impl Stores {
 /// A fresh, empty store for one test; what it took goes away with it.
 #[async_trait]
 pub(crate) trait Fixture: Sized + Send + Sync + 'static {
+    /// How many random cases are played against the model.
+    const MODEL_CASES: u32;
+
     /// An empty store. `None`: this kind of store is not configured here; say so on stderr.
     async fn fresh() -> Option<Self>;
 

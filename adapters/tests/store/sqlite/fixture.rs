@@ -42,6 +42,8 @@ impl Sqlite {
 
 #[async_trait]
 impl Fixture for Sqlite {
+    const MODEL_CASES: u32 = 256;
+
     async fn fresh() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovableClock::default());
