@@ -1,5 +1,7 @@
 //! What may happen to a ledger, at random. There are few jobs, keys and workers, so that they meet.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -135,6 +137,15 @@ fn seed() -> impl Strategy<Value = Seed> {
         })
 }
 
+/// Nobody stores two jobs of one id at once.
+fn batch() -> impl Strategy<Value = Vec<Seed>> {
+    vec(seed(), 1..4).prop_map(|mut seeds| {
+        let mut met = BTreeSet::new();
+        seeds.retain(|seed| met.insert(seed.slot));
+        seeds
+    })
+}
+
 fn ending() -> impl Strategy<Value = Ending> {
     prop_oneof![
         2 => Just(Ending::Completed),
@@ -163,7 +174,7 @@ fn holding() -> impl Strategy<Value = Holding> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        5 => vec(seed(), 1..4).prop_map(Command::Insert),
+        5 => batch().prop_map(Command::Insert),
         9 => (slot(), 0..WORKERS.len(), prop::bool::weighted(0.4))
             .prop_map(|(slot, worker, brief)| Command::Claim { slot, worker, brief }),
         2 => (0..WORKERS.len(), vec((slot(), prop::bool::weighted(0.2)), 1..4))
