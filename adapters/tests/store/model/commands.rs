@@ -25,6 +25,8 @@ pub(crate) enum When {
 #[derive(Debug, Clone)]
 pub(crate) struct Seed {
     pub(super) slot: usize,
+    /// Another job, if the one of this slot is completed.
+    pub(super) fresh: bool,
     pub(super) kind: &'static str,
     pub(super) lane: usize,
     pub(super) guild: Option<u64>,
@@ -116,25 +118,29 @@ fn when() -> impl Strategy<Value = When> {
 fn seed() -> impl Strategy<Value = Seed> {
     let keys = (
         option::of(select(&UNIQUE[..])),
-        option::of(select(&CONCURRENCY[..])),
+        option::weighted(0.7, select(&CONCURRENCY[..])),
     );
+    let slots = (slot(), prop::bool::weighted(0.8));
     (
-        slot(),
+        slots,
         select(&KINDS[..]),
         lane(),
         option::of(1..3_u64),
         when(),
         keys,
     )
-        .prop_map(|(slot, kind, lane, guild, when, (unique, concurrency))| Seed {
-            slot,
-            kind,
-            lane,
-            guild,
-            when,
-            unique,
-            concurrency,
-        })
+        .prop_map(
+            |((slot, fresh), kind, lane, guild, when, (unique, concurrency))| Seed {
+                slot,
+                fresh,
+                kind,
+                lane,
+                guild,
+                when,
+                unique,
+                concurrency,
+            },
+        )
 }
 
 /// Nobody stores two jobs of one id at once.
@@ -179,7 +185,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(slot, worker, brief)| Command::Claim { slot, worker, brief }),
         2 => (0..WORKERS.len(), vec((slot(), prop::bool::weighted(0.2)), 1..4))
             .prop_map(|(worker, held)| Command::Renew { worker, held }),
-        6 => (slot(), prop::bool::weighted(0.15), ending())
+        6 => (slot(), prop::bool::weighted(0.25), ending())
             .prop_map(|(slot, old, ending)| Command::Settle { slot, old, ending }),
         1 => (slot(), when()).prop_map(|(slot, at)| Command::Defer(slot, at)),
         1 => vec(slot(), 1..4).prop_map(Command::MarkSent),
@@ -195,7 +201,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// The commands of a case.
-pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
-    vec(command(), 1..80)
+/// The commands of a case, this many at most.
+pub(crate) fn commands(most: usize) -> impl Strategy<Value = Vec<Command>> {
+    vec(command(), 1..most)
 }

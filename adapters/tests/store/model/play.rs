@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The process and a store may tell the time differently by this much.
 const SKEW: Duration = Duration::from_secs(5);
 /// More than there are jobs.
-const ALL: usize = 100;
+const ALL: usize = 1_000;
 
 /// Plays a case on an empty store.
 ///
@@ -35,6 +35,7 @@ pub(crate) async fn play<F: Fixture>(fixture: &F, commands: &[Command]) -> Resul
         fixture,
         stores: fixture.stores().clone(),
         model: Model::default(),
+        ids: Ids::default(),
     };
     for (number, command) in commands.iter().enumerate() {
         let step = game.step(command).await;
@@ -47,10 +48,17 @@ pub(crate) async fn play<F: Fixture>(fixture: &F, commands: &[Command]) -> Resul
     end.map_err(|why| format!("after opening the store again: {why}"))
 }
 
-fn id(slot: usize) -> JobId {
-    JobId(Uuid::from_u128(
-        0x0193_0000_0000_7000_8000_0000_0000_0000 + slot as u128,
-    ))
+/// Which job a slot stands for now: another one, now and then, once the first is completed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ids([u128; SLOTS]);
+
+impl Ids {
+    fn of(self, slot: usize) -> JobId {
+        let number = self.0[slot] * SLOTS as u128 + slot as u128;
+        JobId(Uuid::from_u128(
+            0x0193_0000_0000_7000_8000_0000_0000_0000 + number,
+        ))
+    }
 }
 
 impl When {
@@ -63,9 +71,9 @@ impl When {
 }
 
 impl Seed {
-    fn job(&self, now: Timestamp) -> NewJob {
+    fn job(&self, id: JobId, now: Timestamp) -> NewJob {
         NewJob {
-            id: id(self.slot),
+            id,
             kind: self.kind.to_owned(),
             lane: Lane::ALL[self.lane],
             run_at: self.when.at(now),
@@ -149,6 +157,7 @@ struct Game<'f, F> {
     fixture: &'f F,
     stores: Stores,
     model: Model,
+    ids: Ids,
 }
 
 impl<F: Fixture> Game<'_, F> {
@@ -185,35 +194,37 @@ impl<F: Fixture> Game<'_, F> {
         now: Timestamp,
     ) -> Result<Option<Job>, String> {
         let lease = if brief { BRIEF } else { LONG };
-        let answer = said(self.stores.ledger.claim(id(slot), WORKERS[worker], lease).await)?;
+        let id = self.ids.of(slot);
+        let answer = said(self.stores.ledger.claim(id, WORKERS[worker], lease).await)?;
         let (claimed, job) = match answer {
             Claim::Claimed(job) => (Claimed::Yes, Some(*job)),
             Claim::Busy => (Claimed::Busy, None),
             Claim::Gone => (Claimed::Gone, None),
         };
-        let expected = self.model.claim(id(slot), WORKERS[worker], lease, now);
+        let expected = self.model.claim(id, WORKERS[worker], lease, now);
         same("the answer", &claimed, &expected).map(|()| job)
     }
 
     async fn order(&mut self, command: &Command, now: Timestamp) -> Result<(), String> {
+        let ids = self.ids;
         let (control, model) = (&self.stores.control, &mut self.model);
         let by = Cause::new("user:ada", "because");
         let (answer, expected) = match command {
             Command::Cancel(slot) => {
-                let answer = control.cancel(id(*slot), &by).await;
-                (answer, model.cancel(id(*slot), "user:ada (because)"))
+                let answer = control.cancel(ids.of(*slot), &by).await;
+                (answer, model.cancel(ids.of(*slot), "user:ada (because)"))
             }
             Command::Redrive(slot, key) => (
-                control.redrive(id(*slot), *key).await,
-                model.redrive(id(*slot), *key),
+                control.redrive(ids.of(*slot), *key).await,
+                model.redrive(ids.of(*slot), *key),
             ),
             Command::Discard(slot) => {
-                let answer = control.discard(id(*slot), &by).await;
-                (answer, model.discard(id(*slot), "user:ada"))
+                let answer = control.discard(ids.of(*slot), &by).await;
+                (answer, model.discard(ids.of(*slot), "user:ada"))
             }
             Command::Reschedule(slot, when) => {
-                let answer = control.reschedule(id(*slot), when.at(now)).await;
-                (answer, model.defer(id(*slot), when.at(now), now))
+                let answer = control.reschedule(ids.of(*slot), when.at(now)).await;
+                (answer, model.defer(ids.of(*slot), when.at(now), now))
             }
             other => return Err(format!("{other:?} is no order")),
         };
@@ -221,10 +232,14 @@ impl<F: Fixture> Game<'_, F> {
     }
 
     async fn work(&mut self, command: &Command, now: Timestamp) -> Result<(), String> {
+        if let Command::Insert(seeds) = command {
+            self.renew_slots(seeds);
+        }
+        let ids = self.ids;
         let (ledger, model) = (&self.stores.ledger, &mut self.model);
         match command {
             Command::Insert(seeds) => {
-                let new: Vec<NewJob> = seeds.iter().map(|s| s.job(now)).collect();
+                let new: Vec<NewJob> = seeds.iter().map(|s| s.job(ids.of(s.slot), now)).collect();
                 let expected = new.iter().map(|n| model.insert(n, now)).collect();
                 same("the answer", &said(ledger.insert(new).await)?, &expected)
             }
@@ -239,18 +254,18 @@ impl<F: Fixture> Game<'_, F> {
                 same("the answer", &answer, &expected)
             }
             Command::Settle { slot, old, ending } => {
-                let job = model.jobs.get(&id(*slot));
+                let job = model.jobs.get(&ids.of(*slot));
                 let fence = job.map_or(0, |j| j.fence) - i64::from(*old);
                 let left = ending.settlement(now, job.map_or(0, |j| j.attempt));
-                let answer = said(ledger.settle(id(*slot), fence, left.clone()).await)?;
-                same("the answer", &answer, &model.settle(id(*slot), fence, left))
+                let answer = said(ledger.settle(ids.of(*slot), fence, left.clone()).await)?;
+                same("the answer", &answer, &model.settle(ids.of(*slot), fence, left))
             }
             Command::Defer(slot, when) => {
-                model.defer(id(*slot), when.at(now), now);
-                said(ledger.defer(id(*slot), when.at(now)).await)
+                model.defer(ids.of(*slot), when.at(now), now);
+                said(ledger.defer(ids.of(*slot), when.at(now)).await)
             }
             Command::MarkSent(slots) => {
-                let ids: Vec<JobId> = slots.iter().map(|s| id(*s)).collect();
+                let ids: Vec<JobId> = slots.iter().map(|s| ids.of(*s)).collect();
                 model.mark_sent(&ids);
                 said(ledger.mark_sent(&ids).await)
             }
@@ -281,11 +296,21 @@ impl<F: Fixture> Game<'_, F> {
         }
     }
 
+    fn renew_slots(&mut self, seeds: &[Seed]) {
+        for seed in seeds.iter().filter(|s| s.fresh) {
+            let job = self.model.jobs.get(&self.ids.of(seed.slot));
+            if job.is_some_and(|j| j.state == JobState::Completed) {
+                self.ids.0[seed.slot] += 1;
+            }
+        }
+    }
+
     fn fences(&self, held: &[(usize, bool)]) -> Vec<(JobId, i64)> {
-        let fence = |slot: usize| self.model.jobs.get(&id(slot)).map_or(0, |j| j.fence);
-        let fences = held
-            .iter()
-            .map(|(slot, old)| (id(*slot), fence(*slot) - i64::from(*old)));
+        let fence = |id: JobId| self.model.jobs.get(&id).map_or(0, |j| j.fence);
+        let fences = held.iter().map(|(slot, old)| {
+            let id = self.ids.of(*slot);
+            (id, fence(id) - i64::from(*old))
+        });
         fences.collect()
     }
 
@@ -320,7 +345,7 @@ impl<F: Fixture> Game<'_, F> {
                 error_code: Some(code.to_owned()),
                 ..JobFilter::default()
             };
-            let found = said(self.stores.ledger.list(&filter, None, SLOTS).await)?;
+            let found = said(self.stores.ledger.list(&filter, None, ALL).await)?;
             let mut found: Vec<JobId> = found.iter().map(|j| j.id).collect();
             found.sort_unstable();
             let failed = self.model.failures.iter();

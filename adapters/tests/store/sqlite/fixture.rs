@@ -42,7 +42,8 @@ impl Sqlite {
 
 #[async_trait]
 impl Fixture for Sqlite {
-    const MODEL_CASES: u32 = 256;
+    const MODEL_CASES: u32 = 128;
+    const MODEL_COMMANDS: usize = 120;
 
     async fn fresh() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();

@@ -35,7 +35,7 @@ pub(crate) async fn any_calls_in_any_order_are_answered_as_by_a_plain_model<F: F
     let (began, mut failed, mut played) = (Instant::now(), false, 0_u32);
     let counted = std::cell::RefCell::new((&mut failed, &mut played));
     let result = block_in_place(|| {
-        runner.run(&commands(), |commands| {
+        runner.run(&commands(F::MODEL_COMMANDS), |commands| {
             let (failed, played) = &mut *counted.borrow_mut();
             // What has failed is made smaller; that has a limit of its own.
             if began.elapsed() > BUDGET && **played > 0 && !**failed {
