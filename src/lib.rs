@@ -16,6 +16,7 @@ pub mod random;
 mod refresh_tests;
 pub mod release;
 pub mod scheduler;
+pub mod schedules;
 pub mod secret_files;
 pub mod simulator_process;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::queue::Enqueue;
 use rolecall_jobs::retention::Retention;
 use rolecall_jobs::seal_secrets::{SealSecrets, Which, walk};
-use rolecall_workflows::schedule::{Action, Ticked, tick, tick_id};
+use rolecall_workflows::schedule::{Action, Overlap, Ticked, tick, tick_id};
 use rolecall_workflows::unlink_account::request_unlink;
 use secrecy::ExposeSecret;
 
@@ -121,7 +121,7 @@ async fn many_schedulers_make_one_job_a_tick_for_every_schedule() {
     let services = &world.app.services;
     for action in Action::ALL {
         for _ in 0..3 {
-            let ticked = tick(services, &world.app.queue, action, 1_800_000_000).await;
+            let ticked = tick(services, &world.app.queue, action, Overlap::Skip, 1_800_000_000).await;
             let nothing = action == Action::RoleSync;
             // Without a guild there is nothing to sync.
             let wanted = if nothing { Ticked::Nothing } else { Ticked::Begun };
@@ -141,6 +141,22 @@ async fn many_schedulers_make_one_job_a_tick_for_every_schedule() {
     );
     let id = tick_id(Action::Retention, 1_800_000_000);
     assert!(jobs.iter().any(|j| j.kind == "retention" && j.id.0 == id));
+}
+
+#[tokio::test]
+async fn a_tick_whose_earlier_one_is_at_work_is_skipped_unless_its_schedule_allows_both() {
+    let world = world().await;
+    let (services, queue) = (&world.app.services, &world.app.queue);
+    let ticked = async |action, overlap, at| tick(services, queue, action, overlap, at).await.unwrap();
+    for action in Action::ALL.into_iter().filter(|a| *a != Action::RoleSync) {
+        assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+        // Another scheduler's word of the same tick is no overlap.
+        assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+        assert_eq!(ticked(action, Overlap::Skip, 2_000).await, Ticked::UnderWay);
+        assert_eq!(ticked(action, Overlap::Allow, 3_000).await, Ticked::Begun);
+    }
+    let jobs = services.ledger.list(&JobFilter::default(), None, 99).await;
+    assert_eq!(jobs.unwrap().len(), 8);
 }
 
 #[tokio::test]
