@@ -131,13 +131,13 @@ mod tests {
     use async_trait::async_trait;
     use rolecall_core::RunId;
     use rolecall_core::cause::Cause;
-    use rolecall_core::ports::{SchedulerTask, SchedulerTasks};
+    use rolecall_core::ports::{JobFilter, SchedulerTask, SchedulerTasks};
     use rolecall_core::run::{Run, RunKind, RunState, Scope};
     use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
     use rolecall_jobs::kernel::job::Job;
     use rolecall_jobs::kernel::services::Services;
     use rolecall_workflows::refresh_tokens::RefreshTokens;
-    use rolecall_workflows::schedule::Action;
+    use rolecall_workflows::schedule::{Action, Overlap};
     use uuid::Uuid;
 
     use super::*;
@@ -242,5 +242,21 @@ mod tests {
             BY_THE_CLOCK,
             format!("schedule:{}", Action::RoleSync.schedule_name())
         );
+    }
+
+    #[tokio::test]
+    async fn a_tick_whose_earlier_one_is_at_work_is_skipped_unless_its_schedule_allows_both() {
+        let world = world().await;
+        let (services, queue) = (&world.app.services, &world.app.queue);
+        let ticked = async |action, overlap, at| tick(services, queue, action, overlap, at).await.unwrap();
+        for action in Action::ALL.into_iter().filter(|a| *a != Action::RoleSync) {
+            assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+            // Another scheduler's word of the same tick is no overlap.
+            assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+            assert_eq!(ticked(action, Overlap::Skip, 2_000).await, Ticked::UnderWay);
+            assert_eq!(ticked(action, Overlap::Allow, 3_000).await, Ticked::Begun);
+        }
+        let jobs = services.ledger.list(&JobFilter::default(), None, 99).await;
+        assert_eq!(jobs.unwrap().len(), 8);
     }
 }

@@ -144,22 +144,6 @@ async fn many_schedulers_make_one_job_a_tick_for_every_schedule() {
 }
 
 #[tokio::test]
-async fn a_tick_whose_earlier_one_is_at_work_is_skipped_unless_its_schedule_allows_both() {
-    let world = world().await;
-    let (services, queue) = (&world.app.services, &world.app.queue);
-    let ticked = async |action, overlap, at| tick(services, queue, action, overlap, at).await.unwrap();
-    for action in Action::ALL.into_iter().filter(|a| *a != Action::RoleSync) {
-        assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
-        // Another scheduler's word of the same tick is no overlap.
-        assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
-        assert_eq!(ticked(action, Overlap::Skip, 2_000).await, Ticked::UnderWay);
-        assert_eq!(ticked(action, Overlap::Allow, 3_000).await, Ticked::Begun);
-    }
-    let jobs = services.ledger.list(&JobFilter::default(), None, 99).await;
-    assert_eq!(jobs.unwrap().len(), 8);
-}
-
-#[tokio::test]
 async fn the_retention_keeps_what_is_young_and_what_is_kept_for_ever() {
     let world = world().await;
     let services = &world.app.services;

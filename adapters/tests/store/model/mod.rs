@@ -3,6 +3,7 @@
 //! The model shares the types of `core` with the stores, and no code: it is a map of jobs and what the port's
 //! documentation says, in the fewest words.
 
+mod adopt;
 mod commands;
 mod ledger;
 mod play;

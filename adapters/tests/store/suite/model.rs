@@ -53,5 +53,5 @@ pub(crate) async fn any_calls_in_any_order_are_answered_as_by_a_plain_model<F: F
     if let Err(error) = result {
         panic!("set {SEED}={seed} to see it again. {error}");
     }
-    eprintln!("{played} cases in {:?}, seed {seed}", began.elapsed());
+    assert!(played > 0, "not one case was played");
 }
