@@ -8,6 +8,7 @@ pub mod export;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
+mod kernel_tests;
 mod keys;
 pub mod logging;
 mod member;
@@ -17,6 +18,7 @@ pub mod random;
 mod refresh_tests;
 pub mod release;
 pub mod scheduler;
+pub mod schedules;
 pub mod secret_files;
 pub mod simulator_process;
 #[cfg(test)]

@@ -150,7 +150,7 @@ pub async fn run(
         });
     }
     if parts.ticks {
-        let schedules = scheduler::schedules(app.config.discord.sync_interval).map_err(|e| e.to_string())?;
+        let schedules = crate::schedules::of(&app.config).map_err(|e| e.to_string())?;
         let (app, stop) = (Arc::clone(&app), stop.clone());
         tasks.spawn(async move {
             scheduler::run(app, schedules, stop).await;

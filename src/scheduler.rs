@@ -1,102 +1,32 @@
 //! The clock: apalis-cron ticks, and each tick stores a job.
 //!
 //! Every worker ticks; the job's key is the nominal tick, so that any number of schedulers make one job. apalis-cron
-//! skips what it missed, so missed ticks are looked for at the start and every minute: of those, the newest is made up
-//! for, once.
+//! skips what it missed, so missed ticks are looked for every minute, and made up for as their schedule says.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerContext};
 use apalis_cron::{CronScheduler, Tick};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures::FutureExt;
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::TaskEnd;
-use rolecall_workflows::schedule::{Action, Ticked, tick, tick_id};
+use rolecall_workflows::schedule::{Ticked, tick, tick_id};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::schedules::Schedule;
 
 /// How often missed ticks are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A tick may be this late before it counts as missed.
 const LATE: Duration = Duration::from_secs(20);
 
-/// One schedule.
-#[derive(Clone)]
-pub struct Schedule {
-    /// What it starts.
-    pub action: Action,
-    /// When (UTC).
-    pub cron: cron::Schedule,
-}
-
-/// The cron expression (seconds first) of an interval: whole minutes that divide an hour, or whole hours that divide a
-/// day, begin on the clock; other intervals are rounded down to such a one.
-pub fn expression(interval: Duration) -> String {
-    let minutes = (interval.as_secs() / 60).max(1);
-    if minutes < 60 {
-        let every = (1..=minutes).rev().find(|m| 60 % m == 0).unwrap_or(1);
-        return if every == 1 {
-            "0 * * * * *".to_owned()
-        } else {
-            format!("0 */{every} * * * *")
-        };
-    }
-    let hours = (minutes / 60).min(24);
-    let every = (1..=hours).rev().find(|h| 24 % h == 0).unwrap_or(1);
-    match every {
-        1 => "0 0 * * * *".to_owned(),
-        24 => "0 0 0 * * *".to_owned(),
-        every => format!("0 0 */{every} * * *"),
-    }
-}
-
-/// The schedules of this installation.
-///
-/// # Errors
-/// If an expression cannot be read.
-pub fn schedules(sync_interval: Duration) -> Result<Vec<Schedule>, cron::error::Error> {
-    let parse = |text: &str| cron::Schedule::from_str(text);
-    Ok(vec![
-        Schedule {
-            action: Action::RoleSync,
-            cron: parse(&expression(sync_interval))?,
-        },
-        Schedule {
-            action: Action::TokenRefresh,
-            cron: parse("0 */30 * * * *")?,
-        },
-        Schedule {
-            action: Action::HealthCheck,
-            cron: parse("0 */5 * * * *")?,
-        },
-        Schedule {
-            action: Action::Retention,
-            cron: parse("0 20 * * * *")?,
-        },
-        Schedule {
-            action: Action::SealSecrets,
-            cron: parse("0 40 * * * *")?,
-        },
-    ])
-}
-
-/// The newest tick after `last` and up to `now`.
-pub fn newest_missed(
-    cron: &cron::Schedule,
-    last: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    cron.after(&last).take_while(|t| *t <= now).last()
-}
-
 async fn start(app: &App, schedule: &Schedule, at: i64) {
     let action = schedule.action;
-    match tick(&app.services, &app.queue, action, at).await {
+    match tick(&app.services, &app.queue, action, schedule.overlap, at).await {
         Ok(ticked) => {
             if let Err(error) = tell(app, schedule, at, ticked).await {
                 tracing::debug!(%error, schedule = action.schedule_name(), "discord_sync: scheduler_tasks not updated");
@@ -117,7 +47,7 @@ async fn tell(app: &App, schedule: &Schedule, at: i64, ticked: Ticked) -> Result
     };
     let tasks = &app.services.scheduler_tasks;
     let begun = Timestamp(at.saturating_mul(1_000));
-    let next = schedule.cron.after(&begun.to_chrono()).next();
+    let next = schedule.next(begun.to_chrono());
     tasks
         .began(task, begun, next.map(|next| Timestamp(next.timestamp_millis())))
         .await?;
@@ -150,7 +80,7 @@ async fn tick_forever(app: Arc<App>, schedule: Schedule, stop: CancellationToken
     let name = schedule.action.schedule_name();
     while !stop.is_cancelled() {
         let context = WorkerContext::new(name);
-        let backend = CronScheduler::new(schedule.cron.clone()).with_timezone(Utc);
+        let backend = CronScheduler::new(schedule.clone());
         // No concurrency limit: a full worker is not polled at the next tick, which apalis-cron takes for an error.
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
@@ -186,7 +116,7 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
         }
         let until: Timestamp = app.services.clock.now() - LATE;
         for schedule in schedules {
-            if let Some(missed) = newest_missed(&schedule.cron, last.to_chrono(), until.to_chrono()) {
+            for missed in schedule.made_up_for(last.to_chrono(), until.to_chrono()) {
                 start(app, schedule, missed.timestamp()).await;
             }
         }
@@ -201,49 +131,18 @@ mod tests {
     use async_trait::async_trait;
     use rolecall_core::RunId;
     use rolecall_core::cause::Cause;
-    use rolecall_core::ports::{SchedulerTask, SchedulerTasks};
+    use rolecall_core::ports::{JobFilter, SchedulerTask, SchedulerTasks};
     use rolecall_core::run::{Run, RunKind, RunState, Scope};
     use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
     use rolecall_jobs::kernel::job::Job;
     use rolecall_jobs::kernel::services::Services;
     use rolecall_workflows::refresh_tokens::RefreshTokens;
+    use rolecall_workflows::schedule::{Action, Overlap};
     use uuid::Uuid;
 
     use super::*;
+    use crate::schedules::schedules;
     use crate::testing::{World, context_of, world};
-
-    #[test]
-    fn intervals_become_ticks_on_the_clock() {
-        for (minutes, cron) in [
-            (15, "0 */15 * * * *"),
-            (30, "0 */30 * * * *"),
-            (1, "0 * * * * *"),
-            (7, "0 */6 * * * *"),
-            (60, "0 0 * * * *"),
-            (90, "0 0 * * * *"),
-            (300, "0 0 */4 * * *"),
-            (3_000, "0 0 0 * * *"),
-        ] {
-            assert_eq!(
-                expression(Duration::from_secs(minutes * 60)),
-                cron,
-                "{minutes} minutes"
-            );
-            assert!(cron::Schedule::from_str(cron).is_ok());
-        }
-    }
-
-    #[test]
-    fn of_missed_ticks_the_newest_is_found() {
-        let cron = cron::Schedule::from_str("0 */15 * * * *").unwrap();
-        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc);
-        let newest = newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T11:02:00Z"));
-        assert_eq!(newest, Some(at("2026-11-25T11:00:00Z")));
-        assert_eq!(
-            newest_missed(&cron, at("2026-11-25T10:01:00Z"), at("2026-11-25T10:14:59Z")),
-            None
-        );
-    }
 
     /// What go-falcon's scheduler was told.
     #[derive(Default)]
@@ -294,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn go_falcons_scheduler_is_told_of_its_two_tasks_and_of_no_other() {
         let (app, told, _folder) = told().await;
-        for schedule in schedules(Duration::from_secs(900)).unwrap() {
+        for schedule in schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap() {
             start(&app, &schedule, TICK).await;
         }
         let (sync, refresh) = (SchedulerTask::RoleSync.id(), SchedulerTask::TokenRefresh.id());
@@ -343,5 +242,21 @@ mod tests {
             BY_THE_CLOCK,
             format!("schedule:{}", Action::RoleSync.schedule_name())
         );
+    }
+
+    #[tokio::test]
+    async fn a_tick_whose_earlier_one_is_at_work_is_skipped_unless_its_schedule_allows_both() {
+        let world = world().await;
+        let (services, queue) = (&world.app.services, &world.app.queue);
+        let ticked = async |action, overlap, at| tick(services, queue, action, overlap, at).await.unwrap();
+        for action in Action::ALL.into_iter().filter(|a| *a != Action::RoleSync) {
+            assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+            // Another scheduler's word of the same tick is no overlap.
+            assert_eq!(ticked(action, Overlap::Skip, 1_000).await, Ticked::Begun);
+            assert_eq!(ticked(action, Overlap::Skip, 2_000).await, Ticked::UnderWay);
+            assert_eq!(ticked(action, Overlap::Allow, 3_000).await, Ticked::Begun);
+        }
+        let jobs = services.ledger.list(&JobFilter::default(), None, 99).await;
+        assert_eq!(jobs.unwrap().len(), 8);
     }
 }

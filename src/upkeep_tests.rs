@@ -13,7 +13,7 @@ use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::queue::Enqueue;
 use rolecall_jobs::retention::Retention;
 use rolecall_jobs::seal_secrets::{SealSecrets, Which, walk};
-use rolecall_workflows::schedule::{Action, Ticked, tick, tick_id};
+use rolecall_workflows::schedule::{Action, Overlap, Ticked, tick, tick_id};
 use rolecall_workflows::unlink_account::request_unlink;
 use secrecy::ExposeSecret;
 
@@ -121,7 +121,7 @@ async fn many_schedulers_make_one_job_a_tick_for_every_schedule() {
     let services = &world.app.services;
     for action in Action::ALL {
         for _ in 0..3 {
-            let ticked = tick(services, &world.app.queue, action, 1_800_000_000).await;
+            let ticked = tick(services, &world.app.queue, action, Overlap::Skip, 1_800_000_000).await;
             let nothing = action == Action::RoleSync;
             // Without a guild there is nothing to sync.
             let wanted = if nothing { Ticked::Nothing } else { Ticked::Begun };

@@ -10,6 +10,8 @@ pub mod change_mapping;
 pub mod check_guild;
 pub mod check_guilds;
 pub mod follow_up;
+#[cfg(test)]
+mod golden_tests;
 pub mod link_account;
 pub mod planner;
 pub mod progress;

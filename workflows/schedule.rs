@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
-use rolecall_core::ports::SchedulerTask;
-use rolecall_core::run::Scope;
+use rolecall_core::job::JobState;
+use rolecall_core::ports::{JobFilter, SchedulerTask};
+use rolecall_core::run::{Run, Scope};
 use rolecall_core::{JobId, RunId};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
@@ -67,6 +68,15 @@ impl Action {
     }
 }
 
+/// What is done about a tick when an earlier one's work is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// The tick is skipped: what is at work does what this one would.
+    Skip,
+    /// Both are at work.
+    Allow,
+}
+
 /// Id of the job or run that a tick (unix seconds, nominal) makes.
 pub fn tick_id(action: Action, tick: i64) -> Uuid {
     Uuid::new_v5(&TICKS, key(action, tick).as_bytes())
@@ -92,61 +102,71 @@ pub async fn tick(
     services: &Arc<Services>,
     queue: &Queue,
     action: Action,
+    overlap: Overlap,
     tick: i64,
 ) -> Result<Ticked, StoreError> {
     let (key, id) = (key(action, tick), tick_id(action, tick));
-    let cause = Cause::new(
-        format!("schedule:{}", action.schedule_name()),
-        format!("tick {tick}"),
-    );
+    let name = action.schedule_name();
+    let cause = Cause::new(format!("schedule:{name}"), format!("tick {tick}"));
     // The id is kept after the job ended, so a late second scheduler inserts what is there.
-    let once = |job: Enqueue| vec![job.with_id(JobId(id)).unique(key.clone())];
-    match action {
-        Action::TokenRefresh => {
-            queue.insert(once(Enqueue::new(&RefreshTokens {}, cause))).await?;
-        }
-        Action::HealthCheck => {
-            queue.insert(once(Enqueue::new(&CheckGuilds {}, cause))).await?;
-        }
-        Action::Retention => {
-            queue.insert(once(Enqueue::new(&Retention {}, cause))).await?;
-        }
-        Action::SealSecrets => {
-            queue.insert(once(Enqueue::new(&SealSecrets {}, cause))).await?;
-        }
-        Action::RoleSync => {
-            let run_id = RunId(id);
-            if services.runs.get(run_id).await?.is_some() {
-                return Ok(Ticked::Begun);
-            }
-            // No overlap: a full run that is still at work will do what this one would.
-            if services
-                .runs
-                .running()
-                .await?
-                .iter()
-                .any(|r| r.scope == Scope::default() && !r.dry_run)
-            {
-                tracing::info!(
-                    schedule = action.schedule_name(),
-                    "discord_sync: a full run is at work; tick skipped"
-                );
-                return Ok(Ticked::UnderWay);
-            }
-            let request = SyncRequest {
-                run_id: Some(run_id),
-                background: true,
-                ..SyncRequest::default()
-            };
-            match request_sync(services, queue, request, cause).await {
-                Ok(_) => {}
-                Err(Refusal::Store(error)) => return Err(error),
-                Err(refusal) => {
-                    tracing::debug!("discord_sync: nothing to sync by the clock: {refusal}");
-                    return Ok(Ticked::Nothing);
-                }
-            }
+    let once = |job: Enqueue| job.with_id(JobId(id)).unique(key);
+    let job = match action {
+        Action::TokenRefresh => once(Enqueue::new(&RefreshTokens {}, cause)),
+        Action::HealthCheck => once(Enqueue::new(&CheckGuilds {}, cause)),
+        Action::Retention => once(Enqueue::new(&Retention {}, cause)),
+        Action::SealSecrets => once(Enqueue::new(&SealSecrets {}, cause)),
+        Action::RoleSync => return begin_sync(services, queue, overlap, RunId(id), cause).await,
+    };
+    if overlap == Overlap::Skip && is_at_work(services, &job).await? {
+        tracing::info!(schedule = name, "an earlier tick's job is at work; tick skipped");
+        return Ok(Ticked::UnderWay);
+    }
+    queue.insert(vec![job]).await?;
+    Ok(Ticked::Begun)
+}
+
+/// Whether another job of this kind is not over.
+async fn is_at_work(services: &Services, job: &Enqueue) -> Result<bool, StoreError> {
+    let live = JobFilter {
+        kind: Some(job.0.kind.clone()),
+        states: JobState::ALL.into_iter().filter(|s| !s.is_final()).collect(),
+        ..JobFilter::default()
+    };
+    // Two, since one of them may be this very job, stored by another scheduler.
+    let found = services.ledger.list(&live, None, 2).await?;
+    Ok(found.iter().any(|other| other.id != job.0.id))
+}
+
+async fn begin_sync(
+    services: &Arc<Services>,
+    queue: &Queue,
+    overlap: Overlap,
+    run_id: RunId,
+    cause: Cause,
+) -> Result<Ticked, StoreError> {
+    if services.runs.get(run_id).await?.is_some() {
+        return Ok(Ticked::Begun);
+    }
+    // A full run that is still at work will do what this one would.
+    let is_full = |run: &Run| run.scope == Scope::default() && !run.dry_run;
+    if overlap == Overlap::Skip && services.runs.running().await?.iter().any(is_full) {
+        tracing::info!(
+            schedule = Action::RoleSync.schedule_name(),
+            "discord_sync: a full run is at work; tick skipped"
+        );
+        return Ok(Ticked::UnderWay);
+    }
+    let request = SyncRequest {
+        run_id: Some(run_id),
+        background: true,
+        ..SyncRequest::default()
+    };
+    match request_sync(services, queue, request, cause).await {
+        Ok(_) => Ok(Ticked::Begun),
+        Err(Refusal::Store(error)) => Err(error),
+        Err(refusal) => {
+            tracing::debug!("discord_sync: nothing to sync by the clock: {refusal}");
+            Ok(Ticked::Nothing)
         }
     }
-    Ok(Ticked::Begun)
 }

@@ -56,6 +56,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Envelope, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rolecall_core::ids::JobId;
 
     use super::*;
@@ -73,5 +74,27 @@ mod tests {
     fn garbage_is_an_error_and_not_a_panic() {
         assert!(decode(b"\xff\x00{").is_err());
         assert!(decode(b"{}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..128)) {
+            prop_assert!(decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_damaged_envelope_is_an_error_or_an_envelope_that_reads_back(
+            at in any::<prop::sample::Index>(), byte in any::<u8>(), end in any::<prop::sample::Index>(),
+        ) {
+            let whole = Envelope { job_id: JobId(uuid::Uuid::from_u128(7)), kind: "add_role".into() };
+            let mut bytes = encode(&whole).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = decode(&bytes) {
+                prop_assert_eq!(decode(&encode(&read).unwrap()).unwrap(), read);
+            }
+            bytes.truncate(end.index(bytes.len()));
+            prop_assert!(decode(&bytes).is_err(), "a part of an envelope is none");
+        }
     }
 }

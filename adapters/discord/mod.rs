@@ -4,6 +4,8 @@
 
 mod client;
 mod errors;
+#[cfg(test)]
+mod garbage_tests;
 mod guilds;
 mod headers;
 mod join;

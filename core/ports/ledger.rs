@@ -141,6 +141,7 @@ pub struct JobCursor {
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
     /// Stores jobs; each is answered for itself, in the order given. Answers only when what was created is durable.
+    /// No id is given twice at once.
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError>;
 
     /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1.

@@ -1,14 +1,15 @@
 //! Sends what is due: what was delayed, retried, snoozed, put off, or lost on the way.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::fairness::round_robin;
 use rolecall_core::job::Lane;
 use rolecall_core::pause::Held;
-use rolecall_core::ports::{Clock, Delivery, Envelope, Ledger};
+use rolecall_core::ports::{Clock, Delivery, DueJob, Envelope, Ledger};
 use tokio_util::sync::CancellationToken;
 
+use super::fair::{FairLane, Look};
 use super::pauses::PauseBoard;
 use super::queue::Queue;
 
@@ -16,8 +17,6 @@ use super::queue::Queue;
 const RESEND_AFTER: Duration = Duration::from_secs(15);
 /// The relay looks at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// It looks at more due jobs than there is room for, so that guilds can take turns.
-const LOOK_AHEAD: usize = 4;
 
 /// Runs in every process that works. Two relays at once cost duplicates, which harm nobody.
 pub struct Relay {
@@ -37,8 +36,9 @@ impl Relay {
     /// Relays until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut failing = false;
+        let mut lanes = BTreeMap::new();
         while !stop.is_cancelled() {
-            let pause = match self.look().await {
+            let pause = match self.look(&mut lanes).await {
                 Ok(pause) => {
                     if failing {
                         tracing::info!("The relay works again");
@@ -63,7 +63,7 @@ impl Relay {
     }
 
     /// Sends what is due, and says when to look again.
-    async fn look(&self) -> Result<Duration, String> {
+    async fn look(&self, lanes: &mut BTreeMap<Lane, FairLane>) -> Result<Duration, String> {
         let mut pause = LOOK_EVERY;
         let now = self.clock.now();
         self.pauses.refresh(now).await.map_err(|e| e.to_string())?;
@@ -79,7 +79,9 @@ impl Relay {
                 pause = pause.min(Duration::from_millis(50));
                 continue;
             }
-            let sent = self.send_due(lane, room, &held).await?;
+            let sent = self
+                .send_due(lane, room, &held, lanes.entry(lane).or_default())
+                .await?;
             if sent >= room {
                 pause = pause.min(Duration::from_millis(50));
             }
@@ -91,24 +93,31 @@ impl Relay {
         Ok(pause)
     }
 
-    async fn send_due(&self, lane: Lane, room: usize, held: &[Held]) -> Result<usize, String> {
-        let sent_before = self.clock.now() - RESEND_AFTER;
-        let due = self
-            .ledger
-            .due(lane, sent_before, held, room.saturating_mul(LOOK_AHEAD))
-            .await
-            .map_err(|e| e.to_string())?;
-        if due.is_empty() {
+    async fn send_due(
+        &self,
+        lane: Lane,
+        room: usize,
+        held: &[Held],
+        fair: &mut FairLane,
+    ) -> Result<usize, String> {
+        let now = self.clock.now();
+        let look = Look {
+            ledger: self.ledger.as_ref(),
+            lane,
+            now,
+            sent_before: now - RESEND_AFTER,
+            held,
+            room,
+        };
+        let due = fair.next(look).await.map_err(|e| e.to_string())?;
+        let envelope = |job: DueJob| Envelope {
+            job_id: job.id,
+            kind: job.kind,
+        };
+        let batch: Vec<Envelope> = due.into_iter().map(envelope).collect();
+        if batch.is_empty() {
             return Ok(0);
         }
-        let mut batch: Vec<Envelope> = round_robin(due, |j| j.guild_id)
-            .into_iter()
-            .map(|j| Envelope {
-                job_id: j.id,
-                kind: j.kind,
-            })
-            .collect();
-        batch.truncate(room);
         Ok(self.queue.send(lane, &batch).await)
     }
 }

@@ -27,6 +27,8 @@ use crate::finish_run::FinishRun;
 
 /// A job that this binary does not know, or whose payload is newer, is left to a newer worker for this long.
 const LEAVE_TO_NEWER: Duration = Duration::from_secs(30);
+/// The code of why it is left.
+const NEWER_RELEASE: &str = "newer_release_needed";
 /// A job whose concurrency key is taken comes back after about this long.
 const BUSY_PAUSE: Duration = Duration::from_millis(400);
 
@@ -108,9 +110,8 @@ impl Runner {
         let Some(kind) = kind else {
             let newer = format!("no worker here knows {} version {}", job.kind, job.version);
             tracing::warn!("{newer}; leaving it to a newer one");
-            let error = JobError::wait("newer_release_needed", LEAVE_TO_NEWER, newer);
-            let end = self.settlement(&job, started_at, &End::Failed(error), None, false);
-            self.settle(&job, end).await;
+            self.settle(&job, self.left_to_newer(&job, started_at, newer))
+                .await;
             return;
         };
         let (held, lease) = self.heartbeat.hold(job.id, job.fence, claimed_before);
@@ -128,6 +129,20 @@ impl Runner {
         self.settle(&job, settlement).await;
         drop(held);
         self.queue.bell().notify_one();
+    }
+
+    /// Why it waits is noted in its history, once: this may go on for as long as a deploy does.
+    fn left_to_newer(&self, job: &Record, started_at: Timestamp, why: String) -> Settlement {
+        let error = JobError::wait(NEWER_RELEASE, LEAVE_TO_NEWER, why);
+        let noted = job.attempts.last().and_then(|a| a.error_code.as_deref()) == Some(NEWER_RELEASE);
+        let mut attempt = self.attempt_of(job, started_at);
+        "snooze".clone_into(&mut attempt.result);
+        describe(&mut attempt, &error);
+        let settlement = self.settlement(job, started_at, &End::Failed(error), None, false);
+        Settlement {
+            attempt: settlement.attempt.or((!noted).then_some(attempt)),
+            ..settlement
+        }
     }
 
     /// Runs the job in a task of its own, so that a panic ends nothing else.
@@ -165,20 +180,13 @@ impl Runner {
         end
     }
 
-    fn settlement(
-        &self,
-        job: &Record,
-        started_at: Timestamp,
-        end: &End,
-        kind: Option<&Kind>,
-        cancel_requested: bool,
-    ) -> Settlement {
-        let now = self.services.clock.now();
-        let mut attempt = Attempt {
+    /// An attempt that ends now, of which nothing is said yet.
+    fn attempt_of(&self, job: &Record, started_at: Timestamp) -> Attempt {
+        Attempt {
             number: job.attempt,
             worker: self.worker.clone(),
             started_at,
-            ended_at: now,
+            ended_at: self.services.clock.now(),
             result: String::new(),
             error_class: None,
             error_code: None,
@@ -187,7 +195,19 @@ impl Runner {
             http_status: None,
             discord_code: None,
             route: None,
-        };
+        }
+    }
+
+    fn settlement(
+        &self,
+        job: &Record,
+        started_at: Timestamp,
+        end: &End,
+        kind: Option<&Kind>,
+        cancel_requested: bool,
+    ) -> Settlement {
+        let mut attempt = self.attempt_of(job, started_at);
+        let now = attempt.ended_at;
         let (state, run_at, give_back, outcome, fingerprint);
         match end {
             End::Done(done) => {

@@ -15,6 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use rolecall_core::guard::Limits;
 use secrecy::SecretString;
 
@@ -129,6 +130,8 @@ pub struct Config {
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
     pub guard: Limits,
+    /// The zone of the times at which something happens by the clock.
+    pub time_zone: Tz,
     /// Jobs that one process runs at once.
     pub slots: usize,
     /// How long running jobs may take to end after a stop was asked for.
@@ -194,6 +197,7 @@ impl Config {
                 share: reader.share("ROLECALL_MAX_REMOVAL_SHARE", Limits::default().share),
                 floor: reader.number("ROLECALL_MAX_REMOVAL_FLOOR", Limits::default().floor),
             },
+            time_zone: reader.zone("ROLECALL_TIME_ZONE"),
             slots: reader.positive("ROLECALL_WORKER_SLOTS", 64),
             shutdown_grace: Duration::from_secs(reader.number("SHUTDOWN_GRACE_SECS", 25)),
             log_format: reader.one_of(
@@ -254,6 +258,7 @@ impl Config {
                 format!("{:?}", self.discord.sync_interval),
             ),
             ("ROLECALL_DIRECTORY", format!("{:?}", self.directory)),
+            ("ROLECALL_TIME_ZONE", self.time_zone.to_string()),
             ("ROLECALL_WORKER_SLOTS", self.slots.to_string()),
             ("SHUTDOWN_GRACE_SECS", self.shutdown_grace.as_secs().to_string()),
         ];

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Problem, durations, settings};
@@ -154,6 +155,20 @@ impl<'a> Reader<'a> {
                 &format!("is {value:?}, which is no duration; write it like 90s, 15m or 24h"),
             );
             default
+        })
+    }
+
+    /// A zone of the IANA data base; UTC if there is none.
+    pub(super) fn zone(&mut self, name: &str) -> Tz {
+        let Some(value) = self.text(name) else {
+            return Tz::UTC;
+        };
+        value.parse().unwrap_or_else(|_| {
+            self.problem(
+                name,
+                &format!("is {value:?}, which is no zone; use UTC or a name such as Europe/Berlin"),
+            );
+            Tz::UTC
         })
     }
 

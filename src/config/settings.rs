@@ -261,6 +261,11 @@ pub const SETTINGS: &[Setting] = &[
         "so many members may lose a role in one sync whatever their share",
     ),
     setting(
+        "ROLECALL_TIME_ZONE",
+        "UTC",
+        "zone of the times at which something happens by the clock, such as Europe/Berlin",
+    ),
+    setting(
         "ROLECALL_WORKER_SLOTS",
         "64",
         "jobs that one process runs at once, at most; three at least, one for each lane",

@@ -148,7 +148,7 @@ fn config(folder: &Path, discord: SocketAddr, speed: f64) -> Result<Config, Stri
 
 /// The API goes on answering, and the clock ticks.
 async fn go_on(app: &Arc<App>, stop: &CancellationToken) {
-    if let Ok(schedules) = crate::scheduler::schedules(app.config.discord.sync_interval) {
+    if let Ok(schedules) = crate::schedules::of(&app.config) {
         crate::scheduler::run(Arc::clone(app), schedules, stop.clone()).await;
     }
     stop.cancelled().await;

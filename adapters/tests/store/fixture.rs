@@ -92,6 +92,11 @@ impl Stores {
 /// A fresh, empty store for one test; what it took goes away with it.
 #[async_trait]
 pub(crate) trait Fixture: Sized + Send + Sync + 'static {
+    /// How many random cases are played against the model.
+    const MODEL_CASES: u32;
+    /// How many commands such a case has at most.
+    const MODEL_COMMANDS: usize;
+
     /// An empty store. `None`: this kind of store is not configured here; say so on stderr.
     async fn fresh() -> Option<Self>;
 

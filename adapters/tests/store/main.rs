@@ -6,6 +6,7 @@
 
 mod fixture;
 mod given;
+mod model;
 mod mongo;
 mod sqlite;
 mod suite;
@@ -77,6 +78,9 @@ macro_rules! every_store {
                 a_dead_letter_whose_twin_lives_stays_dead,
                 a_waiting_job_can_be_made_a_dead_letter,
                 a_waiting_job_is_given_another_time,
+            }
+            model {
+                any_calls_in_any_order_are_answered_as_by_a_plain_model,
             }
             pauses {
                 a_pause_reads_back_as_it_was_given_until_it_is_ended,

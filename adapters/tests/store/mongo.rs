@@ -26,6 +26,9 @@ async fn open(uri: &str, database: &str) -> Stores {
 
 #[async_trait]
 impl Fixture for Mongo {
+    const MODEL_CASES: u32 = 24;
+    const MODEL_COMMANDS: usize = 300;
+
     async fn fresh() -> Option<Self> {
         // A store that was not tried must not look like one that passed.
         let uri = std::env::var("TEST_MONGODB_URI").expect(

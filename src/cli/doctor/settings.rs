@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::report::Report;
 use crate::app::App;
 use crate::config::{AccountsConfig, Config, MIN_JWT_SECRET, Problem, Store};
+use crate::schedules;
 
 /// Everything that is wrong with the configuration.
 pub(super) fn problems(problems: &[Problem], report: &mut Report) {
@@ -42,6 +43,21 @@ pub(super) fn good(config: &Config, report: &mut Report) {
         ),
     }
     logins(&config.accounts, report);
+    by_the_clock(config, report);
+}
+
+/// What happens by the clock, and when next.
+fn by_the_clock(config: &Config, report: &mut Report) {
+    let now = chrono::Utc::now();
+    match schedules::of(config) {
+        Ok(schedules) => {
+            for schedule in schedules {
+                let name = schedule.action.schedule_name();
+                report.ok(format!("schedule {name}"), schedule.told(now));
+            }
+        }
+        Err(error) => report.fail("schedules", format!("cannot be read: {error}"), "", ""),
+    }
 }
 
 /// What Discord has to know of logins, to compare with its page of the application.
@@ -158,6 +174,26 @@ mod tests {
             assert!(text.contains(&format!("ask for {scopes}, and")), "{text}");
             assert_eq!(report.document()["warnings"], warnings, "{text}");
         }
+    }
+
+    #[test]
+    fn every_schedule_is_told_with_its_next_tick_in_the_zone() {
+        let vars = [("ROLECALL_TIME_ZONE".to_owned(), "Asia/Kolkata".to_owned())].into();
+        let none = |_: &str| Err(std::io::Error::other("none"));
+        let mut report = Report::default();
+        by_the_clock(&Config::load(&vars, &none).unwrap(), &mut report);
+        let text = report.text(false);
+        assert_eq!(
+            text.matches("IST; skipped while an earlier one is at work")
+                .count(),
+            5,
+            "{text}"
+        );
+        assert!(text.contains("schedule discord_role_sync: next at 2"), "{text}");
+        assert!(text.contains("missed ones are made up for once"), "{text}");
+        let vars = [("ROLECALL_TIME_ZONE".to_owned(), "Mars/Olympus".to_owned())].into();
+        let problems = Config::load(&vars, &none).unwrap_err();
+        assert!(problems[0].sentence.contains("Europe/Berlin"), "{problems:?}");
     }
 
     #[test]

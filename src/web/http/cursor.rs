@@ -89,6 +89,8 @@ fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -120,6 +122,27 @@ mod tests {
             ("../../etc/passwd", "jobs?kind=add_role"),
         ] {
             assert_eq!(read(text, list).unwrap_err().status(), StatusCode::BAD_REQUEST);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_unless_it_is_the_cursor_of_a_place(
+            text in "[A-Za-z0-9_=-]{0,60}|.{0,60}",
+            bytes in prop::collection::vec(any::<u8>(), LENGTH),
+            ours in any::<bool>(),
+        ) {
+            let list = "jobs?kind=add_role";
+            prop_assert!(read(&text, list).is_err());
+            let mut bytes = bytes;
+            if ours {
+                bytes[0] = VERSION;
+                bytes[25..].copy_from_slice(&digest(list));
+            }
+            let text = URL_SAFE_NO_PAD.encode(&bytes);
+            let read = read(&text, list);
+            prop_assert_eq!(read.is_ok(), ours);
+            prop_assert!(read.is_err() || write(read.unwrap(), list) == text);
         }
     }
 

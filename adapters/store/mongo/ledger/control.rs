@@ -55,7 +55,7 @@ impl JobControl for MongoStore {
         }
         let ended = vec![
             doc! { "$set": ended },
-            doc! { "$unset": ["waiting_lane", "unique_key", "sent_at"] },
+            doc! { "$unset": ["waiting_lane", "unique_key", "sent_at", "cancel_by"] },
         ];
         let running = doc! { "_id": id.to_string(), "state": JobState::Running.as_str() };
         let asked = vec![doc! { "$set": { "cancel_by": literal(by) } }];
@@ -90,7 +90,7 @@ impl JobControl for MongoStore {
             "snoozes": literal(0_i32),
         };
         put(&mut set, "unique_key", unique_key.map(literal));
-        let mut unset = vec!["finished_at"];
+        let mut unset = vec!["finished_at", "cancel_by"];
         unset.extend(OUTCOME_FIELDS);
         let update = vec![doc! { "$set": set }, doc! { "$unset": unset }];
         match self.jobs().update_one(matching, update).await {
@@ -134,7 +134,7 @@ impl JobControl for MongoStore {
         }
         let update = vec![
             doc! { "$set": set },
-            doc! { "$unset": ["waiting_lane", "unique_key", "sent_at"] },
+            doc! { "$unset": ["waiting_lane", "unique_key", "sent_at", "cancel_by"] },
         ];
         match self.ordered(waiting(id), update).await? {
             true => Ok(Ordered::Done),

@@ -72,7 +72,7 @@ async fn take_back(
     if quarantined {
         set.insert("fingerprint", format!("{}|quarantined", rescued.kind));
         set.insert("finished_at", date(now));
-        unset.extend(doc! { "unique_key": "", "waiting_lane": "" });
+        unset.extend(doc! { "unique_key": "", "waiting_lane": "", "cancel_by": "" });
     } else {
         set.insert("waiting_lane", rank(lane(f)?));
     }

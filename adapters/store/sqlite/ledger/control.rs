@@ -53,7 +53,8 @@ fn cancel(db: &Connection, id: JobId, by: &Cause, now: Timestamp) -> Result<Orde
     let outcome = Outcome::cancelled(&by.to_string());
     let ended = change(
         db,
-        "UPDATE rolecall_jobs SET state = 'cancelled', finished_at = ?2, unique_key = NULL, sent_at = NULL, \
+        "UPDATE rolecall_jobs SET state = 'cancelled', finished_at = ?2, unique_key = NULL, cancel_by = NULL, \
+             sent_at = NULL, \
              outcome = ?3, effect = ?4, effect_reason = ?5, granted = 0, revoked = 0 \
          WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable')",
         params![
@@ -83,7 +84,7 @@ fn redrive(db: &Connection, id: JobId, unique_key: Option<&str>, now: Timestamp)
         db,
         "UPDATE rolecall_jobs SET state = 'available', run_at = ?2, redriven_at = ?2, unique_key = ?3, \
              attempt = 0, crashes = 0, snoozes = 0, finished_at = NULL, outcome = NULL, effect = NULL, \
-             effect_reason = NULL, granted = 0, revoked = 0 \
+             effect_reason = NULL, granted = 0, revoked = 0, cancel_by = NULL \
          WHERE id = ?1 AND state IN ('cancelled', 'discarded')",
         params![id.to_string(), now.0, unique_key],
     );
@@ -118,7 +119,8 @@ fn discard(db: &Connection, id: JobId, by: &Cause, now: Timestamp) -> Result<Ord
     let attempt = Attempt::discarded(number, by, now);
     change(
         db,
-        "UPDATE rolecall_jobs SET state = 'discarded', finished_at = ?2, unique_key = NULL, sent_at = NULL, \
+        "UPDATE rolecall_jobs SET state = 'discarded', finished_at = ?2, unique_key = NULL, cancel_by = NULL, \
+             sent_at = NULL, \
              attempts = ?3, fingerprint = coalesce(fingerprint, ?4), error_code = ?5, error_message = ?6 \
          WHERE id = ?1",
         params![

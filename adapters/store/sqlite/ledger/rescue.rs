@@ -98,6 +98,7 @@ fn take_back(db: &Connection, job: Lost, quarantine_after: u32, now: Timestamp) 
         "UPDATE rolecall_jobs SET state = ?2, crashes = ?3, attempts = ?4, \
              fingerprint = coalesce(?5, fingerprint), finished_at = ?6, \
              unique_key = CASE WHEN ?6 IS NULL THEN unique_key END, \
+             cancel_by = CASE WHEN ?6 IS NULL THEN cancel_by END, \
              error_code = ?7, discord_code = NULL, error_message = ?8, \
              lease_owner = NULL, lease_until = NULL, claimed_at = NULL, running_key = NULL, sent_at = NULL \
          WHERE id = ?1",

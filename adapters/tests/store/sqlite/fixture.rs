@@ -42,6 +42,9 @@ impl Sqlite {
 
 #[async_trait]
 impl Fixture for Sqlite {
+    const MODEL_CASES: u32 = 128;
+    const MODEL_COMMANDS: usize = 120;
+
     async fn fresh() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(MovableClock::default());

@@ -13,6 +13,7 @@ pub(crate) mod insert;
 pub(crate) mod links;
 pub(crate) mod list;
 pub(crate) mod mappings;
+pub(crate) mod model;
 pub(crate) mod oauth_states;
 pub(crate) mod pauses;
 pub(crate) mod refreshes;
