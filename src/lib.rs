@@ -8,6 +8,7 @@ pub mod export;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
+#[cfg(test)]
 mod kernel_tests;
 mod keys;
 pub mod logging;
