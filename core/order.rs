@@ -148,7 +148,10 @@ mod tests {
             ..JobFilter::default()
         };
         let meant = BulkAction::Retry.meant(&dead, Timestamp(5)).unwrap();
-        assert_eq!((meant.states, meant.until), (vec![JobState::Discarded], Some(Timestamp(3))));
+        assert_eq!(
+            (meant.states, meant.until),
+            (vec![JobState::Discarded], Some(Timestamp(3)))
+        );
         // An empty list of states would mean all.
         assert_eq!(BulkAction::Cancel.meant(&dead, Timestamp(5)), None);
     }
@@ -157,7 +160,10 @@ mod tests {
     fn what_came_of_an_order_says_what_would_help() {
         let id: JobId = "019a0000-0000-7000-8000-000000000001".parse().unwrap();
         let told = Order::Retry.told(id, Ordered::Not(JobState::Running));
-        assert!(told.contains("is running: only a cancelled or discarded"), "{told}");
+        assert!(
+            told.contains("is running: only a cancelled or discarded"),
+            "{told}"
+        );
         let told = Order::Discard.told(id, Ordered::Twin(id));
         assert!(told.contains("does the same"), "{told}");
         for action in BulkAction::ALL {

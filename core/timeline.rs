@@ -17,7 +17,11 @@ pub struct Event {
 /// The job's life. Of many attempts only the newest are known.
 pub fn timeline(job: &Job) -> Vec<Event> {
     let event = |at, event, detail: String| Event { at, event, detail };
-    let mut all = vec![event(job.inserted_at, "stored", format!("asked for by {}", job.cause))];
+    let mut all = vec![event(
+        job.inserted_at,
+        "stored",
+        format!("asked for by {}", job.cause),
+    )];
     for attempt in &job.attempts {
         // What an operator does to a waiting job stands in its history, too, and takes no time.
         if attempt.started_at != attempt.ended_at {

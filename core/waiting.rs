@@ -138,7 +138,9 @@ impl Wait {
     pub const fn until(&self) -> Option<Timestamp> {
         match self {
             Self::Paused { until, .. } => *until,
-            Self::Backoff { until, .. } | Self::Snoozed { until, .. } | Self::Delayed { until } => Some(*until),
+            Self::Backoff { until, .. } | Self::Snoozed { until, .. } | Self::Delayed { until } => {
+                Some(*until)
+            }
             Self::Busy { .. } | Self::Behind { .. } | Self::NotSent | Self::Sent { .. } => None,
         }
     }
@@ -176,7 +178,8 @@ impl Wait {
             Self::Behind { lane, jobs: 1 } => format!("1 job of the queue {lane} is due before it."),
             Self::Behind { lane, jobs } => format!("{jobs} jobs of the queue {lane} are due before it."),
             Self::NotSent => {
-                "It is due, and was not sent to a worker yet: no process with workers runs, or all are busy.".to_owned()
+                "It is due, and was not sent to a worker yet: no process with workers runs, or all are busy."
+                    .to_owned()
             }
             Self::Sent { at } => format!(
                 "It was sent to the workers at {}, and none has taken it yet.",

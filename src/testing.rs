@@ -132,6 +132,7 @@ pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
     let context = Context {
         services: Arc::clone(&app.services),
         queue: app.queue.clone(),
+        registry: Arc::clone(&app.registry),
         job_id,
         run_id: None,
         lane: J::LANE,

@@ -12,6 +12,7 @@ use rolecall_core::{JobId, RunId, Timestamp};
 use super::heartbeat::LeaseWatch;
 use super::job::Job;
 use super::queue::{Enqueue, Queue};
+use super::registry::Registry;
 use super::services::Services;
 use crate::await_jobs::AwaitJobs;
 
@@ -27,6 +28,8 @@ pub struct Context {
     pub services: Arc<Services>,
     /// Where follow-ups go.
     pub queue: Queue,
+    /// What the keys of jobs are made by.
+    pub registry: Arc<Registry>,
     /// This job.
     pub job_id: JobId,
     /// Its run.

@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod engine;
+pub mod find;
 pub mod guilds;
 pub mod heartbeat;
 pub mod job;

@@ -135,6 +135,7 @@ impl Runner {
         let context = Context {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
+            registry: Arc::clone(&self.registry),
             job_id: job.id,
             run_id: job.run_id,
             lane: job.lane,

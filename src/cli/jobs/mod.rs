@@ -5,12 +5,12 @@ mod order;
 mod show;
 
 pub(super) use find::read;
-use order::Order;
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::job::{Job, JobState};
+use rolecall_core::order::Order;
 use rolecall_core::{GuildId, JobId, RunId, UserId};
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
         JobsCommand::Discard(args) => order::run(app, &args, Order::Discard).await,
         JobsCommand::Reschedule(args) => {
             let at = app.services.clock.now() + args.after;
-            order::run(app, &args.order, Order::At(at)).await
+            order::run(app, &args.order, Order::Reschedule(at)).await
         }
     }
 }
