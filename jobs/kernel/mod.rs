@@ -4,6 +4,7 @@
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
 pub mod context;
+pub mod dead_letters;
 pub mod engine;
 pub mod find;
 pub mod guilds;

@@ -14,12 +14,16 @@ const MOST_ENTRIES: usize = 1_000;
 
 /// Bodies: nothing but what is listed may be sent.
 pub(super) const BODIES: &[&str] = &[
+    "BulkBody",
     "ConditionsBody",
     "GuildBody",
     "LinkBody",
     "ManualSyncBody",
     "MappingBody",
     "NewRun",
+    "OrderBody",
+    "PauseBody",
+    "RescheduleBody",
     "SettingsBody",
     "UserSyncBody",
 ];
@@ -28,6 +32,8 @@ pub(super) const BODIES: &[&str] = &[
 pub(super) fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "createGuildConfig" => &["guild_id"],
+        "bulkOrder" => &["action", "query"],
+        "createPause" => &["query", "reason"],
         "createRoleMapping" => &["group_id", "discord_role_id"],
         _ => &[],
     }

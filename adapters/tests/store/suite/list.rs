@@ -354,12 +354,11 @@ pub(crate) async fn jobs_are_told_apart_by_guild_and_by_cause<F: Fixture>(fixtur
             .collect::<Vec<_>>()
     };
     let text = |text: &str| Some(text.to_owned());
+    let of_guild = |n: u64| Some(guild(n).to_string());
     let discarded = only(|f| f.states = vec![JobState::Discarded]);
-    let newest = |some: &[JobId]| async {
-        let all = ledger.list(&only(|_| {}), None, 10).await.unwrap();
-        all.iter().map(|j| j.id).find(|id| some.contains(id)).unwrap()
-    };
-    let of_b = newest(&ids[1..]).await;
+    let all = ledger.list(&only(|_| {}), None, 10).await.unwrap();
+    let newest = |some: &[JobId]| all.iter().map(|j| j.id).find(|id| some.contains(id)).unwrap();
+    let of_b = newest(&ids[1..]);
     assert_eq!(
         split(discarded.clone(), SplitBy::Fingerprint, 10).await,
         [(text("b"), 3, of_b), (text("a"), 1, ids[0])]
@@ -368,15 +367,15 @@ pub(crate) async fn jobs_are_told_apart_by_guild_and_by_cause<F: Fixture>(fixtur
         split(discarded, SplitBy::Fingerprint, 1).await,
         [(text("b"), 3, of_b)]
     );
-    let (of_5, of_6) = (newest(&ids[..2]).await, newest(&ids[2..]).await);
+    let (of_5, of_6) = (newest(&ids[..2]), newest(&ids[2..]));
     assert_eq!(
         split(only(|_| {}), SplitBy::Guild, 10).await,
-        [(text("5"), 2, of_5), (text("6"), 2, of_6), (None, 1, waiting)]
+        [(of_guild(5), 2, of_5), (of_guild(6), 2, of_6), (None, 1, waiting)]
     );
     let b_only = only(|f| f.fingerprint = text("b"));
     assert_eq!(
         split(b_only, SplitBy::Guild, 10).await,
-        [(text("6"), 2, of_6), (text("5"), 1, ids[1])]
+        [(of_guild(6), 2, of_6), (of_guild(5), 1, ids[1])]
     );
 }
 
