@@ -27,6 +27,8 @@ mod legacy;
 mod look;
 mod openapi;
 #[cfg(test)]
+mod operators_tests;
+#[cfg(test)]
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;

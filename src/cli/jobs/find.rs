@@ -26,7 +26,7 @@ pub(in crate::cli) fn read(app: &App, words: &[String]) -> Result<Query, CliErro
 }
 
 /// What the words say; not one job.
-pub(super) async fn meant(app: &App, words: &[String]) -> Result<JobFilter, CliError> {
+pub(in crate::cli) async fn meant(app: &App, words: &[String]) -> Result<JobFilter, CliError> {
     let asked = read(app, words)?;
     if let Some(job) = asked.job {
         return Err(CliError::bad_input(format!("{job} is one job"))

@@ -16,8 +16,8 @@ use tracing::Instrument;
 
 use super::body;
 use super::limit::{self, Limits};
-use super::read_only::{self, ReadOnly};
 use super::problem::{self, ApiError, Problem};
+use super::read_only::{self, ReadOnly};
 use super::trace::RequestNames;
 use crate::web::auth::same_site::{self, Origins};
 

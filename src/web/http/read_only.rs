@@ -22,6 +22,8 @@ pub(crate) async fn check(State(ReadOnly(on)): State<ReadOnly>, request: Request
         "read_only",
         "nothing can be changed here at present",
     )
-    .with_hint("The operator set ROLECALL_READ_ONLY=true; ask again when it is over, or use the command line.")
+    .with_hint(
+        "The operator set ROLECALL_READ_ONLY=true; ask again when it is over, or use the command line.",
+    )
     .into_response()
 }

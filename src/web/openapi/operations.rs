@@ -276,8 +276,18 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("runEvents", OWN_RUN, READ, &[&["unknown_run"]]),
     Entry::new("listJobs", JOBS, READ, &[CURSOR]),
     Entry::new("getJob", JOBS, READ, &[&["unknown_job"]]),
-    Entry::new("retryJob", MANAGE_JOBS, READ, &[WRITE, BODY, ORDER, &["twin_is_live"]]),
-    Entry::new("cancelJob", MANAGE_JOBS, READ, &[WRITE, BODY, &["unknown_job", "job_is_final"]]),
+    Entry::new(
+        "retryJob",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, ORDER, &["twin_is_live"]],
+    ),
+    Entry::new(
+        "cancelJob",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_job", "job_is_final"]],
+    ),
     Entry::new("discardJob", MANAGE_JOBS, READ, &[WRITE, BODY, ORDER]),
     Entry::new("rescheduleJob", MANAGE_JOBS, READ, &[WRITE, BODY, ORDER]),
     Entry::new(

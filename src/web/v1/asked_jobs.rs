@@ -134,7 +134,10 @@ mod tests {
         let later = NOW + std::time::Duration::from_secs(60);
         assert_eq!(list("since=2h", NOW), list("q=since:2h", later));
         assert_ne!(list("since=2h", NOW), list("since=3h", NOW));
-        assert_eq!(list("state=running,discarded", NOW), list("state=discarded,running", NOW));
+        assert_eq!(
+            list("state=running,discarded", NOW),
+            list("state=discarded,running", NOW)
+        );
         let pasted = ["q=141234567890123456", "q=141234567890123457"];
         assert_ne!(list(pasted[0], NOW), list(pasted[1], NOW));
     }

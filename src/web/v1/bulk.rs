@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use rolecall_core::Timestamp;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
-use rolecall_core::Timestamp;
 use rolecall_jobs::bulk_order::{BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
@@ -23,7 +23,7 @@ use crate::web::change::Change;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::ApiError;
-use crate::web::http::refused::{Refused, RefusedWrite};
+use crate::web::http::refused::Refused;
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
@@ -94,7 +94,7 @@ struct Asked {
         (status = 200, description = "What it would be about (`dry_run`)", body = BulkPreview),
         (status = 202, description = "Accepted; `Location` names the job that does it", body = JobView,
             headers(("Location" = String))),
-        Refused, RefusedWrite,
+        Refused,
     ))]
 pub(crate) async fn bulk_order(
     State(web): State<Web>,

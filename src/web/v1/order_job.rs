@@ -23,7 +23,7 @@ use crate::web::change::Change;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::ApiError;
-use crate::web::http::refused::{Missing, Refused, RefusedWrite};
+use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
@@ -61,7 +61,7 @@ pub(crate) struct RescheduleBody {
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "Jobs", operation_id = "retryJob",
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = Option<OrderBody>, description = "Optional"),
-    responses((status = 200, description = "It runs again", body = JobView), Refused, RefusedWrite, Missing))]
+    responses((status = 200, description = "It runs again", body = JobView), Refused, Missing))]
 pub(crate) async fn retry_job(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageJobs>,
@@ -81,7 +81,7 @@ pub(crate) async fn retry_job(
     responses(
         (status = 200, description = "It has ended", body = JobView),
         (status = 202, description = "It is running, and was told", body = JobView),
-        Refused, RefusedWrite, Missing,
+        Refused, Missing,
     ))]
 pub(crate) async fn cancel_job(
     State(web): State<Web>,
@@ -99,7 +99,7 @@ pub(crate) async fn cancel_job(
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/discard", tag = "Jobs", operation_id = "discardJob",
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = Option<OrderBody>, description = "Optional"),
-    responses((status = 200, description = "It is discarded", body = JobView), Refused, RefusedWrite, Missing))]
+    responses((status = 200, description = "It is discarded", body = JobView), Refused, Missing))]
 pub(crate) async fn discard_job(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageJobs>,
@@ -116,7 +116,7 @@ pub(crate) async fn discard_job(
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/reschedule", tag = "Jobs", operation_id = "rescheduleJob",
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = RescheduleBody),
-    responses((status = 200, description = "It has another time", body = JobView), Refused, RefusedWrite, Missing))]
+    responses((status = 200, description = "It has another time", body = JobView), Refused, Missing))]
 pub(crate) async fn reschedule_job(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageJobs>,
@@ -142,7 +142,7 @@ pub(crate) async fn reschedule_job(
     responses(
         (status = 201, description = "The new job; `Location` names it", body = JobView,
             headers(("Location" = String))),
-        Refused, RefusedWrite, Missing,
+        Refused, Missing,
     ))]
 pub(crate) async fn clone_job(
     State(web): State<Web>,
@@ -188,17 +188,28 @@ pub(super) fn time(fields: &mut Fields, [date, after]: [&str; 2], now: Timestamp
     if by_date.is_some() && by_length.is_some() {
         fields.wrong(after, format!("cannot be combined with {date}"));
     }
-    let mut read = |name: &str, text: Option<String>, read: &dyn Fn(&str) -> Option<Timestamp>, expected: &str| {
-        let text = text?;
-        let at = read(&text);
-        if at.is_none() {
-            fields.wrong(name, format!("expected {expected}"));
-        }
-        at
-    };
-    let by_date = read(date, by_date, &Timestamp::from_rfc3339, "a date such as 2026-11-25T10:00:00Z");
+    let mut read =
+        |name: &str, text: Option<String>, read: &dyn Fn(&str) -> Option<Timestamp>, expected: &str| {
+            let text = text?;
+            let at = read(&text);
+            if at.is_none() {
+                fields.wrong(name, format!("expected {expected}"));
+            }
+            at
+        };
+    let by_date = read(
+        date,
+        by_date,
+        &Timestamp::from_rfc3339,
+        "a date such as 2026-11-25T10:00:00Z",
+    );
     let length = |text: &str| parse_duration(text).map(|length| now + length);
-    let by_length = read(after, by_length, &length, "a length of time such as 90s, 10m or 2h");
+    let by_length = read(
+        after,
+        by_length,
+        &length,
+        "a length of time such as 90s, 10m or 2h",
+    );
     by_date.or(by_length)
 }
 

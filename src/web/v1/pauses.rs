@@ -15,7 +15,7 @@ use crate::web::change::Change;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::{ApiError, Detail};
-use crate::web::http::refused::{Missing, Refused, RefusedWrite};
+use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
@@ -96,7 +96,7 @@ pub(crate) async fn list_pauses(
 /// Holds jobs back from within a second on: they are stored, and not run until the pause ends.
 #[utoipa::path(post, path = "/v1/pauses", tag = "Jobs", operation_id = "createPause",
     request_body(content = PauseBody),
-    responses((status = 201, description = "The pause", body = PauseView), Refused, RefusedWrite))]
+    responses((status = 201, description = "The pause", body = PauseView), Refused))]
 pub(crate) async fn create_pause(
     State(web): State<Web>,
     Allowed(caller, _): Allowed<ManageJobs>,
@@ -206,7 +206,10 @@ mod tests {
     fn a_pause_says_what_why_and_how_long() {
         let (held, reason, until) =
             parse(&json!({"query": "queue:bulk guild:5", "reason": "moved", "for": "2h"})).unwrap();
-        assert_eq!((held.to_string().as_str(), reason.as_str()), ("queue:bulk guild:5", "moved"));
+        assert_eq!(
+            (held.to_string().as_str(), reason.as_str()),
+            ("queue:bulk guild:5", "moved")
+        );
         assert_eq!(until, Some(Timestamp(NOW.0 + 7_200_000)));
         let (held, _, until) = parse(&json!({"query": "everything", "reason": "x"})).unwrap();
         assert_eq!((held, until), (Held::default(), None));
@@ -220,7 +223,10 @@ mod tests {
             (json!({"query": "state:discarded", "reason": "x"}), "/query"),
             (json!({"query": "colour:red", "reason": "x"}), "/query"),
             (json!({"query": "kind:a", "reason": "x", "for": "soon"}), "/for"),
-            (json!({"query": "kind:a", "reason": "x", "until": "2020-01-01T00:00:00Z"}), "/until"),
+            (
+                json!({"query": "kind:a", "reason": "x", "until": "2020-01-01T00:00:00Z"}),
+                "/until",
+            ),
             (
                 json!({"query": "kind:a", "reason": "x", "for": "2h", "until": "2099-01-01T00:00:00Z"}),
                 "/for",
