@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
+use crate::api::served;
 use crate::support::free_port;
+use crate::support::http::{Api, json as body_of};
 use crate::support::process::Installation;
 use crate::support::wait_for;
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
@@ -127,6 +130,109 @@ async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done
     drop(worker);
 }
 
+impl Api {
+    /// Orders something; the answer has to have this status.
+    async fn order(&self, path: &str, body: Value, status: StatusCode) -> Value {
+        body_of(self.post(path, Some(body)).await, status, path).await
+    }
+
+    /// Waits until nothing is waiting or running in a list.
+    async fn is_quiet(&self, query: &str) -> Value {
+        wait_for(&format!("{query} to be quiet"), PATIENCE, || async {
+            let list = self.get(&format!("/v1/jobs?{query}")).await;
+            let live = ["scheduled", "available", "running", "retryable"].map(|state| &list["counts"][state]);
+            live.iter().all(|n| **n == 0).then_some(list)
+        })
+        .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
+    let served = served().await;
+    let (api, world) = (&served.api, &served.world);
+    let mut pauses = Vec::new();
+    for kind in ["add_role", "set_member_roles"] {
+        let body = json!({"query": format!("kind:{kind}"), "reason": "looking at it first"});
+        let pause = api.order("/v1/pauses", body, StatusCode::CREATED).await;
+        pauses.push(pause["id"].as_str().unwrap().to_owned());
+    }
+    let run = api.sync().await;
+    let held = format!("/v1/jobs?run={run}&q=kind:add_role%20state:available&limit=1");
+    let job = wait_for("a job that is held back", PATIENCE, || async {
+        let list = api.get(&held).await;
+        list["jobs"]
+            .get(0)
+            .filter(|job| !job["paused_by"].is_null())
+            .cloned()
+    })
+    .await;
+    assert_eq!(job["paused_by"]["reason"], "looking at it first");
+    let job = api.get(job["links"]["self"].as_str().unwrap()).await;
+    assert_eq!(job["waits_for"][0]["cause"], "paused", "{job}");
+    wait_for("the plan", PATIENCE, || async {
+        let list = api
+            .get(&format!("/v1/jobs?run={run}&kind=sync_guild&state=completed"))
+            .await;
+        (list["total"] != 0).then_some(())
+    })
+    .await;
+
+    // The role goes above the bot's after the plan was made.
+    let (guild, role) = (world.guild, world.roles[0]);
+    let before = world.simulator.guild_roles(guild);
+    let position = before.iter().find(|(id, ..)| *id == role).unwrap().2;
+    assert!(world.simulator.move_role(guild, role, 200));
+    for id in &pauses {
+        let ended = api.send(Method::DELETE, &format!("/v1/pauses/{id}"), None).await;
+        assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    }
+    api.finished(&run).await;
+    let dead = api.is_quiet(&format!("run={run}")).await["counts"]["discarded"].clone();
+    assert_ne!(dead, 0);
+    let groups = api.get("/v1/dead-letters").await;
+    let of_groups: u64 = groups["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|g| g["total"].as_u64().unwrap())
+        .sum();
+    assert_eq!(dead, of_groups, "{groups}");
+    let group = &groups["groups"][0];
+    assert!(!group["error"]["remedy"].as_str().unwrap().is_empty(), "{group}");
+    assert_eq!(group["guilds"][0]["value"], guild.to_string());
+    let fingerprint = group["fingerprint"].as_str().unwrap();
+    let shown = served
+        .installation
+        .run(&["dead-letters", "show", fingerprint])
+        .ok();
+    assert!(shown.out.contains("to do"), "{shown:#?}");
+
+    assert!(world.simulator.move_role(guild, role, position));
+    let order = json!({"action": "retry", "query": format!("run:{run}"), "dry_run": true});
+    let seen = api.order("/v1/bulk", order, StatusCode::OK).await;
+    assert_eq!(seen["total"], dead, "{seen}");
+    let looked = ["jobs", "bulk", "--action", "retry", "--dry-run", "--json"];
+    let at_terminal = served
+        .installation
+        .run(&[&looked[..], &[&format!("run:{run}")]].concat())
+        .ok()
+        .json();
+    assert_eq!(at_terminal["total"], dead);
+    let order = json!({"action": "retry", "query": format!("run:{run}"), "reason": "moved down again"});
+    let bulk = api.order("/v1/bulk", order, StatusCode::ACCEPTED).await;
+    let bulk = wait_for("the bulk order to be done", PATIENCE, || async {
+        let job = api.get(bulk["links"]["self"].as_str().unwrap()).await;
+        (job["state"] == "completed").then_some(job)
+    })
+    .await;
+    assert_eq!(bulk["outcome"]["counts"]["done"], dead, "{bulk}");
+    let list = api.is_quiet(&format!("run={run}")).await;
+    assert_eq!(list["counts"]["discarded"], 0, "{list}");
+    world.assert_equal();
+    assert_eq!(api.get("/v1/dead-letters").await["groups"], json!([]));
+}
+
 #[test]
 fn a_query_that_means_nothing_is_refused_with_all_that_is_wrong() {
     let installation = Installation::embedded();
@@ -137,4 +243,12 @@ fn a_query_that_means_nothing_is_refused_with_all_that_is_wrong() {
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     let refused = installation.run(&["pauses", "add", "--reason", "x"]);
     assert_eq!(refused.code, Some(2), "{refused:#?}");
+    let refused = installation.run(&["jobs", "bulk", "--action", "retry"]);
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    let nothing = installation
+        .run(&["jobs", "bulk", "--action", "retry", "state:discarded"])
+        .ok();
+    assert!(nothing.out.contains("0 jobs to retry"), "{nothing:#?}");
+    let refused = installation.run(&["dead-letters", "show", "add_role|x"]);
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
 }

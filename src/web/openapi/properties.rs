@@ -1,11 +1,13 @@
 //! What the types of Rust do not say of a field: patterns, limits, sets of words, and what a plain name means.
 
 use rolecall_core::job::{JobState, Lane};
+use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
 use rolecall_core::run::{RunKind, RunState};
 use serde_json::{Value, json};
 
 use super::parameters::{MAPPING, SNOWFLAKE};
+use crate::web::v1::order_job::LONGEST_REASON;
 
 /// One line, which may be empty.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -58,6 +60,10 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         }
         (_, "mapping_ids") => list(&json!({"type": ["string", "null"], "pattern": or_empty(MAPPING)})),
         (_, "mapping_id") => json!({"pattern": or_empty(MAPPING)}),
+        ("BulkBody", "action") => json!({"enum": BulkAction::ALL.map(BulkAction::as_str)}),
+        ("BulkBody" | "OrderBody" | "PauseBody" | "RescheduleBody", "reason") => {
+            json!({"maxLength": LONGEST_REASON, "pattern": LINE})
+        }
         (_, "guild_name" | "group_id" | "discord_role_name") => json!({"maxLength": 200, "pattern": LINE}),
         (_, "bot_token") => json!({"maxLength": 4_096, "pattern": "^[!-~]*$", "format": "password"}),
         (_, "access_token") => json!({"minLength": 1, "format": "password"}),
@@ -84,6 +90,11 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("SyncStatusResponse", "current_status") => words(&["idle", "running"]),
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
+        ("BulkPreview", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
+        ("ChildView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("EventView", "at") | (_, "first_seen" | "last_seen" | "redriven_at") => {
+            Some(json!({"format": "date-time"}))
+        }
         ("OutcomeView", "effect") => {
             words(&[Effect::Applied, Effect::Unchanged, Effect::Skipped].map(Effect::as_str))
         }

@@ -28,7 +28,7 @@ use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// Longest reason of an order.
-pub(super) const LONGEST_REASON: usize = 500;
+pub(crate) const LONGEST_REASON: usize = 500;
 
 /// Why something is ordered.
 #[derive(Debug, Deserialize, ToSchema)]
