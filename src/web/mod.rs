@@ -13,6 +13,8 @@ mod access_tests;
 mod answers_tests;
 mod auth;
 #[cfg(test)]
+mod bulk_tests;
+#[cfg(test)]
 mod callers_tests;
 mod change;
 #[cfg(test)]
