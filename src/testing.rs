@@ -139,6 +139,7 @@ pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
         cause: Cause::new("test", "a test"),
         trace: None,
         inserted_at: app.services.clock.now(),
+        redriven_at: None,
         attempt: 1,
         lease,
     };

@@ -40,8 +40,10 @@ pub struct Context {
     pub cause: Cause,
     /// The request that caused it.
     pub trace: Option<String>,
-    /// When the job was stored.
+    /// When the job was stored, or last run again after its end: what was read of a guild before then does not count.
     pub inserted_at: Timestamp,
+    /// When somebody last ran it again after its end: they mended what was refused before then.
+    pub redriven_at: Option<Timestamp>,
     /// Number of this attempt, from 1.
     pub attempt: u32,
     /// Its lease.

@@ -141,7 +141,8 @@ impl Runner {
             lane: job.lane,
             cause: job.cause.clone(),
             trace: job.trace.clone(),
-            inserted_at: job.inserted_at,
+            inserted_at: job.redriven_at.unwrap_or(job.inserted_at),
+            redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
         };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::api::served;
 use crate::support::free_port;
 use crate::support::http::{Api, json as body_of};
 use crate::support::process::Installation;
@@ -15,12 +14,12 @@ use crate::support::world::{BOT_TOKEN, GROUPS, World};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A guild, its mappings and its people, in an embedded installation.
-fn installed(world: &World) -> Installation {
+fn installed(world: &World, port: u16) -> Installation {
     let installation = Installation::embedded()
         .set("DISCORD_API_BASE_URL", &world.url)
         .set("ROLECALL_SIMULATOR_SPEED", world.speed)
         .set("HOST", "127.0.0.1")
-        .set("PORT", free_port());
+        .set("PORT", port);
     let guild = world.guild.to_string();
     installation
         .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
@@ -75,7 +74,7 @@ async fn until(installation: &Installation, what: &str, id: &str, state: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done() {
     let world = World::start(60.0, 12, 10).await;
-    let installation = installed(&world);
+    let installation = installed(&world, free_port());
     let mut pauses = Vec::new();
     for kind in ["kind:add_role", "kind:set_member_roles"] {
         let added = installation
@@ -94,7 +93,7 @@ async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done
         .unwrap_or_else(|| panic!("{run}"))
         .to_owned();
     until_there_are_jobs(&installation, &["kind:sync_guild", "state:completed"]).await;
-    let waiting = jobs(&installation, &["state:available,running", &format!("run:{run}")]);
+    let waiting = jobs(&installation, &["state:available,running", "state:discarded"]);
     assert!(!waiting.is_empty());
     assert_eq!(
         world.simulator.counters().writes,
@@ -149,27 +148,28 @@ impl Api {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
-    let served = served().await;
-    let (api, world) = (&served.api, &served.world);
+    let world = World::start(60.0, 12, 10).await;
+    let port = free_port();
+    let installation = installed(&world, port);
     let mut pauses = Vec::new();
-    for kind in ["add_role", "set_member_roles"] {
-        let body = json!({"query": format!("kind:{kind}"), "reason": "looking at it first"});
-        let pause = api.order("/v1/pauses", body, StatusCode::CREATED).await;
-        pauses.push(pause["id"].as_str().unwrap().to_owned());
+    for kind in ["kind:add_role", "kind:set_member_roles"] {
+        let args = ["pauses", "add", kind, "--reason", "looking at it first", "--json"];
+        let added = installation.run(&args).ok().json();
+        pauses.push(added["id"].as_str().unwrap().to_owned());
     }
+    let _all = installation.start("all", &["all"], &[]);
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let body = json!({"query": "kind:remove_role", "reason": "the import looks wrong"});
+    let third = api.order("/v1/pauses", body, StatusCode::CREATED).await;
+    pauses.push(third["id"].as_str().unwrap().to_owned());
+    let listed = installation.run(&["pauses", "list"]).ok();
+    assert!(listed.out.contains("the import looks wrong"), "{listed:#?}");
     let run = api.sync().await;
-    let held = format!("/v1/jobs?run={run}&q=kind:add_role%20state:available&limit=1");
-    let job = wait_for("a job that is held back", PATIENCE, || async {
-        let list = api.get(&held).await;
-        list["jobs"]
-            .get(0)
-            .filter(|job| !job["paused_by"].is_null())
-            .cloned()
-    })
-    .await;
-    assert_eq!(job["paused_by"]["reason"], "looking at it first");
-    let job = api.get(job["links"]["self"].as_str().unwrap()).await;
-    assert_eq!(job["waits_for"][0]["cause"], "paused", "{job}");
     wait_for("the plan", PATIENCE, || async {
         let list = api
             .get(&format!("/v1/jobs?run={run}&kind=sync_guild&state=completed"))
@@ -177,6 +177,11 @@ async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
         (list["total"] != 0).then_some(())
     })
     .await;
+    let held = api.get("/v1/jobs?q=kind:add_role%20state:available").await;
+    let job = &held["jobs"][0];
+    assert_eq!(job["paused_by"]["reason"], "looking at it first", "{held}");
+    let job = api.get(job["links"]["self"].as_str().unwrap()).await;
+    assert_eq!(job["waits_for"][0]["cause"], "paused", "{job}");
 
     // The role goes above the bot's after the plan was made.
     let (guild, role) = (world.guild, world.roles[0]);
@@ -188,7 +193,7 @@ async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
         assert_eq!(ended.status(), StatusCode::NO_CONTENT);
     }
     api.finished(&run).await;
-    let dead = api.is_quiet(&format!("run={run}")).await["counts"]["discarded"].clone();
+    let dead = api.is_quiet("").await["counts"]["discarded"].clone();
     assert_ne!(dead, 0);
     let groups = api.get("/v1/dead-letters").await;
     let of_groups: u64 = groups["groups"]
@@ -202,24 +207,20 @@ async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
     assert!(!group["error"]["remedy"].as_str().unwrap().is_empty(), "{group}");
     assert_eq!(group["guilds"][0]["value"], guild.to_string());
     let fingerprint = group["fingerprint"].as_str().unwrap();
-    let shown = served
-        .installation
-        .run(&["dead-letters", "show", fingerprint])
-        .ok();
+    let shown = installation.run(&["dead-letters", "show", fingerprint]).ok();
     assert!(shown.out.contains("to do"), "{shown:#?}");
 
     assert!(world.simulator.move_role(guild, role, position));
-    let order = json!({"action": "retry", "query": format!("run:{run}"), "dry_run": true});
+    let order = json!({"action": "retry", "query": "state:discarded", "dry_run": true});
     let seen = api.order("/v1/bulk", order, StatusCode::OK).await;
     assert_eq!(seen["total"], dead, "{seen}");
     let looked = ["jobs", "bulk", "--action", "retry", "--dry-run", "--json"];
-    let at_terminal = served
-        .installation
-        .run(&[&looked[..], &[&format!("run:{run}")]].concat())
+    let at_terminal = installation
+        .run(&[&looked[..], &["state:discarded"]].concat())
         .ok()
         .json();
     assert_eq!(at_terminal["total"], dead);
-    let order = json!({"action": "retry", "query": format!("run:{run}"), "reason": "moved down again"});
+    let order = json!({"action": "retry", "query": "state:discarded", "reason": "moved down again"});
     let bulk = api.order("/v1/bulk", order, StatusCode::ACCEPTED).await;
     let bulk = wait_for("the bulk order to be done", PATIENCE, || async {
         let job = api.get(bulk["links"]["self"].as_str().unwrap()).await;
@@ -227,7 +228,7 @@ async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
     })
     .await;
     assert_eq!(bulk["outcome"]["counts"]["done"], dead, "{bulk}");
-    let list = api.is_quiet(&format!("run={run}")).await;
+    let list = api.is_quiet("").await;
     assert_eq!(list["counts"]["discarded"], 0, "{list}");
     world.assert_equal();
     assert_eq!(api.get("/v1/dead-letters").await["groups"], json!([]));
