@@ -27,6 +27,7 @@ pub mod ids;
 pub mod job;
 pub mod link;
 pub mod mapping;
+pub mod order;
 pub mod outcome;
 pub mod pause;
 pub mod plan;
@@ -39,7 +40,9 @@ pub mod retire;
 pub mod run;
 pub mod secrets;
 pub mod time;
+pub mod timeline;
 pub mod verdict;
+pub mod waiting;
 
 pub use ids::{ChannelId, DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 pub use time::Timestamp;

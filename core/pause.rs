@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::ids::GuildId;
 use crate::job::{Job, Lane};
+use crate::query;
 use crate::time::Timestamp;
 
 /// Id of a pause.
@@ -91,7 +92,7 @@ impl fmt::Display for Held {
             self.guild_id.map(|guild| format!("guild:{guild}")),
             self.fingerprint
                 .as_ref()
-                .map(|cause| format!("fingerprint:{cause}")),
+                .map(|cause| query::word("fingerprint", cause)),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
         if words.is_empty() {

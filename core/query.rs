@@ -115,20 +115,22 @@ pub fn write(filter: &JobFilter) -> String {
         ("until", filter.until.map(Timestamp::to_rfc3339)),
         ("text", filter.text.clone()),
     ];
-    for (word, value) in words {
+    for (name, value) in words {
         let Some(value) = value else { continue };
         let gap = if out.is_empty() { "" } else { " " };
         // Writing to a String cannot fail.
-        let _ = match value.contains(|c: char| c.is_whitespace() || c == '"' || c == '\\') || value.is_empty()
-        {
-            false => write!(out, "{gap}{word}:{value}"),
-            true => {
-                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-                write!(out, "{gap}{word}:\"{value}\"")
-            }
-        };
+        let _ = write!(out, "{gap}{}", word(name, &value));
     }
     out
+}
+
+/// One word of a query: `name:value`, in quotes where the value needs them.
+pub fn word(name: &str, value: &str) -> String {
+    if !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '\\') {
+        return format!("{name}:{value}");
+    }
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{name}:\"{value}\"")
 }
 
 enum Word {

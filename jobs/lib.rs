@@ -5,6 +5,7 @@
 
 pub mod add_role;
 pub mod await_jobs;
+pub mod bulk_order;
 pub mod finish_run;
 pub mod forget_account;
 pub mod forget_guild;
@@ -27,6 +28,7 @@ use kernel::registry::Registry;
 pub fn register(registry: &mut Registry) {
     registry.add::<add_role::AddRole>();
     registry.add::<await_jobs::AwaitJobs>();
+    registry.add::<bulk_order::BulkOrder>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<forget_account::ForgetAccount>();
     registry.add::<forget_guild::ForgetGuild>();

@@ -132,12 +132,14 @@ pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
     let context = Context {
         services: Arc::clone(&app.services),
         queue: app.queue.clone(),
+        registry: Arc::clone(&app.registry),
         job_id,
         run_id: None,
         lane: J::LANE,
         cause: Cause::new("test", "a test"),
         trace: None,
         inserted_at: app.services.clock.now(),
+        redriven_at: None,
         attempt: 1,
         lease,
     };

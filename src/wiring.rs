@@ -149,6 +149,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let permissions = permissions(&config, &stored);
     let services = Services {
         ledger: Arc::clone(&stored.ledger),
+        control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
         guilds: stored.guilds,
@@ -176,7 +177,6 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     Ok(App {
         steering: Steering {
             services: Arc::clone(&services),
-            control: stored.control,
             queue: queue.clone(),
             registry: Arc::clone(&registry),
         },

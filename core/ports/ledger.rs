@@ -135,6 +135,44 @@ pub struct JobCursor {
     pub id: JobId,
 }
 
+/// What stands in the way of a waiting job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// The running job with the same concurrency key.
+    pub busy_with: Option<JobId>,
+    /// Jobs of its lane that are due before it and not held back, counted up to [`Self::MOST_AHEAD`].
+    pub ahead: u64,
+}
+
+impl Obstacles {
+    /// Nobody waits for a longer count.
+    pub const MOST_AHEAD: u64 = 10_000;
+}
+
+/// By what jobs are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitBy {
+    /// Their guild.
+    Guild,
+    /// The cause for which they failed.
+    Fingerprint,
+}
+
+/// Jobs that are alike in one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The guild's id, or the fingerprint; `None`: those without one.
+    pub value: Option<String>,
+    /// How many.
+    pub jobs: u64,
+    /// When the first of them ended, or was stored if it did not.
+    pub first: Timestamp,
+    /// The same of the last.
+    pub last: Timestamp,
+    /// The job stored last of them.
+    pub newest: JobId,
+}
+
 /// Jobs, durably.
 ///
 /// Times that decide about leases (`claim`, `renew`, `rescue`) are the store's own.
@@ -195,6 +233,12 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// How many jobs are in each state; states without a job may be left out.
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>, StoreError>;
+
+    /// The jobs of a filter told apart by one thing, the largest share first, at most `limit`.
+    async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError>;
+
+    /// What stands in the way of this waiting job; jobs held back by any of `paused` stand in nobody's way.
+    async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError>;
 
     /// A run's jobs, grouped.
     async fn tally(&self, run: RunId) -> Result<Vec<TallyLine>, StoreError>;

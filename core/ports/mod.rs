@@ -23,7 +23,9 @@ pub use discord::{
     Application, Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError,
     Joined, MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
 };
-pub use ledger::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
+pub use ledger::{
+    Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
+};
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use repositories::{

@@ -12,6 +12,7 @@ use rolecall_core::{JobId, RunId, Timestamp};
 use super::heartbeat::LeaseWatch;
 use super::job::Job;
 use super::queue::{Enqueue, Queue};
+use super::registry::Registry;
 use super::services::Services;
 use crate::await_jobs::AwaitJobs;
 
@@ -27,6 +28,8 @@ pub struct Context {
     pub services: Arc<Services>,
     /// Where follow-ups go.
     pub queue: Queue,
+    /// What the keys of jobs are made by.
+    pub registry: Arc<Registry>,
     /// This job.
     pub job_id: JobId,
     /// Its run.
@@ -37,8 +40,10 @@ pub struct Context {
     pub cause: Cause,
     /// The request that caused it.
     pub trace: Option<String>,
-    /// When the job was stored.
+    /// When the job was stored, or last run again after its end: what was read of a guild before then does not count.
     pub inserted_at: Timestamp,
+    /// When somebody last ran it again after its end: they mended what was refused before then.
+    pub redriven_at: Option<Timestamp>,
     /// Number of this attempt, from 1.
     pub attempt: u32,
     /// Its lease.

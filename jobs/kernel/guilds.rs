@@ -111,14 +111,20 @@ impl GuildCache {
             .insert((guild, role), (now, error));
     }
 
-    /// What was refused in this guild, or of this role of it, a moment ago.
-    pub fn recent_refusal(&self, guild: GuildId, role: Option<RoleId>, now: Timestamp) -> Option<JobError> {
+    /// What was refused last in this guild, or of this role of it, and when, if that is a moment ago.
+    pub fn recent_refusal(
+        &self,
+        guild: GuildId,
+        role: Option<RoleId>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, JobError)> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = [(guild, None), (guild, role)];
         keys.iter()
             .filter_map(|key| refused.get(key))
-            .find(|(at, _)| (0..REFUSED_MS).contains(&now.millis_since(*at)))
-            .map(|(_, error)| error.clone())
+            .filter(|(at, _)| (0..REFUSED_MS).contains(&now.millis_since(*at)))
+            .max_by_key(|(at, _)| *at)
+            .cloned()
     }
 
     /// The guild as Discord told it lately (ten minutes), for whoever only shows it.

@@ -66,9 +66,11 @@ impl Now {
 /// What Discord refused then in this guild, or of this role: asking again at once would be in vain.
 pub fn not_refused_lately(context: &Context, target: &Target, role: Option<RoleId>) -> Result<(), JobError> {
     let now = context.services.clock.now();
-    match context.services.cache.recent_refusal(target.guild_id, role, now) {
+    let recent = context.services.cache.recent_refusal(target.guild_id, role, now);
+    let mended = context.redriven_at;
+    match recent.filter(|(at, _)| mended.is_none_or(|mended| *at >= mended)) {
         None => Ok(()),
-        Some(mut error) => {
+        Some((_, mut error)) => {
             error.message = format!("not sent, because a moment ago: {}", error.message);
             Err(error)
         }

@@ -4,8 +4,10 @@
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
 pub mod context;
+pub mod dead_letters;
 pub mod engine;
 mod fair;
+pub mod find;
 pub mod guilds;
 pub mod heartbeat;
 pub mod job;

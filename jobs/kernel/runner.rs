@@ -150,12 +150,14 @@ impl Runner {
         let context = Context {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
+            registry: Arc::clone(&self.registry),
             job_id: job.id,
             run_id: job.run_id,
             lane: job.lane,
             cause: job.cause.clone(),
             trace: job.trace.clone(),
-            inserted_at: job.inserted_at,
+            inserted_at: job.redriven_at.unwrap_or(job.inserted_at),
+            redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Directory, Discord, Guilds, Ledger, Links, Mappings, OAuthClient, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, Vault,
+    Accounts, Audit, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings, OAuthClient,
+    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, Vault,
 };
 use rolecall_core::retention::Policy;
 
@@ -41,6 +41,8 @@ impl Default for Settings {
 pub struct Services {
     /// Jobs.
     pub ledger: Arc<dyn Ledger>,
+    /// Orders about jobs.
+    pub control: Arc<dyn JobControl>,
     /// Runs.
     pub runs: Arc<dyn Runs>,
     /// Guilds.

@@ -1,19 +1,21 @@
 //! What an operator does to single jobs and holds back, with what follows from it: keys, ends of runs, a bell for the
 //! relay, and a record of who did it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rolecall_core::audit::AuditRecord;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
-use rolecall_core::job::Job;
+use rolecall_core::job::{Inserted, Job, NewJob};
+use rolecall_core::order::Order;
 use rolecall_core::pause::{Pause, PauseId};
-use rolecall_core::ports::{JobControl, Ordered};
-use rolecall_core::{JobId, Timestamp};
+use rolecall_core::ports::Ordered;
+use rolecall_core::{JobId, RunId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::queue::Queue;
+use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
 use super::runner::finish_if_empty;
 use super::services::Services;
@@ -23,64 +25,135 @@ use super::services::Services;
 pub struct Steering {
     /// The ports.
     pub services: Arc<Services>,
-    /// Orders about jobs.
-    pub control: Arc<dyn JobControl>,
     /// Whose relay is told.
     pub queue: Queue,
     /// What the keys of jobs are made by.
     pub registry: Arc<Registry>,
 }
 
+/// Who orders something, and by which request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// Who, and why.
+    pub cause: Cause,
+    /// The request over HTTP, if it was one.
+    pub request_id: Option<String>,
+}
+
+impl From<Cause> for By {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            request_id: None,
+        }
+    }
+}
+
+/// What came of an order to do the same as a job once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cloned {
+    /// A new job does it.
+    Created(JobId),
+    /// Nothing was stored: this live job does it already.
+    Twin(JobId),
+    /// There is no such job.
+    Unknown,
+}
+
 impl Steering {
-    /// Ends a job by order.
+    /// Gives an order about one job, and records it if it changed something.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn cancel(&self, id: JobId, by: &Cause) -> Result<Ordered, StoreError> {
-        let before = self.services.ledger.get(id).await?;
-        let ordered = self.control.cancel(id, by).await?;
-        self.done("job.cancelled", before, ordered, by).await
-    }
-
-    /// Makes a dead letter of a waiting job.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn discard(&self, id: JobId, by: &Cause) -> Result<Ordered, StoreError> {
-        let before = self.services.ledger.get(id).await?;
-        let ordered = self.control.discard(id, by).await?;
-        self.done("job.discarded", before, ordered, by).await
-    }
-
-    /// Runs a cancelled or discarded job again.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn redrive(&self, id: JobId, by: &Cause) -> Result<Ordered, StoreError> {
-        let Some(job) = self.services.ledger.get(id).await? else {
+    pub async fn give(&self, id: JobId, order: Order, by: &By) -> Result<Ordered, StoreError> {
+        let ledger = &self.services.ledger;
+        let Some(before) = ledger.get(id).await? else {
             return Ok(Ordered::Unknown);
         };
-        let kind = self.registry.get(&job.kind);
-        let key = kind.and_then(|kind| kind.unique_key(&job.payload));
-        let ordered = self.control.redrive(id, key.as_deref()).await?;
-        self.done("job.redriven", Some(job), ordered, by).await
+        let ordered = self.carry_out(&before, order, &by.cause).await?;
+        if !matches!(ordered, Ordered::Done | Ordered::Asked) {
+            return Ok(ordered);
+        }
+        let after = ledger.get(id).await?;
+        // One that ended by order may have been the last of its run.
+        let over = after.as_ref().filter(|job| job.state.is_final());
+        self.follow(over.and_then(|job| job.run_id).into_iter().collect())
+            .await;
+        let (before, after) = (Some(told(&before)), after.as_ref().map(told));
+        self.note(order.recorded(), format!("job:{id}"), before, after, by)
+            .await;
+        Ok(ordered)
     }
 
-    /// Gives a waiting job another time.
+    /// Gives an order without a record of its own. What follows from it is [`Self::follow`].
+    pub(crate) async fn carry_out(&self, job: &Job, order: Order, by: &Cause) -> Result<Ordered, StoreError> {
+        let control = &self.services.control;
+        match order {
+            Order::Cancel => control.cancel(job.id, by).await,
+            Order::Discard => control.discard(job.id, by).await,
+            Order::Reschedule(at) => control.reschedule(job.id, at).await,
+            Order::Retry => control.redrive(job.id, self.unique_key(job).as_deref()).await,
+        }
+    }
+
+    /// Ends these runs if no live job of theirs is left, and wakes the relay.
+    pub(crate) async fn follow(&self, runs: BTreeSet<RunId>) {
+        for run in runs {
+            finish_if_empty(&self.services, &self.queue, run).await;
+        }
+        self.queue.bell().notify_one();
+    }
+
+    fn unique_key(&self, job: &Job) -> Option<String> {
+        let kind = self.registry.get(&job.kind)?;
+        kind.unique_key(&job.payload)
+    }
+
+    /// Stores a new job that does the same as this one, in whatever state that is.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn reschedule(&self, id: JobId, at: Timestamp, by: &Cause) -> Result<Ordered, StoreError> {
-        let before = self.services.ledger.get(id).await?;
-        let ordered = self.control.reschedule(id, at).await?;
-        self.done("job.rescheduled", before, ordered, by).await
+    pub async fn clone_of(&self, id: JobId, by: &By) -> Result<Cloned, StoreError> {
+        let Some(job) = self.services.ledger.get(id).await? else {
+            return Ok(Cloned::Unknown);
+        };
+        let unique_key = self.unique_key(&job);
+        let new = NewJob {
+            id: JobId(Uuid::now_v7()),
+            kind: job.kind,
+            version: job.version,
+            payload: job.payload,
+            lane: job.lane,
+            run_at: Timestamp(0),
+            max_attempts: job.max_attempts,
+            unique_key,
+            concurrency: job.concurrency,
+            run_id: job.run_id,
+            parent_id: Some(id),
+            subject: job.subject,
+            cause: by.cause.clone(),
+            trace: None,
+        };
+        let inserted = self.queue.insert(vec![Enqueue(new)]).await?;
+        match inserted.first() {
+            Some(Inserted::Duplicate(twin)) => Ok(Cloned::Twin(*twin)),
+            Some(Inserted::Created(new) | Inserted::Repeated(new)) => {
+                let after = json!({ "job_id": new });
+                self.note("job.cloned", format!("job:{id}"), None, Some(after), by)
+                    .await;
+                Ok(Cloned::Created(*new))
+            }
+            None => Err(StoreError::Unavailable(
+                "the store did not say what became of the new job".to_owned(),
+            )),
+        }
     }
 
     /// Holds jobs back from now on.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn pause(&self, pause: &Pause, by: &Cause) -> Result<(), StoreError> {
+    pub async fn pause(&self, pause: &Pause, by: &By) -> Result<(), StoreError> {
         self.services.pauses.put(pause).await?;
         let after = json!({
             "holds": pause.held.to_string(),
@@ -102,7 +175,7 @@ impl Steering {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn resume(&self, id: PauseId, by: &Cause) -> Result<bool, StoreError> {
+    pub async fn resume(&self, id: PauseId, by: &By) -> Result<bool, StoreError> {
         if !self.services.pauses.remove(id).await? {
             return Ok(false);
         }
@@ -112,51 +185,24 @@ impl Steering {
         Ok(true)
     }
 
-    async fn done(
-        &self,
-        action: &str,
-        before: Option<Job>,
-        ordered: Ordered,
-        by: &Cause,
-    ) -> Result<Ordered, StoreError> {
-        let Some(before) = before.filter(|_| matches!(ordered, Ordered::Done | Ordered::Asked)) else {
-            return Ok(ordered);
-        };
-        let id = before.id;
-        let after = self.services.ledger.get(id).await?;
-        // One that ended by order may have been the last of its run.
-        if let Some(run) = after
-            .as_ref()
-            .filter(|j| j.state.is_final())
-            .and_then(|j| j.run_id)
-        {
-            finish_if_empty(&self.services, &self.queue, run).await;
-        }
-        self.queue.bell().notify_one();
-        let after = after.as_ref().map(told);
-        self.note(action, format!("job:{id}"), Some(told(&before)), after, by)
-            .await;
-        Ok(ordered)
-    }
-
     /// What is done is stored by now, so a record that cannot be is told in the log instead.
-    async fn note(
+    pub(crate) async fn note(
         &self,
         action: &str,
         target: String,
         before: Option<Value>,
         after: Option<Value>,
-        by: &Cause,
+        by: &By,
     ) {
         let record = AuditRecord {
             id: Uuid::now_v7(),
             at: self.services.clock.now(),
-            actor: by.actor.clone(),
+            actor: by.cause.actor.clone(),
             action: action.to_owned(),
             target,
             before,
-            after: Some(json!({ "state": after, "reason": by.reason })),
-            request_id: None,
+            after: Some(json!({ "state": after, "reason": by.cause.reason })),
+            request_id: by.request_id.clone(),
         };
         tracing::info!(
             audit.action = action,

@@ -3,6 +3,8 @@
 //! One file a command, or a folder where it has several. Everything a script reads goes to standard output,
 //! everything else to standard error. Exit codes: see [`exit::Exit`].
 
+mod confirm;
+pub mod dead_letters;
 pub mod directory;
 pub mod doctor;
 pub mod exit;
@@ -114,6 +116,11 @@ pub enum Operate {
     /// Example: rolecall jobs list --state discarded
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Shows jobs that failed for good, by cause, and runs them again
+    ///
+    /// Example: rolecall dead-letters list
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// Holds jobs back, and lets them go
     ///
     /// A paused job is stored and waits; nothing is lost.
@@ -226,6 +233,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Sync(args) => sync::run(app, args).await,
         Operate::Runs(command) => runs::run(&app, command).await,
         Operate::Jobs(command) => jobs::run(&app, command).await,
+        Operate::DeadLetters(command) => dead_letters::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,

@@ -130,7 +130,7 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         created_at: now,
         until: args.length.map(|length| now + length),
     };
-    app.steering.pause(&pause, &by).await?;
+    app.steering.pause(&pause, &by.into()).await?;
     if args.format.json {
         output::json(&told(app, &pause));
     } else {
@@ -143,7 +143,7 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
 }
 
 async fn end(app: &App, args: EndArgs) -> Result<Exit, CliError> {
-    let by = Cause::new(seams::actor(), "");
+    let by = Cause::new(seams::actor(), "").into();
     if !app.steering.resume(args.id, &by).await? {
         return Err(CliError::failed(format!("there is no pause {}", args.id))
             .hint("`rolecall pauses list` shows all."));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rolecall_core::ids::NotASnowflake;
 use rolecall_core::job::JobState;
+use rolecall_core::order::BulkAction;
 use rolecall_core::{ChannelId, MappingId, UserId};
 
 use crate::config::parse_duration;
@@ -101,6 +102,12 @@ pub(super) fn interval(text: &str) -> Result<OrNone<Duration>, String> {
 pub(super) fn job_state() -> impl TypedValueParser<Value = JobState> {
     PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
         .try_map(|name| JobState::from_name(&name).ok_or("no such state"))
+}
+
+/// An order about many jobs, by its written name.
+pub(super) fn bulk_action() -> impl TypedValueParser<Value = BulkAction> {
+    PossibleValuesParser::new(BulkAction::ALL.map(BulkAction::as_str))
+        .try_map(|name| BulkAction::from_name(&name).ok_or("no such action"))
 }
 
 /// How much faster a clock runs.

@@ -22,6 +22,8 @@ pub struct ApiConfig {
     pub any_jwt: bool,
     /// Whether syncs, runs and jobs need a permission. If not, every person with a valid token may use them.
     pub sync_needs_permission: bool,
+    /// Whether nothing may be changed over HTTP.
+    pub read_only: bool,
     /// How long a request waits at most for the sync that it asked for; zero: never.
     pub sync_wait: Duration,
     /// Permission → groups that have it.
@@ -74,6 +76,10 @@ impl ApiConfig {
             sync_needs_permission: reader.one_of(
                 "ROLECALL_SYNC_NEEDS_PERMISSION",
                 &[("true", true), ("false", false)],
+            ),
+            read_only: reader.one_of(
+                "ROLECALL_READ_ONLY",
+                &[("false", false), ("true", true), ("0", false), ("1", true)],
             ),
             sync_wait: sync_wait(reader),
             groups: GROUPS

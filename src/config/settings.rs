@@ -128,6 +128,11 @@ pub const SETTINGS: &[Setting] = &[
         "false: every person with a valid token may ask for syncs and look at runs and jobs, as in the original; API keys need their scope in any case",
     ),
     setting(
+        "ROLECALL_READ_ONLY",
+        "false",
+        "true: nothing can be changed over HTTP, whoever asks; commands, schedules and logins at Discord go on",
+    ),
+    setting(
         "GO_FALCON_COMPAT_ANY_JWT",
         "false",
         "true: whoever has a valid token may do everything, as in the original; only to replace it before permissions are given out",

@@ -94,7 +94,7 @@ async fn a_running_job_that_is_to_be_cancelled_makes_no_further_call() {
     workshop
         .until(id, "its start", |job| job.state == JobState::Running)
         .await;
-    let control = &workshop.world.app.steering.control;
+    let control = &workshop.world.app.steering.services.control;
     let by = rolecall_core::cause::Cause::new("user:ada", "because");
     assert_eq!(control.cancel(id, &by).await.unwrap(), Ordered::Asked);
     let job = workshop.ended(id).await;

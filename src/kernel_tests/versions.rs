@@ -43,7 +43,7 @@ async fn that_it_waits_for_a_newer_worker_is_noted_once() {
     let newer = forged(new(&Plain { number: 1 }), |job| job.version = 3);
     let id = workshop.store(newer).await;
     is_left_to_a_newer_worker(&workshop, id, "no worker here knows plain version 3").await;
-    let control = &workshop.world.app.steering.control;
+    let control = &workshop.world.app.steering.services.control;
     control.reschedule(id, rolecall_core::Timestamp(1)).await.unwrap();
     workshop.queue.bell().notify_one();
     let job = workshop

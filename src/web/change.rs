@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rolecall_core::audit::AuditRecord;
 use rolecall_core::{GuildId, MappingId, RunId};
+use rolecall_jobs::kernel::steering::By;
 use rolecall_workflows::follow_up::{Asked, FollowUp};
 use serde::Serialize;
 use serde_json::Value;
@@ -65,6 +66,14 @@ impl Change {
         Asked {
             cause: self.caller.cause(self.route),
             trace: Some(self.names.traceparent.clone()),
+        }
+    }
+
+    /// Who orders it, for this reason.
+    pub(crate) fn by(&self, reason: String) -> By {
+        By {
+            cause: self.caller.cause(&reason),
+            request_id: Some(self.names.request_id.clone()),
         }
     }
 

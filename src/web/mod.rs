@@ -13,6 +13,8 @@ mod access_tests;
 mod answers_tests;
 mod auth;
 #[cfg(test)]
+mod bulk_tests;
+#[cfg(test)]
 mod callers_tests;
 mod change;
 #[cfg(test)]
@@ -28,6 +30,8 @@ mod look;
 #[cfg(test)]
 mod member_tests;
 mod openapi;
+#[cfg(test)]
+mod operators_tests;
 #[cfg(test)]
 mod removal_jobs_tests;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::auth::same_site::Origins;
 use super::http::cors;
 use super::http::layers::{self, Gates};
 use super::http::limit::Limits;
+use super::http::read_only::ReadOnly;
 use super::legacy::{guilds, mappings, users};
 use super::state::Web;
 use super::{health, legacy, openapi, v1};
@@ -25,6 +26,7 @@ pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
         cors: cors::layer(&api.cors_origins),
         limits: Limits::new(api, app.jwt_secret.clone(), Arc::clone(&memory)),
         origins: Origins(api.cors_origins.clone().into()),
+        read_only: ReadOnly(api.read_only),
     };
     layers::around(routes, Some(gates)).with_state(Web::new(app, stop, memory))
 }
@@ -43,8 +45,7 @@ fn all(api_prefix: &str) -> Router<Web> {
         .route("/v1/runs/{run_id}", get(v1::get_run::get_run))
         .route("/v1/runs/{run_id}/events", get(v1::run_events::run_events))
         .route("/v1/me/export", get(v1::me_export::export_own))
-        .route("/v1/jobs", get(v1::list_jobs::list_jobs))
-        .route("/v1/jobs/{job_id}", get(v1::get_job::get_job));
+        .merge(job_routes());
     for prefix in prefixes(api_prefix) {
         let at = |path: &str| format!("{prefix}/discord{path}");
         routes = documents(routes, prefix)
@@ -95,6 +96,23 @@ fn all(api_prefix: &str) -> Router<Web> {
             );
     }
     routes
+}
+
+/// Jobs, and what operators do to them.
+fn job_routes() -> Router<Web> {
+    use v1::{order_job, pauses};
+    Router::new()
+        .route("/v1/jobs", get(v1::list_jobs::list_jobs))
+        .route("/v1/jobs/{job_id}", get(v1::get_job::get_job))
+        .route("/v1/jobs/{job_id}/retry", post(order_job::retry_job))
+        .route("/v1/jobs/{job_id}/cancel", post(order_job::cancel_job))
+        .route("/v1/jobs/{job_id}/discard", post(order_job::discard_job))
+        .route("/v1/jobs/{job_id}/reschedule", post(order_job::reschedule_job))
+        .route("/v1/jobs/{job_id}/clone", post(order_job::clone_job))
+        .route("/v1/bulk", post(v1::bulk::bulk_order))
+        .route("/v1/dead-letters", get(v1::dead_letters::list_dead_letters))
+        .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
+        .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
 }
 
 /// The document and its viewer.

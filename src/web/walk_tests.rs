@@ -27,6 +27,7 @@ const GUILDS: Access = Needs(&[permission::GUILDS]);
 const SYNC: Access = Needs(&[permission::SYNC]);
 const RUNS: Access = Needs(&[permission::JOBS_READ, permission::SYNC]);
 const JOBS: Access = Needs(&[permission::JOBS_READ]);
+const MANAGE_JOBS: Access = Needs(&[permission::JOBS_MANAGE]);
 
 /// Every operation. Where a path names a user, it names another one here.
 const TABLE: &[(&str, &str, Access)] = &[
@@ -67,6 +68,16 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/v1/runs/{run_id}/events", RUNS),
     ("get", "/v1/jobs", JOBS),
     ("get", "/v1/jobs/{job_id}", JOBS),
+    ("post", "/v1/jobs/{job_id}/retry", MANAGE_JOBS),
+    ("post", "/v1/jobs/{job_id}/cancel", MANAGE_JOBS),
+    ("post", "/v1/jobs/{job_id}/discard", MANAGE_JOBS),
+    ("post", "/v1/jobs/{job_id}/reschedule", MANAGE_JOBS),
+    ("post", "/v1/jobs/{job_id}/clone", MANAGE_JOBS),
+    ("post", "/v1/bulk", MANAGE_JOBS),
+    ("get", "/v1/dead-letters", JOBS),
+    ("get", "/v1/pauses", JOBS),
+    ("post", "/v1/pauses", MANAGE_JOBS),
+    ("delete", "/v1/pauses/{pause_id}", MANAGE_JOBS),
 ];
 
 /// Setting and group of each permission.
@@ -84,6 +95,7 @@ fn filled(path: &str) -> String {
         .replace("{user_id}", "somebody-else")
         .replace("{discord_id}", "7")
         .replace("{run_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
+        .replace("{pause_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{job_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
 }
 
@@ -305,4 +317,30 @@ async fn every_write_with_a_cookie_has_to_come_from_a_page_of_ours() {
         .code("get", "/discord/guilds", &[cookie, evil[0], evil[1]])
         .await;
     assert_eq!(read.0, 200);
+}
+
+#[tokio::test]
+async fn where_nothing_may_be_changed_every_write_of_the_document_is_refused_and_no_read() {
+    let mut served = served(&[("ROLECALL_READ_ONLY", "true")]).await;
+    let admin = served.admin.clone();
+    let key = served.key(&permission::ALL, 60_000).await;
+    let mut writes = 0;
+    for (method, path, _) in TABLE {
+        let (what, place) = (format!("{method} {path}"), filled(path));
+        for credential in [&admin, &key] {
+            let answer = served.bearer(method, &place, credential).await;
+            let refused = answer == (403, "read_only".to_owned());
+            assert_eq!(refused, *method != "get", "{what}: {answer:?}");
+            if path.starts_with("/discord") && refused {
+                let prefixed = served.bearer(method, &format!("/api{place}"), credential).await;
+                assert_eq!(prefixed, answer, "{what} under /api");
+            }
+        }
+        writes += usize::from(*method != "get");
+    }
+    assert!(writes >= 15, "{writes}");
+    for method in ["post", "put", "patch", "delete", "propfind"] {
+        let (status, code) = served.bearer(method, "/nowhere", &admin).await;
+        assert_eq!((status, code.as_str()), (403, "read_only"), "{method}");
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::support::free_port;
+use crate::support::http::{Api, json as body_of};
 use crate::support::process::Installation;
 use crate::support::wait_for;
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
@@ -12,12 +14,12 @@ use crate::support::world::{BOT_TOKEN, GROUPS, World};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A guild, its mappings and its people, in an embedded installation.
-fn installed(world: &World) -> Installation {
+fn installed(world: &World, port: u16) -> Installation {
     let installation = Installation::embedded()
         .set("DISCORD_API_BASE_URL", &world.url)
         .set("ROLECALL_SIMULATOR_SPEED", world.speed)
         .set("HOST", "127.0.0.1")
-        .set("PORT", free_port());
+        .set("PORT", port);
     let guild = world.guild.to_string();
     installation
         .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
@@ -72,7 +74,7 @@ async fn until(installation: &Installation, what: &str, id: &str, state: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done() {
     let world = World::start(60.0, 12, 10).await;
-    let installation = installed(&world);
+    let installation = installed(&world, free_port());
     let mut pauses = Vec::new();
     for kind in ["kind:add_role", "kind:set_member_roles"] {
         let added = installation
@@ -91,7 +93,7 @@ async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done
         .unwrap_or_else(|| panic!("{run}"))
         .to_owned();
     until_there_are_jobs(&installation, &["kind:sync_guild", "state:completed"]).await;
-    let waiting = jobs(&installation, &["state:available,running", &format!("run:{run}")]);
+    let waiting = jobs(&installation, &["state:available,running", "state:discarded"]);
     assert!(!waiting.is_empty());
     assert_eq!(
         world.simulator.counters().writes,
@@ -130,7 +132,7 @@ async fn what_is_paused_waits_what_is_cancelled_ends_and_what_is_retried_is_done
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_who_leaves_in_the_middle_of_a_sync_is_skipped_and_the_sync_is_completed() {
     let world = World::start(60.0, 12, 10).await;
-    let installation = installed(&world);
+    let installation = installed(&world, free_port());
     let mut pauses = Vec::new();
     for kind in ["kind:add_role", "kind:set_member_roles"] {
         let added = installation
@@ -170,6 +172,124 @@ async fn a_member_who_leaves_in_the_middle_of_a_sync_is_skipped_and_the_sync_is_
     drop(worker);
 }
 
+impl Api {
+    /// Orders something; the answer has to have this status.
+    async fn order(&self, path: &str, body: Value, status: StatusCode) -> Value {
+        body_of(self.post(path, Some(body)).await, status, path).await
+    }
+
+    /// Waits until nothing is waiting or running in a list.
+    async fn is_quiet(&self, query: &str) -> Value {
+        wait_for(&format!("{query} to be quiet"), PATIENCE, || async {
+            let list = self.get(&format!("/v1/jobs?{query}")).await;
+            let live = ["scheduled", "available", "running", "retryable"].map(|state| &list["counts"][state]);
+            live.iter().all(|n| **n == 0).then_some(list)
+        })
+        .await
+    }
+}
+
+/// Everything that failed is found by its cause, with what to do. How many jobs that is.
+async fn found_by_cause(api: &Api, installation: &Installation, guild: u64) -> Value {
+    let dead = api.is_quiet("").await["counts"]["discarded"].clone();
+    assert_ne!(dead, 0);
+    let groups = api.get("/v1/dead-letters").await;
+    let of_groups: u64 = groups["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|g| g["total"].as_u64().unwrap())
+        .sum();
+    assert_eq!(dead, of_groups, "{groups}");
+    let group = &groups["groups"][0];
+    assert!(!group["error"]["remedy"].as_str().unwrap().is_empty(), "{group}");
+    assert_eq!(group["guilds"][0]["value"], guild.to_string());
+    let fingerprint = group["fingerprint"].as_str().unwrap();
+    let shown = installation.run(&["dead-letters", "show", fingerprint]).ok();
+    assert!(shown.out.contains("to do"), "{shown:#?}");
+    dead
+}
+
+/// All dead letters are run again, after a look at the terminal and over HTTP.
+async fn run_again(api: &Api, installation: &Installation, dead: &Value) {
+    let order = json!({"action": "retry", "query": "state:discarded", "dry_run": true});
+    let seen = api.order("/v1/bulk", order, StatusCode::OK).await;
+    assert_eq!(seen["total"], *dead, "{seen}");
+    let looked = ["jobs", "bulk", "--action", "retry", "--dry-run", "--json"];
+    let at_terminal = installation
+        .run(&[&looked[..], &["state:discarded"]].concat())
+        .ok()
+        .json();
+    assert_eq!(at_terminal["total"], *dead);
+    let order = json!({"action": "retry", "query": "state:discarded", "reason": "moved down again"});
+    let bulk = api.order("/v1/bulk", order, StatusCode::ACCEPTED).await;
+    let bulk = wait_for("the bulk order to be done", PATIENCE, || async {
+        let job = api.get(bulk["links"]["self"].as_str().unwrap()).await;
+        (job["state"] == "completed").then_some(job)
+    })
+    .await;
+    assert_eq!(bulk["outcome"]["counts"]["done"], *dead, "{bulk}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_above_the_bot_is_found_understood_and_mended_over_http() {
+    let world = World::start(60.0, 12, 10).await;
+    let port = free_port();
+    let installation = installed(&world, port);
+    let mut pauses = Vec::new();
+    for kind in ["kind:add_role", "kind:set_member_roles"] {
+        let args = ["pauses", "add", kind, "--reason", "looking at it first", "--json"];
+        let added = installation.run(&args).ok().json();
+        pauses.push(added["id"].as_str().unwrap().to_owned());
+    }
+    let _all = installation.start("all", &["all"], &[]);
+    let token = installation
+        .run(&["token", "--user", "tester", "--admin"])
+        .ok()
+        .out;
+    let api = Api::new(port, token.trim());
+    api.ready().await;
+    let body = json!({"query": "kind:remove_role", "reason": "the import looks wrong"});
+    let third = api.order("/v1/pauses", body, StatusCode::CREATED).await;
+    pauses.push(third["id"].as_str().unwrap().to_owned());
+    let listed = installation.run(&["pauses", "list"]).ok();
+    assert!(listed.out.contains("the import looks wrong"), "{listed:#?}");
+    let run = api.sync().await;
+    wait_for("the plan", PATIENCE, || async {
+        let list = api
+            .get(&format!("/v1/jobs?run={run}&kind=sync_guild&state=completed"))
+            .await;
+        (list["total"] != 0).then_some(())
+    })
+    .await;
+    let held = api.get("/v1/jobs?q=state:available").await;
+    let jobs = held["jobs"].as_array().unwrap();
+    let job = jobs
+        .iter()
+        .find(|job| job["paused_by"]["reason"] == "looking at it first")
+        .unwrap_or_else(|| panic!("{held}"));
+    let job = api.get(job["links"]["self"].as_str().unwrap()).await;
+    assert_eq!(job["waits_for"][0]["cause"], "paused", "{job}");
+
+    // The role goes above the bot's after the plan was made.
+    let (guild, role) = (world.guild, world.roles[0]);
+    let before = world.simulator.guild_roles(guild);
+    let position = before.iter().find(|(id, ..)| *id == role).unwrap().2;
+    assert!(world.simulator.move_role(guild, role, 200));
+    for id in &pauses {
+        let ended = api.send(Method::DELETE, &format!("/v1/pauses/{id}"), None).await;
+        assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    }
+    api.finished(&run).await;
+    let dead = found_by_cause(&api, &installation, guild).await;
+    assert!(world.simulator.move_role(guild, role, position));
+    run_again(&api, &installation, &dead).await;
+    let list = api.is_quiet("").await;
+    assert_eq!(list["counts"]["discarded"], 0, "{list}");
+    world.assert_equal();
+    assert_eq!(api.get("/v1/dead-letters").await["groups"], json!([]));
+}
+
 #[test]
 fn a_query_that_means_nothing_is_refused_with_all_that_is_wrong() {
     let installation = Installation::embedded();
@@ -180,4 +300,12 @@ fn a_query_that_means_nothing_is_refused_with_all_that_is_wrong() {
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     let refused = installation.run(&["pauses", "add", "--reason", "x"]);
     assert_eq!(refused.code, Some(2), "{refused:#?}");
+    let refused = installation.run(&["jobs", "bulk", "--action", "retry"]);
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    let nothing = installation
+        .run(&["jobs", "bulk", "--action", "retry", "state:discarded"])
+        .ok();
+    assert!(nothing.out.contains("0 jobs to retry"), "{nothing:#?}");
+    let refused = installation.run(&["dead-letters", "show", "add_role|x"]);
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
 }

@@ -69,6 +69,7 @@ macro_rules! every_store {
                 a_claim_and_a_settlement_remove_the_note_of_sending,
                 a_deferred_job_waits_for_its_new_time,
                 the_next_due_time_is_that_of_the_first_waiting_job,
+                what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,
             }
             control {
                 a_waiting_job_is_cancelled_at_once_with_who_did_it_and_its_key_is_free,
@@ -89,6 +90,7 @@ macro_rules! every_store {
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
                 jobs_are_found_by_role_parent_lane_and_time,
+                jobs_are_told_apart_by_guild_and_by_cause,
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,
                 counts_follow_the_filter,

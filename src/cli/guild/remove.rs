@@ -1,13 +1,12 @@
 //! `rolecall guild remove`.
 
-use std::io::IsTerminal;
-
 use rolecall_core::guild::{GuildConfig, RetiredGuild};
 use rolecall_workflows::remove_guild::{NotRemoved, remove_guild, retire_again};
 use serde_json::json;
 
 use super::{RemoveArgs, configured};
 use crate::app::App;
+use crate::cli::confirm::confirmed;
 use crate::cli::follow_up::{Tell, asked, tell};
 use crate::cli::{CliError, Exit, output};
 
@@ -83,27 +82,4 @@ async fn left_over(app: &App, args: &RemoveArgs, retired: RetiredGuild) -> Resul
     let sentence =
         format!("{what} was removed before, and is forgotten now. Who still has its roles keeps them.");
     tell(app, None, told(args), &sentence, document).await
-}
-
-fn confirmed(what: &str) -> Result<bool, CliError> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(
-            CliError::bad_input(format!("this would {what}, and nobody can be asked"))
-                .hint("Add --yes to do it without being asked."),
-        );
-    }
-    let mut first = what.chars();
-    let upper: String = first
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .chain(first)
-        .collect();
-    output::note(&format!("{upper}? Type yes to go on:"));
-    let mut answer = String::new();
-    stdin
-        .read_line(&mut answer)
-        .map_err(|e| CliError::failed(format!("standard input cannot be read: {e}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -2,7 +2,7 @@
 
 use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query};
-use rolecall_core::{DiscordId, GuildId, RoleId};
+use rolecall_jobs::kernel::find;
 
 use super::ListArgs;
 use crate::app::App;
@@ -25,37 +25,19 @@ pub(in crate::cli) fn read(app: &App, words: &[String]) -> Result<Query, CliErro
     })
 }
 
-/// What a pasted id of Discord is: a guild that is configured, a role that is mapped, or else an account.
-async fn means(app: &App, id: u64, filter: &mut JobFilter) -> Result<(), CliError> {
-    let services = &app.services;
-    let guild = GuildId::new(id);
-    if let Some(guild) = guild
-        && services.guilds.get(guild).await?.is_some()
-    {
-        filter.guild_id = Some(guild);
-        return Ok(());
-    }
-    let role = RoleId::new(id);
-    let mapped = services.mappings.list(None).await?;
-    if mapped.iter().any(|m| Some(m.role_id) == role) {
-        filter.role_id = role;
-    } else {
-        filter.discord_id = DiscordId::new(id);
-    }
-    Ok(())
-}
-
-/// What the query and the flags say together.
-pub(super) async fn filter(app: &App, args: &ListArgs) -> Result<JobFilter, CliError> {
-    let asked = read(app, &args.query)?;
+/// What the words say; not one job.
+pub(in crate::cli) async fn meant(app: &App, words: &[String]) -> Result<JobFilter, CliError> {
+    let asked = read(app, words)?;
     if let Some(job) = asked.job {
         return Err(CliError::bad_input(format!("{job} is one job"))
             .hint(format!("`rolecall jobs show {job}` shows it.")));
     }
-    let mut filter = asked.filter;
-    if let Some(id) = asked.snowflake {
-        means(app, id, &mut filter).await?;
-    }
+    Ok(find::filter(&app.services, asked).await?)
+}
+
+/// What the query and the flags say together.
+pub(super) async fn filter(app: &App, args: &ListArgs) -> Result<JobFilter, CliError> {
+    let mut filter = meant(app, &args.query).await?;
     filter.states.extend(&args.states);
     filter.states.sort_unstable();
     filter.states.dedup();

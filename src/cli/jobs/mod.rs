@@ -1,16 +1,17 @@
 //! `rolecall jobs …`: single jobs, with every attempt.
 
+pub(super) mod bulk;
 mod find;
 mod order;
 mod show;
 
-pub(super) use find::read;
-use order::Order;
+pub(super) use find::{meant, read};
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::job::{Job, JobState};
+use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::{GuildId, JobId, RunId, UserId};
 use serde_json::{Value, json};
 
@@ -38,6 +39,7 @@ pub enum JobsCommand {
     /// Example: rolecall jobs discard 019a2c8e-5b1d-7c3a-9f00-0123456789ab
     Discard(OrderArgs),
     Reschedule(RescheduleArgs),
+    Bulk(BulkArgs),
 }
 
 /// Which jobs, and why.
@@ -65,6 +67,34 @@ pub struct RescheduleArgs {
     /// Which jobs, and why.
     #[command(flatten)]
     pub order: OrderArgs,
+}
+
+/// Gives one order about all jobs that a query finds
+///
+/// Shows first what it is about: how many jobs, in which guilds, of which causes. A job then does it, page by page; it can
+/// be cancelled.
+///
+/// Example: rolecall jobs bulk --action retry state:discarded code:50013 --dry-run
+#[derive(Debug, Args)]
+pub struct BulkArgs {
+    /// Which jobs, see `rolecall jobs list --help`; those to which the action means nothing are left alone
+    #[arg(value_name = "QUERY", required = true)]
+    pub query: Vec<String>,
+    /// What to do with them
+    #[arg(long, value_name = "ACTION", value_parser = values::bulk_action())]
+    pub action: BulkAction,
+    /// Only show what it would be about
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Lists jobs, newest first
@@ -119,9 +149,10 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
         JobsCommand::Cancel(args) => order::run(app, &args, Order::Cancel).await,
         JobsCommand::Retry(args) => order::run(app, &args, Order::Retry).await,
         JobsCommand::Discard(args) => order::run(app, &args, Order::Discard).await,
+        JobsCommand::Bulk(args) => bulk::run(app, args).await,
         JobsCommand::Reschedule(args) => {
             let at = app.services.clock.now() + args.after;
-            order::run(app, &args.order, Order::At(at)).await
+            order::run(app, &args.order, Order::Reschedule(at)).await
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rolecall_core::UserId;
 use rolecall_core::ports::Granted;
-use rolecall_core::ports::permission::{ADMIN, GUILDS, JOBS_READ, SYNC};
+use rolecall_core::ports::permission::{ADMIN, GUILDS, JOBS_MANAGE, JOBS_READ, SYNC};
 
 use super::{Caller, Who};
 use crate::web::http::problem::ApiError;
@@ -30,6 +30,8 @@ pub(crate) struct ManageSync;
 pub(crate) struct ReadUsers;
 /// Jobs.
 pub(crate) struct ReadJobs;
+/// Orders about jobs, and pauses.
+pub(crate) struct ManageJobs;
 /// Runs: also for those who may ask for one.
 pub(crate) struct ReadRuns;
 
@@ -46,6 +48,9 @@ impl Right for ReadUsers {
 impl Right for ReadRuns {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ, SYNC];
     const OPENABLE: bool = true;
+}
+impl Right for ManageJobs {
+    const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_MANAGE];
 }
 impl Right for ReadJobs {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ];

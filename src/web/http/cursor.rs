@@ -78,7 +78,7 @@ pub(crate) fn next_link(path: &str, filter: &[(&str, String)], limit: usize, cur
 }
 
 /// Percent-encoding of a query value: everything but RFC 3986's unreserved characters.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),

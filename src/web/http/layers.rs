@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::body;
 use super::limit::{self, Limits};
 use super::problem::{self, ApiError, Problem};
+use super::read_only::{self, ReadOnly};
 use super::trace::RequestNames;
 use crate::web::auth::same_site::{self, Origins};
 
@@ -42,6 +43,8 @@ pub(crate) struct Gates {
     pub(crate) limits: Arc<Limits>,
     /// Pages that may write with a cookie.
     pub(crate) origins: Origins,
+    /// Whether anybody may write.
+    pub(crate) read_only: ReadOnly,
 }
 
 /// Puts the layers around all routes.
@@ -54,6 +57,7 @@ pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, gates:
         None => routes,
         Some(gates) => {
             let routes = routes
+                .layer(from_fn_with_state(gates.read_only, read_only::check))
                 .layer(from_fn_with_state(gates.origins, same_site::check))
                 .layer(from_fn_with_state(gates.limits, limit::check));
             // Outside the limits: a preflight is the browser's question, and a page has to be able to read a 429.

@@ -11,5 +11,6 @@ mod once;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod query;
+pub(crate) mod read_only;
 pub(crate) mod refused;
 pub(crate) mod trace;

@@ -20,7 +20,7 @@ const PERMISSION: &[&str] = &["permission_denied"];
 /// Reads a query or an id in its path.
 const VALUES: &[&str] = &["validation_failed"];
 /// May be sent by a page with the cookie of a session.
-const WRITE: &[&str] = &["cross_site_write"];
+const WRITE: &[&str] = &["cross_site_write", "read_only"];
 /// Reads a body.
 const BODY: &[&str] = &[
     "bad_json",
@@ -57,6 +57,9 @@ const ROLE: &[&str] = &[
     "bot_lacks_manage_roles",
 ];
 
+/// Orders something about a job.
+const ORDER: &[&str] = &["unknown_job", "job_is_final", "job_is_live"];
+
 /// What most operations have in common.
 const READ: &[&[&str]] = &[COUNTED, STORED, TOKEN, PERMISSION, VALUES];
 const OWN: &[&[&str]] = &[COUNTED, STORED, TOKEN, &["key_has_no_account"]];
@@ -80,6 +83,8 @@ const OWN_RUN: &str = "The run of one's own sync needs a valid token, others the
      `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
 const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, unless the operator opened jobs with \
      `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
+
+const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
 pub(super) struct Entry {
@@ -281,4 +286,29 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("runEvents", OWN_RUN, READ, &[&["unknown_run"]]),
     Entry::new("listJobs", JOBS, READ, &[CURSOR]),
     Entry::new("getJob", JOBS, READ, &[&["unknown_job"]]),
+    Entry::new(
+        "retryJob",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, ORDER, &["twin_is_live"]],
+    ),
+    Entry::new(
+        "cancelJob",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_job", "job_is_final"]],
+    ),
+    Entry::new("discardJob", MANAGE_JOBS, READ, &[WRITE, BODY, ORDER]),
+    Entry::new("rescheduleJob", MANAGE_JOBS, READ, &[WRITE, BODY, ORDER]),
+    Entry::new(
+        "cloneJob",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_job", "twin_is_live"]],
+    ),
+    Entry::new("bulkOrder", MANAGE_JOBS, READ, &[WRITE, BODY]),
+    Entry::new("listDeadLetters", JOBS, READ, &[]),
+    Entry::new("listPauses", JOBS, READ, &[]),
+    Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
+    Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),
 ];

@@ -3,7 +3,7 @@
 use rolecall_core::job::JobState;
 use serde_json::{Value, json};
 
-use crate::web::v1::list_runs;
+use crate::web::v1::{dead_letters, list_runs};
 
 /// A Discord id, as a text.
 pub(super) const SNOWFLAKE: &str = "^[1-9][0-9]{0,18}$";
@@ -13,14 +13,11 @@ pub(super) const MAPPING: &str = "^[0-9a-fA-F]{24}$";
 const NAME: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
 
-/// A moment of RFC 3339. (A leap day is read, too; no pattern that a person can read knows which years have one.)
-const MOMENT: &str = concat!(
-    "^[12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-);
-
 /// Schema and example of a parameter; `None` if this table does not know it.
 pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Value, Value)> {
+    if let ("query", Some(word)) = (place, word_of_query(name, operation)) {
+        return Some(word);
+    }
     Some(match (place, name) {
         (_, "guild_id" | "guild") => (snowflake(place), json!("123456789012345678")),
         ("path" | "query", "discord_id") => (snowflake(place), json!("80351110224678912")),
@@ -28,7 +25,7 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "pattern": MAPPING}),
             json!("64b000000000000000000001"),
         ),
-        ("path", "run_id" | "job_id") | ("query", "run") => (
+        ("path", "run_id" | "job_id" | "pause_id") | ("query", "run" | "parent") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
         ),
@@ -53,10 +50,6 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!("AQAAAaIobeGtAaIobeGtdpGroWIUQs5Wrgduyg3HsYfq"),
         ),
         ("query", "state") if operation == "listJobs" => (states(), json!("available,running")),
-        ("query", "since" | "until") => (
-            json!({"type": "string", "pattern": format!("^$|{MOMENT}")}),
-            json!("2026-11-25T10:00:00Z"),
-        ),
         ("query", "kind") => (json!({"type": "string"}), json!("add_role")),
         ("query", "link") => (json!({"type": "boolean"}), json!(false)),
         ("query", "redirect_url") => (
@@ -83,6 +76,26 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
     })
 }
 
+/// The words by which jobs are found.
+fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
+    Some(match name {
+        "role" => (snowflake("query"), json!("987654321098765432")),
+        "q" => (
+            json!({"type": "string"}),
+            json!("guild:123456789012345678 state:discarded since:2h"),
+        ),
+        "queue" => (
+            json!({"type": "string", "enum": ["", "interactive", "normal", "bulk"]}),
+            json!("bulk"),
+        ),
+        "fingerprint" => (json!({"type": "string"}), json!("add_role|PUT|403|50013")),
+        "code" if operation == "listJobs" => (json!({"type": "string"}), json!("50013")),
+        "since" | "until" => (json!({"type": "string"}), json!("2h")),
+        "text" => (json!({"type": "string"}), json!("is above")),
+        _ => return None,
+    })
+}
+
 /// In a query, nothing is the same as no parameter.
 fn snowflake(place: &str) -> Value {
     let pattern = match place {
@@ -95,6 +108,7 @@ fn snowflake(place: &str) -> Value {
 fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
+        "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
         "listRuns" | "listJobs" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
         _ => (100, 20),
     };

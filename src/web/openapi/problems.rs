@@ -114,6 +114,8 @@ pub(super) const KNOWN: &[Known] = &[
         "a write with the cookie of a session has to come from a page of the same site",
     )
     .hint("Programs send `Authorization: Bearer <token>` instead of the cookie."),
+    Known::new("read_only", 403, "nothing can be changed here at present")
+        .hint("The operator set ROLECALL_READ_ONLY=true; ask again when it is over, or use the command line."),
     Known::new("account_of_other_user", 403, "Discord account belongs to different user"),
     Known::new("unknown_guild", 404, "guild configuration not found"),
     Known::new("unknown_mapping", 404, "role mapping not found"),
@@ -127,6 +129,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+    Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
         404,
@@ -141,6 +144,23 @@ pub(super) const KNOWN: &[Known] = &[
         "this guild already maps group 64b000000000000000000002 to role 987654321098765432",
     )
     .hint("Change it with PUT /discord/role-mappings/{mapping_id}."),
+    Known::new(
+        "job_is_final",
+        409,
+        "Job 019a2c8e-5b1d-7c3a-9f00-0123456789ab is completed: only a job that is not over can be cancelled",
+    ),
+    Known::new(
+        "job_is_live",
+        409,
+        "Job 019a2c8e-5b1d-7c3a-9f00-0123456789ab is running: only a waiting job can be given another time",
+    ),
+    Known::new(
+        "twin_is_live",
+        409,
+        "job 019a2c8e-5b1d-7c3a-9f00-0123456789ab was left alone: job 019a2c8e-5b1d-7c3a-9f00-0123456789ac does the \
+         same, and is at work",
+    )
+    .hint("Look at GET /v1/jobs/019a2c8e-5b1d-7c3a-9f00-0123456789ac, or cancel it first."),
     Known::new("guild_disabled", 409, "guild 123456789012345678 is disabled"),
     Known::new("no_guild", 409, "no enabled guild is configured"),
     Known::new("account_taken", 409, "the Discord account is linked to another user")

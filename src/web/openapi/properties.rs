@@ -2,11 +2,13 @@
 
 use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
+use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
 use rolecall_core::run::{RunKind, RunState};
 use serde_json::{Value, json};
 
 use super::parameters::{MAPPING, SNOWFLAKE};
+use crate::web::v1::order_job::LONGEST_REASON;
 
 /// One line, which may be empty.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -15,12 +17,16 @@ const MOST_ENTRIES: usize = 1_000;
 
 /// Bodies: nothing but what is listed may be sent.
 pub(super) const BODIES: &[&str] = &[
+    "BulkBody",
     "ConditionsBody",
     "GuildBody",
     "LinkBody",
     "ManualSyncBody",
     "MappingBody",
     "NewRun",
+    "OrderBody",
+    "PauseBody",
+    "RescheduleBody",
     "SettingsBody",
     "UserSyncBody",
 ];
@@ -29,6 +35,8 @@ pub(super) const BODIES: &[&str] = &[
 pub(super) fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "createGuildConfig" => &["guild_id"],
+        "bulkOrder" => &["action", "query"],
+        "createPause" => &["query", "reason"],
         "createRoleMapping" => &["group_id", "discord_role_id"],
         _ => &[],
     }
@@ -53,6 +61,10 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         }
         (_, "mapping_ids") => list(&json!({"type": ["string", "null"], "pattern": or_empty(MAPPING)})),
         (_, "mapping_id") => json!({"pattern": or_empty(MAPPING)}),
+        ("BulkBody", "action") => json!({"enum": BulkAction::ALL.map(BulkAction::as_str)}),
+        ("BulkBody" | "OrderBody" | "PauseBody" | "RescheduleBody", "reason") => {
+            json!({"maxLength": LONGEST_REASON, "pattern": LINE})
+        }
         (_, "guild_name" | "group_id" | "discord_role_name") => json!({"maxLength": 200, "pattern": LINE}),
         (_, "bot_token") => json!({"maxLength": 4_096, "pattern": "^[!-~]*$", "format": "password"}),
         (_, "access_token") => json!({"minLength": 1, "format": "password"}),
@@ -83,6 +95,11 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("SaidView", "decision") => words(&["grants", "denies", "undecided", "inactive"]),
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
+        ("BulkPreview", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
+        ("ChildView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("EventView", "at") | (_, "first_seen" | "last_seen" | "redriven_at") => {
+            Some(json!({"format": "date-time"}))
+        }
         ("OutcomeView", "effect") => {
             words(&[Effect::Applied, Effect::Unchanged, Effect::Skipped].map(Effect::as_str))
         }

@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rolecall_core::JobId;
 
+use super::job_detail::detail;
 use super::job_view::JobView;
 use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::state::Web;
 
-/// A job with its history.
+/// A job with its attempts, its life, its parent and its children, and why it waits.
 #[utoipa::path(get, path = "/v1/jobs/{job_id}", tag = "Jobs", operation_id = "getJob",
     params(("job_id" = String, Path, description = "The job")),
     responses(
@@ -27,10 +28,11 @@ pub(crate) async fn get_job(
     _: Allowed<ReadJobs>,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, ApiError> {
-    let id: JobId = id
-        .parse()
-        .map_err(|_| ApiError::invalid(vec![Detail::at("path.job_id", "expected a job's id: a UUID")]))?;
-    let job = web.services.ledger.get(id).await?;
-    let job = job.ok_or_else(|| ApiError::not_found("unknown_job", format!("there is no job {id}")))?;
-    Ok(Json(JobView::full(&job)))
+    Ok(Json(detail(&web, id_of(&id)?).await?))
+}
+
+/// A job's id in a path.
+pub(super) fn id_of(text: &str) -> Result<JobId, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::invalid(vec![Detail::at("path.job_id", "expected a job's id: a UUID")]))
 }

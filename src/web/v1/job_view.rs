@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use rolecall_core::Timestamp;
 use rolecall_core::job::{Attempt, Job};
 use rolecall_core::outcome::Outcome;
+use rolecall_core::pause::{Face, Pause, holding};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::job_detail::{ChildView, ChildrenView, EventView, WaitView};
 use super::run_view::CauseView;
+use crate::web::http::problem::ApiError;
+use crate::web::state::Web;
 
 /// A job: one stored piece of work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,6 +64,24 @@ pub(crate) struct JobView {
     /// The newest attempts, oldest first. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Vec<AttemptView>>,
+    /// The pause that holds it back.
+    paused_by: Option<PausedBy>,
+    /// Why it waits: all that stands in its way now, what has to go first first. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits_for: Option<Vec<WaitView>>,
+    /// Its life in the order of time. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timeline: Option<Vec<EventView>>,
+    /// The job that made it, if that is still stored. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<ChildView>,
+    /// The jobs that it made. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) children: Option<ChildrenView>,
+    /// Who asked to cancel it, while it runs.
+    cancel_by: Option<String>,
+    /// When somebody last ran it again after its end.
+    redriven_at: Option<String>,
     /// Groups failures of one cause.
     fingerprint: Option<String>,
     /// When it was stored.
@@ -138,6 +160,42 @@ pub(crate) struct AttemptView {
     error: Option<AttemptError>,
 }
 
+/// A pause that holds a job back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PausedBy {
+    id: String,
+    /// What it holds back, as a query.
+    holds: String,
+    /// Why.
+    reason: String,
+    until: Option<String>,
+}
+
+/// What is held back at this moment.
+pub(crate) struct Pausing {
+    pub(super) pauses: Vec<Pause>,
+    pub(super) now: Timestamp,
+}
+
+impl Pausing {
+    pub(crate) async fn now(web: &Web) -> Result<Self, ApiError> {
+        Ok(Self {
+            pauses: web.services.pauses.list().await?,
+            now: web.services.clock.now(),
+        })
+    }
+
+    fn of(&self, job: &Job) -> Option<PausedBy> {
+        let pause = holding(&self.pauses, Face::from(job), self.now).filter(|_| job.state.is_waiting())?;
+        Some(PausedBy {
+            id: pause.id.to_string(),
+            holds: pause.held.to_string(),
+            reason: pause.reason.clone(),
+            until: pause.until.map(Timestamp::to_rfc3339),
+        })
+    }
+}
+
 /// Paths that belong to a job.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct JobLinks {
@@ -145,6 +203,8 @@ pub(crate) struct JobLinks {
     this: String,
     run: Option<String>,
     parent: Option<String>,
+    /// The jobs that it made.
+    children: String,
 }
 
 impl From<&Outcome> for OutcomeView {
@@ -173,7 +233,7 @@ impl From<&Attempt> for AttemptView {
     }
 }
 
-fn error(attempt: &Attempt) -> Option<AttemptError> {
+pub(super) fn error(attempt: &Attempt) -> Option<AttemptError> {
     attempt.error_code.as_ref().or(attempt.message.as_ref())?;
     Some(AttemptError {
         class: attempt.error_class.clone(),
@@ -188,7 +248,7 @@ fn error(attempt: &Attempt) -> Option<AttemptError> {
 
 impl JobView {
     /// A job without its history.
-    pub(crate) fn brief(job: &Job) -> Self {
+    pub(crate) fn brief(job: &Job, pausing: &Pausing) -> Self {
         let subject = &job.subject;
         Self {
             id: job.id.to_string(),
@@ -221,6 +281,13 @@ impl JobView {
             outcome: job.outcome.as_ref().map(OutcomeView::from),
             error: job.attempts.last().and_then(error),
             attempts: None,
+            paused_by: pausing.of(job),
+            waits_for: None,
+            timeline: None,
+            parent: None,
+            children: None,
+            cancel_by: job.cancel_by.clone(),
+            redriven_at: job.redriven_at.map(Timestamp::to_rfc3339),
             fingerprint: job.fingerprint.clone(),
             inserted_at: job.inserted_at.to_rfc3339(),
             run_at: job.run_at.to_rfc3339(),
@@ -230,15 +297,16 @@ impl JobView {
                 this: format!("/v1/jobs/{}", job.id),
                 run: job.run_id.map(|id| format!("/v1/runs/{id}")),
                 parent: job.parent_id.map(|id| format!("/v1/jobs/{id}")),
+                children: format!("/v1/jobs?parent={}", job.id),
             },
         }
     }
 
     /// A job with its history.
-    pub(crate) fn full(job: &Job) -> Self {
+    pub(super) fn with_attempts(job: &Job, pausing: &Pausing) -> Self {
         Self {
             attempts: Some(job.attempts.iter().map(AttemptView::from).collect()),
-            ..Self::brief(job)
+            ..Self::brief(job, pausing)
         }
     }
 }

@@ -1,14 +1,20 @@
 //! The new paths: runs and jobs as resources.
 
 pub(crate) mod accepted;
+pub(crate) mod asked_jobs;
+pub(crate) mod bulk;
 pub(crate) mod create_run;
+pub(crate) mod dead_letters;
 pub(crate) mod get_job;
 pub(crate) mod get_run;
+pub(crate) mod job_detail;
 pub(crate) mod job_view;
 pub(crate) mod list_jobs;
 pub(crate) mod list_runs;
 pub(crate) mod me_export;
+pub(crate) mod order_job;
 mod own_run;
+pub(crate) mod pauses;
 pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;

@@ -3,9 +3,9 @@
 use mongodb::bson::{Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
-use rolecall_core::job::Lane;
+use rolecall_core::job::{Job, Lane};
 use rolecall_core::pause::Held;
-use rolecall_core::ports::DueJob;
+use rolecall_core::ports::{DueJob, Obstacles};
 use rolecall_core::time::Timestamp;
 
 use super::document::{JOBS, rank};
@@ -31,14 +31,7 @@ pub(super) async fn due(
         doc! { "sent_at": { "$lt": date(sent_before) } },
     ];
     let mut filter = doc! { "waiting_lane": rank(lane), "run_at": { "$lte": date(now) }, "$or": unsent };
-    let held: Vec<Document> = paused
-        .iter()
-        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
-        .map(is_held)
-        .collect();
-    if !held.is_empty() {
-        filter.insert("$nor", held);
-    }
+    leave_out(&mut filter, lane, paused);
     let jobs = store.jobs();
     let query = jobs
         .find(filter)
@@ -63,6 +56,51 @@ pub(super) async fn due(
         }
     }
     Ok(due)
+}
+
+/// Leaves out what is held back.
+fn leave_out(filter: &mut Document, lane: Lane, paused: &[Held]) {
+    let held: Vec<Document> = paused
+        .iter()
+        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
+        .map(is_held)
+        .collect();
+    if !held.is_empty() {
+        filter.insert("$nor", held);
+    }
+}
+
+/// What stands in the way of a job. What is due before it is counted in the order in which it is sent.
+pub(super) async fn obstacles(
+    store: &MongoStore,
+    job: &Job,
+    paused: &[Held],
+) -> Result<Obstacles, StoreError> {
+    let jobs = store.jobs();
+    let running = match &job.concurrency {
+        None => None,
+        Some(key) => jobs
+            .find_one(doc! { "concurrency_key": key })
+            .projection(doc! { "_id": 1 })
+            .await
+            .map_err(store_error)?,
+    };
+    let busy_with = running
+        .map(|doc| Fields::new(JOBS, &doc).parsed("_id"))
+        .transpose()?;
+    let (now, at) = (date(store.clock().await?), date(job.run_at));
+    let earlier = [
+        doc! { "run_at": { "$lt": at } },
+        doc! { "run_at": at, "_id": { "$lt": job.id.to_string() } },
+    ];
+    let mut filter =
+        doc! { "waiting_lane": rank(job.lane), "run_at": { "$lte": now }, "$or": earlier.to_vec() };
+    leave_out(&mut filter, job.lane, paused);
+    let ahead = jobs.count_documents(filter).limit(Obstacles::MOST_AHEAD).await;
+    Ok(Obstacles {
+        busy_with: busy_with.filter(|other| *other != job.id),
+        ahead: ahead.map_err(store_error)?,
+    })
 }
 
 /// The condition of a pause of this lane.

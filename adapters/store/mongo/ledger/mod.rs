@@ -17,7 +17,9 @@ use rolecall_core::error::StoreError;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
 use rolecall_core::pause::Held;
-use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
+use rolecall_core::ports::{
+    Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
+};
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -87,6 +89,14 @@ impl Ledger for MongoStore {
 
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>, StoreError> {
         query::counts(self, filter).await
+    }
+
+    async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError> {
+        query::split(self, filter, by, limit).await
+    }
+
+    async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError> {
+        due::obstacles(self, job, paused).await
     }
 
     async fn tally(&self, run: RunId) -> Result<Vec<TallyLine>, StoreError> {

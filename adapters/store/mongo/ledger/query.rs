@@ -4,7 +4,7 @@ use mongodb::bson::{Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Job, JobState};
-use rolecall_core::ports::{JobCursor, JobFilter};
+use rolecall_core::ports::{JobCursor, JobFilter, Share, SplitBy};
 use rolecall_core::run::TallyLine;
 
 use super::document::{JOBS, effect, read, state};
@@ -114,6 +114,46 @@ pub(super) async fn counts(
         let f = Fields::new(JOBS, line);
         let by = f.opt_document("_id")?.unwrap_or(f);
         Ok((state(by)?, f.number("jobs")?))
+    };
+    lines.iter().map(read).collect()
+}
+
+/// Null comes before every text, as it does in the other store.
+pub(super) async fn split(
+    store: &MongoStore,
+    filter: &JobFilter,
+    by: SplitBy,
+    limit: usize,
+) -> Result<Vec<Share>, StoreError> {
+    let field = match by {
+        SplitBy::Guild => "$guild_id",
+        SplitBy::Fingerprint => "$fingerprint",
+    };
+    let ended = doc! { "$ifNull": ["$finished_at", "$inserted_at"] };
+    let group = doc! {
+        "_id": field,
+        "jobs": { "$sum": 1 },
+        "first": { "$min": ended.clone() },
+        "last": { "$max": ended },
+        "newest": { "$max": { "at": "$inserted_at", "id": "$_id" } },
+    };
+    let pipeline = [
+        doc! { "$match": matching(filter) },
+        doc! { "$group": group },
+        doc! { "$sort": { "jobs": -1, "_id": 1 } },
+        doc! { "$limit": limit_of(limit) },
+    ];
+    let lines = all(store.jobs().aggregate(pipeline)).await?;
+    let read = |line: &Document| {
+        let f = Fields::new(JOBS, line);
+        let newest = f.opt_document("newest")?.unwrap_or(f);
+        Ok(Share {
+            value: f.opt_text("_id")?,
+            jobs: f.number("jobs")?,
+            first: f.at("first")?,
+            last: f.at("last")?,
+            newest: newest.parsed("id")?,
+        })
     };
     lines.iter().map(read).collect()
 }

@@ -1,14 +1,14 @@
 //! What the relay asks and notes.
 
 use rolecall_core::ids::JobId;
-use rolecall_core::job::Lane;
+use rolecall_core::job::{Job, Lane};
 use rolecall_core::pause::Held;
-use rolecall_core::ports::DueJob;
+use rolecall_core::ports::{DueJob, Obstacles};
 use rolecall_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
-use crate::store::sqlite::sql::{Result, all, change, id, id_or_none, limit as at_most, one};
+use crate::store::sqlite::sql::{Result, all, change, count, id, id_or_none, limit as at_most, one};
 
 /// In the order of the index, so that no more is read than is given (and what was sent lately).
 pub(super) fn due(
@@ -24,11 +24,7 @@ pub(super) fn due(
         now.0.into(),
         sent_before.0.into(),
     ];
-    let free: String = paused
-        .iter()
-        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
-        .map(|held| format!(" AND NOT ({})", is_held(held, &mut values)))
-        .collect();
+    let free = free(lane, paused, &mut values);
     let sql = format!(
         "SELECT id, kind, guild_id FROM rolecall_jobs INDEXED BY rolecall_jobs_due \
          WHERE lane = ? AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ? \
@@ -42,6 +38,46 @@ pub(super) fn due(
             kind: row.get(1)?,
             guild_id: id_or_none(row, 2)?,
         })
+    })
+}
+
+/// The condition that nothing holds a job of this lane back.
+fn free(lane: Lane, paused: &[Held], values: &mut Vec<Value>) -> String {
+    paused
+        .iter()
+        .filter(|held| held.lane.is_none_or(|paused| paused == lane))
+        .map(|held| format!(" AND NOT ({})", is_held(held, values)))
+        .collect()
+}
+
+/// What stands in the way of a job. What is due before it is counted in the order in which it is sent.
+pub(super) fn obstacles(db: &Connection, job: &Job, paused: &[Held], now: Timestamp) -> Result<Obstacles> {
+    let busy_with = match &job.concurrency {
+        None => None,
+        Some(key) => one(
+            db,
+            "SELECT id FROM rolecall_jobs WHERE running_key = ?1",
+            [key],
+            |row| id(row, 0),
+        )?,
+    };
+    let mut values: Vec<Value> = vec![
+        job.lane.as_str().to_owned().into(),
+        now.0.into(),
+        job.run_at.0.into(),
+        job.id.to_string().into(),
+    ];
+    let free = free(job.lane, paused, &mut values);
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM rolecall_jobs INDEXED BY rolecall_jobs_due \
+         WHERE lane = ? AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ? \
+             AND (run_at, id) < (?, ?){free} LIMIT {})",
+        Obstacles::MOST_AHEAD
+    );
+    let ahead = one(db, &sql, params_from_iter(values), |row| count(row, 0))?;
+    Ok(Obstacles {
+        busy_with: busy_with.filter(|other| *other != job.id),
+        ahead: ahead.unwrap_or_default(),
     })
 }
 

@@ -16,7 +16,9 @@ use rolecall_core::error::StoreError;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
 use rolecall_core::pause::Held;
-use rolecall_core::ports::{Claim, DueJob, JobCursor, JobFilter, Ledger, Renewed, Rescued, Settlement};
+use rolecall_core::ports::{
+    Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
+};
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -113,6 +115,16 @@ impl Ledger for SqliteStore {
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>, StoreError> {
         let filter = filter.clone();
         self.read(move |db| query::counts(db, &filter)).await
+    }
+
+    async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |db| query::split(db, &filter, by, limit)).await
+    }
+
+    async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError> {
+        let (now, job, paused) = (self.time(), job.clone(), paused.to_vec());
+        self.read(move |db| due::obstacles(db, &job, &paused, now)).await
     }
 
     async fn tally(&self, run: RunId) -> Result<Vec<TallyLine>, StoreError> {

@@ -1,10 +1,13 @@
 //! What people ask about jobs.
 
+use std::collections::BTreeMap;
+
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::outcome::Effect;
-use rolecall_core::ports::{JobCursor, JobFilter};
+use rolecall_core::ports::{JobCursor, JobFilter, Share, SplitBy};
 use rolecall_core::run::TallyLine;
+use rolecall_core::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -61,6 +64,57 @@ pub(super) fn counts(db: &Connection, filter: &JobFilter) -> Result<Vec<(JobStat
         })?);
     }
     Ok(counts)
+}
+
+/// The shares of all parts of a list, added up.
+pub(super) fn split(db: &Connection, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>> {
+    let column = match by {
+        SplitBy::Guild => "guild_id",
+        SplitBy::Fingerprint => "fingerprint",
+    };
+    let mut found: BTreeMap<Option<String>, (i64, Share)> = BTreeMap::new();
+    for Part { index, states } in parts(filter) {
+        let condition = Condition::of(filter, &states);
+        let sql = format!(
+            "SELECT {column}, count(*), min(coalesce(finished_at, inserted_at)), \
+                 max(coalesce(finished_at, inserted_at)), max(printf('%020d', inserted_at) || id), max(inserted_at) \
+             FROM rolecall_jobs INDEXED BY {index} WHERE {} GROUP BY {column}",
+            condition.sql
+        );
+        let shares = all(db, &sql, params_from_iter(condition.values), |row| {
+            let newest: String = row.get(4)?;
+            let newest = newest.get(20..).and_then(|id| id.parse().ok());
+            let share = Share {
+                value: row.get(0)?,
+                jobs: count(row, 1)?,
+                first: Timestamp(row.get(2)?),
+                last: Timestamp(row.get(3)?),
+                newest: newest.ok_or_else(|| Fault::unreadable("the id of a job"))?,
+            };
+            Ok((row.get::<_, i64>(5)?, share))
+        })?;
+        for (at, share) in shares {
+            add(&mut found, at, share);
+        }
+    }
+    let mut shares: Vec<Share> = found.into_values().map(|(_, share)| share).collect();
+    shares.sort_by_key(|share| std::cmp::Reverse(share.jobs));
+    shares.truncate(limit);
+    Ok(shares)
+}
+
+/// `at`: when the newest job of the share was stored.
+fn add(found: &mut BTreeMap<Option<String>, (i64, Share)>, at: i64, share: Share) {
+    let Some((newest_at, sum)) = found.get_mut(&share.value) else {
+        found.insert(share.value.clone(), (at, share));
+        return;
+    };
+    sum.jobs += share.jobs;
+    sum.first = sum.first.min(share.first);
+    sum.last = sum.last.max(share.last);
+    if (at, share.newest) > (*newest_at, sum.newest) {
+        (*newest_at, sum.newest) = (at, share.newest);
+    }
 }
 
 pub(super) fn tally(db: &Connection, run: RunId) -> Result<Vec<TallyLine>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rolecall_core::ids::JobId;
 use rolecall_core::job::{JobState, Lane, NewJob};
+use rolecall_core::pause::Held;
 use rolecall_core::ports::{Claim, Ledger};
 use rolecall_core::time::Timestamp;
 
@@ -15,6 +16,44 @@ async fn due(ledger: &dyn Ledger, lane: Lane, limit: usize) -> Vec<JobId> {
     let late = ledger.now().await.unwrap() + LONG;
     let due = ledger.due(lane, late, &[], limit).await.unwrap();
     due.into_iter().map(|d| d.id).collect()
+}
+
+pub(crate) async fn what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it<
+    F: Fixture,
+>(
+    fixture: F,
+) {
+    let ledger = &fixture.stores().ledger;
+    let with = |kind: &str, at: i64| NewJob {
+        kind: kind.to_owned(),
+        concurrency: Some("member:1".to_owned()),
+        run_at: Timestamp(at),
+        ..job()
+    };
+    let first = stored(ledger.as_ref(), with("role.add", 1)).await;
+    stored(ledger.as_ref(), with("role.add", 2)).await;
+    stored(ledger.as_ref(), with("role.remove", 3)).await;
+    let last = stored(ledger.as_ref(), with("role.add", 4)).await;
+    let later = NewJob {
+        lane: Lane::Bulk,
+        ..with("role.add", 1)
+    };
+    stored(ledger.as_ref(), later).await;
+    let obstacles = |paused: Vec<Held>| async move {
+        let job = read(ledger.as_ref(), last).await;
+        let found = ledger.obstacles(&job, &paused).await.unwrap();
+        (found.busy_with, found.ahead)
+    };
+    assert_eq!(obstacles(Vec::new()).await, (None, 3));
+    let held = Held {
+        kind: Some("role.remove".to_owned()),
+        ..Held::default()
+    };
+    assert_eq!(obstacles(vec![held]).await, (None, 2));
+    claimed(ledger.as_ref(), first, LONG).await;
+    assert_eq!(obstacles(Vec::new()).await, (Some(first), 2));
+    let itself = read(ledger.as_ref(), first).await;
+    assert_eq!(ledger.obstacles(&itself, &[]).await.unwrap().busy_with, None);
 }
 
 pub(crate) async fn due_jobs_come_in_order_of_time_and_id_within_a_lane<F: Fixture>(fixture: F) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::{Attempt, Job, JobState, Lane, NewJob, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::{JobCursor, JobFilter, Ledger, Settlement};
+use rolecall_core::ports::{JobCursor, JobFilter, Ledger, Settlement, SplitBy};
 use rolecall_core::run::TallyLine;
 
 use crate::fixture::Fixture;
@@ -323,6 +323,60 @@ pub(crate) async fn failed_jobs_are_found_by_cause_code_and_words<F: Fixture>(fi
     assert_eq!(found(says("gone_for")).await, [ids[1]]);
     assert_eq!(found(says("gone.for")).await, []);
     assert_eq!(found(says("the role")).await, [ids[1], ids[0]]);
+}
+
+pub(crate) async fn jobs_are_told_apart_by_guild_and_by_cause<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let dead = |cause: &str| Settlement {
+        attempt: Some(attempt(1, "discard")),
+        fingerprint: Some(cause.to_owned()),
+        ..settled(JobState::Discarded)
+    };
+    let mut ids = Vec::new();
+    for (guild_id, cause) in [(5, "a"), (5, "b"), (6, "b"), (6, "b")] {
+        let mut new = job();
+        new.subject.guild_id = Some(guild(guild_id));
+        let id = stored(ledger.as_ref(), new).await;
+        ended(ledger.as_ref(), id, dead(cause)).await;
+        ids.push(id);
+    }
+    let mut waiting = job();
+    waiting.subject.guild_id = None;
+    let waiting = stored(ledger.as_ref(), waiting).await;
+    let split = |filter: JobFilter, by, limit| async move {
+        let shares = ledger.split(&filter, by, limit).await.unwrap();
+        for share in &shares {
+            assert!(share.first <= share.last, "{share:?}");
+        }
+        shares
+            .into_iter()
+            .map(|s| (s.value, s.jobs, s.newest))
+            .collect::<Vec<_>>()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let of_guild = |n: u64| Some(guild(n).to_string());
+    let discarded = only(|f| f.states = vec![JobState::Discarded]);
+    let all = ledger.list(&only(|_| {}), None, 10).await.unwrap();
+    let newest = |some: &[JobId]| all.iter().map(|j| j.id).find(|id| some.contains(id)).unwrap();
+    let of_b = newest(&ids[1..]);
+    assert_eq!(
+        split(discarded.clone(), SplitBy::Fingerprint, 10).await,
+        [(text("b"), 3, of_b), (text("a"), 1, ids[0])]
+    );
+    assert_eq!(
+        split(discarded, SplitBy::Fingerprint, 1).await,
+        [(text("b"), 3, of_b)]
+    );
+    let (of_5, of_6) = (newest(&ids[..2]), newest(&ids[2..]));
+    assert_eq!(
+        split(only(|_| {}), SplitBy::Guild, 10).await,
+        [(of_guild(5), 2, of_5), (of_guild(6), 2, of_6), (None, 1, waiting)]
+    );
+    let b_only = only(|f| f.fingerprint = text("b"));
+    assert_eq!(
+        split(b_only, SplitBy::Guild, 10).await,
+        [(of_guild(6), 2, of_6), (of_guild(5), 1, ids[1])]
+    );
 }
 
 pub(crate) async fn jobs_are_found_by_role_parent_lane_and_time<F: Fixture>(fixture: F) {

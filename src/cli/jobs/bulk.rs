@@ -1,0 +1,116 @@
+//! `rolecall jobs bulk`: one order about all jobs that a query finds.
+
+use rolecall_core::cause::Cause;
+use rolecall_core::order::BulkAction;
+use rolecall_core::ports::{JobFilter, Share};
+use rolecall_core::{JobId, query};
+use rolecall_jobs::bulk_order::{BulkOrder, Preview, preview};
+use rolecall_jobs::kernel::queue::Enqueue;
+use serde_json::{Value, json};
+
+use super::{BulkArgs, find};
+use crate::app::App;
+use crate::cli::{CliError, Exit, Format, confirm, output, seams, view};
+
+/// What is ordered, and how it is told.
+pub(in crate::cli) struct Asked {
+    pub(in crate::cli) action: BulkAction,
+    pub(in crate::cli) filter: JobFilter,
+    pub(in crate::cli) reason: Option<String>,
+    pub(in crate::cli) dry_run: bool,
+    pub(in crate::cli) yes: bool,
+    pub(in crate::cli) format: Format,
+}
+
+pub(super) async fn run(app: &App, args: BulkArgs) -> Result<Exit, CliError> {
+    let asked = Asked {
+        action: args.action,
+        filter: find::meant(app, &args.query).await?,
+        reason: args.reason,
+        dry_run: args.dry_run,
+        yes: args.yes,
+        format: args.format,
+    };
+    order(app, asked).await
+}
+
+/// Shows what the order is about; then gives it, unless it is a dry run.
+pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliError> {
+    let now = app.services.clock.now();
+    let seen = preview(&app.services, asked.action, &asked.filter, now).await?;
+    if !asked.format.json {
+        show(&asked, &seen);
+    }
+    if asked.dry_run || seen.jobs == 0 {
+        if asked.format.json {
+            output::json(&told(&asked, &seen, None));
+        }
+        return Ok(Exit::Done);
+    }
+    let what = output::count(seen.jobs, "job", "jobs");
+    if !asked.yes && !confirm::confirmed(&format!("{} {what}", asked.action.as_str()))? {
+        return Err(CliError::failed("nothing was ordered"));
+    }
+    let order = BulkOrder {
+        action: asked.action,
+        query: query::write(&asked.filter),
+        reason: asked.reason.clone().unwrap_or_default(),
+        asked_at: now,
+        request_id: None,
+    };
+    let job = Enqueue::new(&order, Cause::new(seams::actor(), order.reason.clone()));
+    let id = job.0.id;
+    app.queue.insert(vec![job]).await?;
+    if asked.format.json {
+        output::json(&told(&asked, &seen, Some(id)));
+    } else {
+        output::say(&format!(
+            "Job {id} does it. `rolecall jobs show {id}` shows its numbers, `rolecall jobs cancel {id}` stops it."
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn show(asked: &Asked, seen: &Preview) {
+    output::say(&format!(
+        "{} to {}: {}",
+        output::count(seen.jobs, "job", "jobs"),
+        asked.action.as_str(),
+        query::write(&asked.filter)
+    ));
+    shares("by guild", &seen.by_guild);
+    shares("by cause", &seen.by_fingerprint);
+    for job in &seen.samples {
+        output::say(&format!(
+            "  such as {} {} {}, {}",
+            job.id,
+            job.kind,
+            job.state,
+            view::subject(&job.subject)
+        ));
+    }
+}
+
+fn shares(title: &str, shares: &[Share]) {
+    for share in shares {
+        let value = share.value.as_deref().unwrap_or("(none)");
+        output::say(&format!("  {title}: {:>6}  {value}", share.jobs));
+    }
+}
+
+fn told(asked: &Asked, seen: &Preview, job: Option<JobId>) -> Value {
+    let shares = |all: &[Share]| -> Vec<Value> {
+        all.iter()
+            .map(|s| json!({ "value": s.value, "total": s.jobs }))
+            .collect()
+    };
+    json!({
+        "action": asked.action,
+        "query": query::write(&asked.filter),
+        "total": seen.jobs,
+        "samples": seen.samples.iter().map(view::job).collect::<Vec<_>>(),
+        "by_guild": shares(&seen.by_guild),
+        "by_fingerprint": shares(&seen.by_fingerprint),
+        "job_id": job,
+    })
+}

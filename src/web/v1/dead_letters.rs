@@ -1,0 +1,106 @@
+//! `GET /v1/dead-letters`: jobs that failed for good, by cause.
+
+use axum::Json;
+use axum::extract::State;
+use rolecall_core::query;
+use rolecall_jobs::kernel::dead_letters::{Group, groups};
+use rolecall_jobs::kernel::find;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::asked_jobs;
+use super::bulk::ShareView;
+use super::job_detail::ChildView;
+use super::job_view::{AttemptError, error};
+use crate::web::auth::right::{Allowed, ReadJobs};
+use crate::web::http::cursor::encode;
+use crate::web::http::problem::ApiError;
+use crate::web::http::query::Params;
+use crate::web::http::refused::Refused;
+use crate::web::state::Web;
+
+/// Most groups of an answer.
+pub(crate) const MOST: usize = 100;
+/// Groups of an answer.
+pub(crate) const DEFAULT: usize = 20;
+
+/// Dead letters by cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeadLetters {
+    /// The largest group first.
+    groups: Vec<DeadLetterGroup>,
+    /// Whether there are more groups than were asked for.
+    more: bool,
+}
+
+/// Dead letters of one cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeadLetterGroup {
+    /// The cause; null: jobs without one.
+    fingerprint: Option<String>,
+    /// How many jobs.
+    total: u64,
+    /// When the first of them failed for good.
+    first_seen: String,
+    /// When the last of them did.
+    last_seen: String,
+    /// Their guilds, the largest share first, at most 50.
+    guilds: Vec<ShareView>,
+    /// The job stored last.
+    example: Option<ChildView>,
+    /// The error of that job's last attempt, with what to do about it.
+    error: Option<AttemptError>,
+    /// The list of all of them; null where they have no cause to be found by.
+    jobs: Option<String>,
+}
+
+impl From<&Group> for DeadLetterGroup {
+    fn from(group: &Group) -> Self {
+        let last = group.example.as_ref().and_then(|job| job.attempts.last());
+        Self {
+            fingerprint: group.fingerprint.clone(),
+            total: group.jobs,
+            first_seen: group.first.to_rfc3339(),
+            last_seen: group.last.to_rfc3339(),
+            guilds: group.guilds.iter().map(ShareView::from).collect(),
+            example: group.example.as_ref().map(ChildView::from),
+            error: last.and_then(error),
+            jobs: group.fingerprint.as_ref().map(|cause| {
+                let q = format!("state:discarded {}", query::word("fingerprint", cause));
+                format!("/v1/jobs?q={}", encode(&q))
+            }),
+        }
+    }
+}
+
+/// Jobs that failed for good, by cause, the largest group first. A group is run again with `POST /v1/bulk` and the query
+/// `state:discarded fingerprint:…`.
+#[utoipa::path(get, path = "/v1/dead-letters", tag = "Jobs", operation_id = "listDeadLetters",
+    params(
+        ("q" = Option<String>, Query, description = "Only of jobs that this query finds, as in `GET /v1/jobs`"),
+        ("guild" = Option<String>, Query, description = "Only of this guild"),
+        ("kind" = Option<String>, Query, description = "Only of this kind"),
+        ("since" = Option<String>, Query, description = "Only of jobs stored since this time: an age such as `2h`, or a date"),
+        ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
+    ),
+    responses((status = 200, description = "The groups", body = DeadLetters), Refused))]
+pub(crate) async fn list_dead_letters(
+    State(web): State<Web>,
+    _: Allowed<ReadJobs>,
+    mut params: Params,
+) -> Result<Json<DeadLetters>, ApiError> {
+    let asked = asked_jobs::read(&mut params, web.services.clock.now());
+    if asked.query.job.is_some() {
+        params.wrong("q", "is about one job; use GET /v1/jobs/{job_id}");
+    }
+    let limit = params.limit(DEFAULT, MOST);
+    params.finish_strictly()?;
+    let filter = find::filter(&web.services, asked.query).await?;
+    let mut found = groups(&web.services, &filter, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    Ok(Json(DeadLetters {
+        groups: found.iter().map(DeadLetterGroup::from).collect(),
+        more,
+    }))
+}

@@ -1,0 +1,162 @@
+//! What is told of a single job: why it waits, its life, its parent and its children.
+
+use std::collections::BTreeMap;
+
+use rolecall_core::job::Job;
+use rolecall_core::ports::{JobFilter, Obstacles};
+use rolecall_core::timeline::{Event, timeline};
+use rolecall_core::waiting::{Wait, why};
+use rolecall_core::{JobId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::job_view::{JobView, Pausing};
+use super::list_jobs::every_state;
+use crate::web::http::problem::ApiError;
+use crate::web::state::Web;
+
+/// Children that are shown.
+const CHILDREN: usize = 50;
+
+/// Something that stands in a job's way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaitView {
+    /// `paused`, `backoff`, `snoozed`, `delayed`, `busy`, `behind`, `not_sent` or `sent`.
+    cause: String,
+    /// In a sentence.
+    message: String,
+    /// When it is over by itself, if that is known.
+    until: Option<String>,
+    /// The pause.
+    pause_id: Option<String>,
+    /// The running job.
+    job_id: Option<String>,
+    /// How many jobs are due before it.
+    jobs: Option<u64>,
+}
+
+/// Something that happened to a job, or will.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventView {
+    /// When.
+    at: String,
+    /// `stored`, `attempt_began`, `attempt_ended`, `redriven`, `sent`, `due` or `ended`.
+    event: String,
+    /// More about it.
+    detail: String,
+}
+
+/// A job beside another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChildView {
+    id: String,
+    /// Its kind.
+    kind: String,
+    /// Its state.
+    state: String,
+    #[serde(rename = "self")]
+    this: String,
+}
+
+/// The jobs that a job made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChildrenView {
+    /// The newest 50.
+    newest: Vec<ChildView>,
+    /// How many are in each state.
+    counts: BTreeMap<String, u64>,
+    /// How many there are.
+    total: u64,
+    /// The list of all.
+    all: String,
+}
+
+impl From<&Wait> for WaitView {
+    fn from(wait: &Wait) -> Self {
+        let (mut pause_id, mut job_id, mut jobs) = (None, None, None);
+        match wait {
+            Wait::Paused { id, .. } => pause_id = Some(id.to_string()),
+            Wait::Busy { job, .. } => job_id = Some(job.to_string()),
+            Wait::Behind { jobs: n, .. } => jobs = Some(*n),
+            _ => {}
+        }
+        Self {
+            cause: wait.as_str().to_owned(),
+            message: wait.told(),
+            until: wait.until().map(Timestamp::to_rfc3339),
+            pause_id,
+            job_id,
+            jobs,
+        }
+    }
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> Self {
+        Self {
+            at: event.at.to_rfc3339(),
+            event: event.event.to_owned(),
+            detail: event.detail,
+        }
+    }
+}
+
+impl From<&Job> for ChildView {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.to_string(),
+            kind: job.kind.clone(),
+            state: job.state.to_string(),
+            this: path(job.id),
+        }
+    }
+}
+
+/// Where a job is found.
+pub(super) fn path(id: JobId) -> String {
+    format!("/v1/jobs/{id}")
+}
+
+/// The whole job.
+pub(crate) async fn detail(web: &Web, id: JobId) -> Result<JobView, ApiError> {
+    let ledger = &web.services.ledger;
+    let job = ledger.get(id).await?.ok_or_else(|| unknown(id))?;
+    let pausing = Pausing::now(web).await?;
+    let on = pausing.pauses.iter().filter(|p| p.is_on(pausing.now));
+    let held: Vec<_> = on.map(|p| p.held.clone()).collect();
+    let obstacles = match job.state.is_waiting() {
+        true => ledger.obstacles(&job, &held).await?,
+        false => Obstacles::default(),
+    };
+    let waits = why(&job, &pausing.pauses, &obstacles, pausing.now);
+    let parent = match job.parent_id {
+        Some(parent) => ledger.get(parent).await?,
+        None => None,
+    };
+    let mut view = JobView::with_attempts(&job, &pausing);
+    view.waits_for = Some(waits.iter().map(WaitView::from).collect());
+    view.timeline = Some(timeline(&job).into_iter().map(EventView::from).collect());
+    view.parent = parent.as_ref().map(ChildView::from);
+    view.children = Some(children(web, id).await?);
+    Ok(view)
+}
+
+/// What an unknown job is told.
+pub(super) fn unknown(id: JobId) -> ApiError {
+    ApiError::not_found("unknown_job", format!("there is no job {id}"))
+}
+
+async fn children(web: &Web, id: JobId) -> Result<ChildrenView, ApiError> {
+    let filter = JobFilter {
+        parent_id: Some(id),
+        ..JobFilter::default()
+    };
+    let newest = web.services.ledger.list(&filter, None, CHILDREN).await?;
+    let counts = web.services.ledger.counts(&filter).await?;
+    Ok(ChildrenView {
+        newest: newest.iter().map(ChildView::from).collect(),
+        total: counts.iter().map(|(_, n)| n).sum(),
+        counts: every_state(&counts),
+        all: format!("/v1/jobs?parent={id}"),
+    })
+}
