@@ -55,6 +55,7 @@ mod tests {
             [
                 "add_role",
                 "await_jobs",
+                "bulk_order",
                 "check_guild",
                 "check_guilds",
                 "finish_run",
