@@ -12,6 +12,7 @@ use rolecall_core::ports::{AccountFilter, CallError, CallFailure, Joined};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Now, Target, look_again, refused};
 use crate::refresh_token::{Access, fresh_access_token};
@@ -70,6 +71,7 @@ impl Job for JoinGuild {
             guild_id, discord_id, ..
         } = self.target;
         let options = context.call(Some(context.audit_reason("in a mapped group")))?;
+        fault::pass(Point::K5, Self::KIND);
         let joined = context
             .services
             .discord

@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod engine;
+pub mod fault;
 pub mod guilds;
 pub mod heartbeat;
 pub mod job;

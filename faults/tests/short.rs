@@ -1,0 +1,1 @@
+//! The short part of the fault suite.
