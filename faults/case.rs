@@ -41,7 +41,7 @@ pub(crate) struct Case {
     pub(crate) secret: String,
     /// Folders whose files are searched for it.
     pub(crate) folders: Vec<PathBuf>,
-    /// Jobs that should have been put aside, by the code of their error.
+    /// Jobs that should have been put aside, by `KIND: CODE` of their error.
     pub(crate) discarded: BTreeMap<String, usize>,
     /// From the end of the fault to the first job that ended after it.
     pub(crate) recovery_ms: Option<i64>,

@@ -13,6 +13,7 @@ use crate::ledger::{self, Ledger};
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Call {
     pub(crate) method: String,
+    pub(crate) route: String,
     /// 0: cut.
     pub(crate) status: u16,
     pub(crate) audit_reason: Option<String>,
@@ -27,7 +28,7 @@ impl Call {
 
     /// Whether it changed a member.
     pub(crate) fn is_write(&self) -> bool {
-        self.method != "GET" && (200..300).contains(&self.status)
+        self.method != "GET" && self.route.contains("/members/") && (200..300).contains(&self.status)
     }
 }
 
@@ -138,7 +139,9 @@ fn holds(bytes: &[u8], secret: &[u8]) -> bool {
 }
 
 async fn redis(url: &str, secret: &[u8], leaks: &mut Vec<String>) -> redis::RedisResult<usize> {
-    let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
+    let mut connection = redis::Client::open(url)?
+        .get_multiplexed_async_connection()
+        .await?;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await?;
     for key in &keys {
         let dump: Option<Vec<u8>> = redis::cmd("DUMP").arg(key).query_async(&mut connection).await?;

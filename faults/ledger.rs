@@ -56,9 +56,9 @@ pub(crate) struct Ledger {
 pub(crate) async fn read(at: &LedgerAt) -> Result<Ledger, String> {
     match at {
         LedgerAt::Sqlite(path) => sqlite(path).map_err(|e| format!("{}: {e}", path.display())),
-        LedgerAt::Mongo { uri, database } => {
-            mongo(uri, database).await.map_err(|e| format!("the Mongo server: {e}"))
-        }
+        LedgerAt::Mongo { uri, database } => mongo(uri, database)
+            .await
+            .map_err(|e| format!("the Mongo server: {e}")),
     }
 }
 
@@ -109,7 +109,9 @@ fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
 
 fn json(row: &Row<'_>, column: usize) -> Result<Value, rusqlite::Error> {
     let text: Option<String> = row.get(column)?;
-    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
+    Ok(text
+        .and_then(|t| serde_json::from_str(&t).ok())
+        .unwrap_or_default())
 }
 
 fn attempts(value: &Value) -> Vec<(i64, String, Option<String>)> {
@@ -127,7 +129,8 @@ fn attempts(value: &Value) -> Vec<(i64, String, Option<String>)> {
 
 fn numbers(value: &Value) -> BTreeMap<String, i64> {
     let all = value.as_object().into_iter().flatten();
-    all.filter_map(|(name, n)| Some((name.clone(), n.as_i64()?))).collect()
+    all.filter_map(|(name, n)| Some((name.clone(), n.as_i64()?)))
+        .collect()
 }
 
 async fn mongo(uri: &str, database: &str) -> Result<Ledger, mongodb::error::Error> {
@@ -167,12 +170,18 @@ fn job_of(doc: &Document) -> JobRow {
         fence: number(doc, "fence"),
         run_id: text(doc, "run_id"),
         parent_id: text(doc, "parent_id"),
-        about: (text(doc, "guild_id"), text(doc, "discord_id"), text(doc, "role_id")),
+        about: (
+            text(doc, "guild_id"),
+            text(doc, "discord_id"),
+            text(doc, "role_id"),
+        ),
         actor: nested("cause", "actor").unwrap_or_default(),
         reason: nested("cause", "reason").unwrap_or_default(),
         effect: nested("outcome", "effect").or_else(|| text(doc, "effect")),
         inserted_at: number(doc, "inserted_at"),
-        finished_at: doc.contains_key("finished_at").then(|| number(doc, "finished_at")),
+        finished_at: doc
+            .contains_key("finished_at")
+            .then(|| number(doc, "finished_at")),
         attempts: attempts(&plain["attempts"]),
         payload: plain["payload"].to_string(),
     }

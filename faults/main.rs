@@ -15,6 +15,7 @@ mod runner;
 mod scenarios;
 mod servers;
 mod stage;
+mod tokens;
 mod world;
 
 use std::io::Write;
@@ -34,7 +35,10 @@ const BEGIN: &str = "<!-- the run -->";
 const END: &str = "<!-- the end of the run -->";
 
 #[derive(Parser)]
-#[command(name = "rolecall-faults", about = "Breaks real processes of rolecall, and checks that nothing was lost")]
+#[command(
+    name = "rolecall-faults",
+    about = "Breaks real processes of rolecall, and checks that nothing was lost"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Job,
@@ -108,10 +112,17 @@ fn print(text: &str) {
 
 fn list() -> Result<bool, String> {
     for scenario in all() {
-        print(&format!("{}{}", scenario.name(), if scenario.short { " (short)" } else { "" }));
+        print(&format!(
+            "{}{}",
+            scenario.name(),
+            if scenario.short { " (short)" } else { "" }
+        ));
     }
     for (gone, scenario, noticed_by) in mechanisms() {
-        print(&format!("{} without {gone}: breaks {noticed_by}", scenario.name()));
+        print(&format!(
+            "{} without {gone}: breaks {noticed_by}",
+            scenario.name()
+        ));
     }
     Ok(true)
 }
@@ -135,14 +146,27 @@ async fn run(arguments: RunArguments) -> Result<bool, String> {
         seed: arguments.seed,
         keep: arguments.keep,
     };
-    let green = all().into_iter().filter(|s| s.short || !arguments.short).map(|s| (s, None));
-    let red = mechanisms().into_iter().map(|(gone, scenario, by)| (scenario, Some((gone, by))));
+    let green = all()
+        .into_iter()
+        .filter(|s| s.short || !arguments.short)
+        .map(|s| (s, None));
+    let red = mechanisms()
+        .into_iter()
+        .map(|(gone, scenario, by)| (scenario, Some((gone, by))));
     let red = red.filter(|_| !arguments.short && !arguments.only_green);
     let meant = green.chain(red).filter(|(scenario, _)| {
-        arguments.only.as_ref().is_none_or(|part| scenario.name().contains(part.as_str()))
+        arguments
+            .only
+            .as_ref()
+            .is_none_or(|part| scenario.name().contains(part.as_str()))
     });
     let began = Instant::now();
-    let played = runner::play(meant.collect(), &tools, arguments.at_once).await;
+    let plays = runner::play(meant.collect(), &tools, arguments.at_once);
+    // Whoever ends the suite ends what it started: processes end when what holds them is dropped.
+    let played = tokio::select! {
+        played = plays => played,
+        interrupted = interrupted() => return interrupted,
+    };
     let text = report::markdown(&played, arguments.seed, began.elapsed().as_secs_f64());
     match &arguments.report {
         Some(path) => write_into(path, &text)?,
@@ -151,10 +175,23 @@ async fn run(arguments: RunArguments) -> Result<bool, String> {
     Ok(!played.is_empty() && played.iter().all(Played::is_right))
 }
 
+async fn interrupted() -> Result<bool, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    Err("interrupted".into())
+}
+
 fn write_into(path: &Path, run: &str) -> Result<(), String> {
     let fail = |e: std::io::Error| format!("{}: {e}", path.display());
     let old = std::fs::read_to_string(path).map_err(fail)?;
-    let marks = old.split_once(BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
+    let marks = old
+        .split_once(BEGIN)
+        .and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
     let (head, tail) = marks.ok_or_else(|| format!("{} has no lines {BEGIN} and {END}", path.display()))?;
     std::fs::write(path, format!("{head}{BEGIN}\n\n{run}\n{END}{tail}")).map_err(fail)
 }

@@ -49,7 +49,9 @@ pub(crate) async fn envelopes(redis: &Server) -> Result<(), String> {
             redis.ask(&["HSET", &format!("{queue}:data"), &id, bytes]).await?;
             redis.ask(&["RPUSH", &format!("{queue}:active"), &id]).await?;
         }
-        redis.ask(&["RPUSH", &format!("{queue}:active"), "an-id-of-nothing"]).await?;
+        redis
+            .ask(&["RPUSH", &format!("{queue}:active"), "an-id-of-nothing"])
+            .await?;
     }
     Ok(())
 }

@@ -76,8 +76,12 @@ impl Program {
         if let Some(fault) = fault {
             command.env("ROLECALL_FAULT", fault);
         }
-        command.stdout(file.try_clone().map_err(|e| e.to_string())?).stderr(file);
-        command.spawn().map_err(|e| format!("{}: {e}", self.binary.display()))
+        command
+            .stdout(file.try_clone().map_err(|e| e.to_string())?)
+            .stderr(file);
+        command
+            .spawn()
+            .map_err(|e| format!("{}: {e}", self.binary.display()))
     }
 }
 
@@ -104,7 +108,12 @@ pub(crate) struct Supervised {
 
 impl Supervised {
     /// Starts it. Its first starts get these faults, one each.
-    pub(crate) fn start(program: Program, name: &'static str, args: &'static [&'static str], faults: Vec<String>) -> Self {
+    pub(crate) fn start(
+        program: Program,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Self {
         let supervised = Self {
             name,
             state: Arc::new(Mutex::new(State {
@@ -180,7 +189,10 @@ impl Supervised {
         let (before, began) = (self.with(count), now_ms());
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);
-        wait_for(&what, Duration::from_secs(60), async || (self.with(count) > before).then_some(())).await?;
+        wait_for(&what, Duration::from_secs(60), async || {
+            (self.with(count) > before).then_some(())
+        })
+        .await?;
         Ok(now_ms() - began)
     }
 

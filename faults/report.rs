@@ -9,9 +9,16 @@ use crate::runner::Played;
 
 /// One case as a table.
 pub(crate) fn table(report: &Report) -> String {
-    let mut text = format!("{}: {} jobs, {} repeated changes\n", report.case, report.jobs, report.duplicates);
+    let mut text = format!(
+        "{}: {} jobs, {} repeated changes\n",
+        report.case, report.jobs, report.duplicates
+    );
     for finding in &report.findings {
-        let _ = writeln!(text, "  {:4} {:11} {}  {}", finding.id, finding.result, finding.name, finding.note);
+        let _ = writeln!(
+            text,
+            "  {:4} {:11} {}  {}",
+            finding.id, finding.result, finding.name, finding.note
+        );
     }
     text
 }
@@ -27,15 +34,27 @@ fn percentile(sorted: &[i64], of_hundred: usize) -> Option<i64> {
 }
 
 fn said_by(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output().ok().filter(|o| o.status.success());
-    output.map_or_else(|| "unknown".into(), |o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+    let output = Command::new(program)
+        .args(args)
+        .output()
+        .ok()
+        .filter(|o| o.status.success());
+    output.map_or_else(
+        || "unknown".into(),
+        |o| String::from_utf8_lossy(&o.stdout).trim().to_owned(),
+    )
 }
 
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = memory.lines().find_map(|l| l.strip_prefix("MemTotal:")).and_then(|l| l.split_whitespace().next());
-    let gib = kib.and_then(|k| k.parse::<u64>().ok()).map_or_else(String::new, |k| format!(", {} GiB", k >> 20));
+    let kib = memory
+        .lines()
+        .find_map(|l| l.strip_prefix("MemTotal:"))
+        .and_then(|l| l.split_whitespace().next());
+    let gib = kib
+        .and_then(|k| k.parse::<u64>().ok())
+        .map_or_else(String::new, |k| format!(", {} GiB", k >> 20));
     format!("{cores} cores{gib}")
 }
 
@@ -74,8 +93,14 @@ pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
             p.deaths,
             seconds(p.recovery_ms),
             seconds(p.drained_ms),
-            p.report.as_ref().map_or_else(|| "–".into(), |r| r.duplicates.to_string()),
-            if p.is_right() { "holds".to_owned() } else { p.says().replace('|', "/") }
+            p.report
+                .as_ref()
+                .map_or_else(|| "–".into(), |r| r.duplicates.to_string()),
+            if p.is_right() {
+                "holds".to_owned()
+            } else {
+                p.says().replace('|', "/")
+            }
         );
     }
     invariants(&mut text, &green);
@@ -86,8 +111,15 @@ pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
 fn invariants(text: &mut String, played: &[&Played]) {
     let mut all: Vec<(String, String)> = Vec::new();
     let mut counted: BTreeMap<String, [usize; 3]> = BTreeMap::new();
-    for finding in played.iter().filter_map(|p| p.report.as_ref()).flat_map(|r| &r.findings) {
-        let place = ["holds", "broken", "not checked"].iter().position(|r| *r == finding.result).unwrap_or(1);
+    for finding in played
+        .iter()
+        .filter_map(|p| p.report.as_ref())
+        .flat_map(|r| &r.findings)
+    {
+        let place = ["holds", "broken", "not checked"]
+            .iter()
+            .position(|r| *r == finding.result)
+            .unwrap_or(1);
         if !counted.contains_key(&finding.id) {
             all.push((finding.id.clone(), finding.name.clone()));
         }
@@ -109,7 +141,10 @@ fn mechanisms(text: &mut String, played: &[&Played]) {
     for p in played {
         let (gone, noticed_by) = p.without.unwrap_or_default();
         let findings = p.report.iter().flat_map(|r| &r.findings);
-        let note = findings.filter(|f| f.id == noticed_by && f.result == "broken").map(|f| f.note.clone()).next();
+        let note = findings
+            .filter(|f| f.id == noticed_by && f.result == "broken")
+            .map(|f| f.note.clone())
+            .next();
         let mut note = note.unwrap_or_default().replace('|', "/");
         if note.chars().count() > 160 {
             note = note.chars().take(159).chain(['…']).collect();

@@ -41,8 +41,15 @@ impl Played {
     /// What is wrong, in a line.
     pub(crate) fn says(&self) -> String {
         let findings = self.report.iter().flat_map(|r| &r.findings);
-        let broken = findings.filter(|f| f.result == "broken").map(|f| format!("{}: {}", f.id, f.note));
-        self.error.clone().into_iter().chain(broken).collect::<Vec<_>>().join("; ")
+        let broken = findings
+            .filter(|f| f.result == "broken")
+            .map(|f| format!("{}: {}", f.id, f.note));
+        self.error
+            .clone()
+            .into_iter()
+            .chain(broken)
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }
 
@@ -52,15 +59,28 @@ pub(crate) async fn play(
     tools: &Tools,
     at_once: usize,
 ) -> Vec<Played> {
-    let plays = scenarios.into_iter().map(|(scenario, without)| async move {
-        let played = one(&scenario, without, tools).await;
-        let word = if played.is_right() { "ok " } else { "BAD" };
-        let gone = without.map_or(String::new(), |(name, _)| format!(" without {name}"));
-        let line = format!("{word} {:6.1} s  {}{gone}  {}", played.seconds, played.name, played.says());
-        let _ = writeln!(std::io::stderr(), "{line}");
-        played
-    });
-    futures::stream::iter(plays).buffered(at_once.max(1)).collect().await
+    let plays = scenarios
+        .into_iter()
+        .enumerate()
+        .map(|(n, (scenario, without))| async move {
+            let played = one(&scenario, without, tools).await;
+            let word = if played.is_right() { "ok " } else { "BAD" };
+            let gone = without.map_or(String::new(), |(name, _)| format!(" without {name}"));
+            let line = format!(
+                "{word} {:6.1} s  {}{gone}  {}",
+                played.seconds,
+                played.name,
+                played.says()
+            );
+            let _ = writeln!(std::io::stderr(), "{line}");
+            (n, played)
+        });
+    let mut all: Vec<(usize, Played)> = futures::stream::iter(plays)
+        .buffer_unordered(at_once.max(1))
+        .collect()
+        .await;
+    all.sort_by_key(|(n, _)| *n);
+    all.into_iter().map(|(_, played)| played).collect()
 }
 
 async fn one(scenario: &Scenario, without: Option<(&'static str, &'static str)>, tools: &Tools) -> Played {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rolecall_simulator::{Fault, FaultKind};
 use rustix::process::Signal;
 
-use crate::poison;
 use crate::stage::{Mode, Needs, Stage};
+use crate::{poison, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -23,6 +23,10 @@ pub(crate) enum Break {
     LostAnswer,
     /// SIGTERM, and death while it stops.
     KillInStop,
+    /// Discord made a new pair of tokens, and it is lost.
+    LostPair,
+    /// `rolecall secrets rotate` dies half-way.
+    HalfARotation,
     /// Redis dies and comes back empty after this many seconds.
     RedisRestart(u64),
     /// FLUSHALL.
@@ -83,10 +87,16 @@ impl Scenario {
         match self.breaks {
             Break::Kill { who, at } => self.kill(stage, who, at).await,
             Break::LostAnswer => {
-                stage.world.simulator.faults().add(Fault::new(FaultKind::ResetAfter).on(GIVE).times(1));
+                stage
+                    .world
+                    .simulator
+                    .faults()
+                    .add(Fault::new(FaultKind::ResetAfter).on(GIVE).times(1));
                 self.kill(stage, "worker", &["K7/add_role:1"]).await
             }
             Break::KillInStop => self.kill_in_stop(stage).await,
+            Break::LostPair => tokens::lost_pair(stage).await,
+            Break::HalfARotation => tokens::half_a_rotation(stage).await,
             Break::Zombie => self.zombie(stage).await,
             Break::Poison => self.poison(stage).await,
             Break::Deploys(times) => self.deploys(stage, times).await,
@@ -106,7 +116,7 @@ impl Scenario {
         // The third death at a job of one kind puts it aside.
         let same = |kind: &str| at.iter().filter(|f| f.contains(kind)).count();
         if same("/add_role") >= 3 {
-            stage.discarded.insert("worker_lost".into(), 1);
+            stage.discarded.insert("add_role: worker_lost".into(), 1);
             // At K7 Discord has done it already.
             if !at[0].starts_with("K7") {
                 stage.world.nobody_gets_anything();
@@ -125,7 +135,11 @@ impl Scenario {
     }
 
     async fn kill_in_stop(&self, stage: &mut Stage) -> Result<(), String> {
-        stage.world.simulator.faults().add(Fault::new(FaultKind::Slow { ms: 3_000 }).on(GIVE).times(2));
+        stage
+            .world
+            .simulator
+            .faults()
+            .add(Fault::new(FaultKind::Slow { ms: 3_000 }).on(GIVE).times(1));
         stage.start_all(self.mode, "worker", &["K15:1".to_owned()]);
         stage.ask().await?;
         running(stage, "add_role").await?;
@@ -144,10 +158,24 @@ impl Scenario {
         stage.writes(5).await?;
         let missing = "this scenario has no such server";
         match self.breaks {
-            Break::RedisRestart(s) => stage.redis.as_mut().ok_or(missing)?.restart(Duration::from_secs(s)).await?,
+            Break::RedisRestart(s) => {
+                stage
+                    .redis
+                    .as_mut()
+                    .ok_or(missing)?
+                    .restart(Duration::from_secs(s))
+                    .await?
+            }
             Break::RedisForgets => drop(stage.redis.as_ref().ok_or(missing)?.ask(&["FLUSHALL"]).await?),
             Break::RedisForgetsScripts => {
-                drop(stage.redis.as_ref().ok_or(missing)?.ask(&["SCRIPT", "FLUSH"]).await?);
+                drop(
+                    stage
+                        .redis
+                        .as_ref()
+                        .ok_or(missing)?
+                        .ask(&["SCRIPT", "FLUSH"])
+                        .await?,
+                );
             }
             Break::RedisThrowsOut(s) => {
                 let redis = stage.redis.as_ref().ok_or(missing)?;
@@ -156,7 +184,14 @@ impl Scenario {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
-            Break::MongoRestart(s) => stage.mongo.as_mut().ok_or(missing)?.restart(Duration::from_secs(s)).await?,
+            Break::MongoRestart(s) => {
+                stage
+                    .mongo
+                    .as_mut()
+                    .ok_or(missing)?
+                    .restart(Duration::from_secs(s))
+                    .await?
+            }
             Break::PoisonEnvelopes => poison::envelopes(stage.redis.as_ref().ok_or(missing)?).await?,
             _ => {}
         }
@@ -168,7 +203,11 @@ impl Scenario {
 
     async fn zombie(&self, stage: &mut Stage) -> Result<(), String> {
         // The first answer comes when its worker sleeps; the second one late enough to wake the first worker before.
-        stage.world.simulator.faults().add(Fault::new(FaultKind::Slow { ms: 4_000 }).on(GIVE).times(2));
+        stage
+            .world
+            .simulator
+            .faults()
+            .add(Fault::new(FaultKind::Slow { ms: 4_000 }).on(GIVE).times(2));
         stage.start_all(self.mode, "", &[]);
         stage.ask().await?;
         running(stage, "add_role").await?;
@@ -177,7 +216,11 @@ impl Scenario {
         let second = stage.start("second", &["worker"], Vec::new());
         stage
             .see("another worker to take the job", |ledger| {
-                ledger.jobs.iter().any(|j| j.kind == "add_role" && j.fence == 2 && j.state == "running").then_some(())
+                ledger
+                    .jobs
+                    .iter()
+                    .any(|j| j.kind == "add_role" && j.fence == 2 && j.state == "running")
+                    .then_some(())
             })
             .await?;
         first.signal(Signal::CONT)?;
@@ -188,7 +231,7 @@ impl Scenario {
 
     async fn poison(&self, stage: &mut Stage) -> Result<(), String> {
         let n = poison::payloads(&stage.ledger)?;
-        stage.discarded.insert("undecodable".into(), n);
+        stage.discarded.insert("add_role: undecodable".into(), n);
         stage.start_all(self.mode, "", &[]);
         stage.should_live = vec!["all"];
         stage.ask().await?;
@@ -211,15 +254,27 @@ impl Scenario {
     }
 
     async fn schedulers(&self, stage: &mut Stage) -> Result<(), String> {
-        stage.program.env.retain(|(name, _)| name != "DISCORD_SYNC_INTERVAL");
-        stage.program.env.push(("DISCORD_SYNC_INTERVAL".into(), "1m".into()));
+        stage
+            .program
+            .env
+            .retain(|(name, _)| name != "DISCORD_SYNC_INTERVAL");
+        stage
+            .program
+            .env
+            .push(("DISCORD_SYNC_INTERVAL".into(), "1m".into()));
         stage.start_all(self.mode, "", &[]);
         stage.start("scheduler", &["scheduler"], Vec::new());
         stage.start("another", &["scheduler"], Vec::new());
         // So that the client's log is not empty: a request among the ticks.
         stage.ask().await?;
         stage
-            .see("a tick", |ledger| ledger.runs.iter().any(|r| r.actor.starts_with("schedule:")).then_some(()))
+            .see("a tick", |ledger| {
+                ledger
+                    .runs
+                    .iter()
+                    .any(|r| r.actor.starts_with("schedule:"))
+                    .then_some(())
+            })
             .await?;
         stage.quiet().await
     }
@@ -228,7 +283,11 @@ impl Scenario {
 async fn running(stage: &Stage, kind: &str) -> Result<(), String> {
     stage
         .see("the job to run", |ledger| {
-            ledger.jobs.iter().any(|j| j.kind == kind && j.state == "running").then_some(())
+            ledger
+                .jobs
+                .iter()
+                .any(|j| j.kind == kind && j.state == "running")
+                .then_some(())
         })
         .await
 }
@@ -246,46 +305,153 @@ const fn kill(
     at: &'static [&'static str],
 ) -> Scenario {
     let breaks = Break::Kill { who, at };
-    Scenario { fault, about, mode, linked, breaks, short: false }
+    Scenario {
+        fault,
+        about,
+        mode,
+        linked,
+        breaks,
+        short: false,
+    }
 }
 
-const fn other(fault: &'static str, about: &'static str, mode: Mode, linked: usize, breaks: Break) -> Scenario {
-    Scenario { fault, about, mode, linked, breaks, short: false }
+const fn other(
+    fault: &'static str,
+    about: &'static str,
+    mode: Mode,
+    linked: usize,
+    breaks: Break,
+) -> Scenario {
+    Scenario {
+        fault,
+        about,
+        mode,
+        linked,
+        breaks,
+        short: false,
+    }
 }
 
 const fn short(scenario: Scenario) -> Scenario {
-    Scenario { short: true, ..scenario }
+    Scenario {
+        short: true,
+        ..scenario
+    }
 }
 
-/// What the short run has in which mode, too.
+/// All places in one mode; the quick and telling ones of the embedded mode are in the short run, too.
 fn kills(mode: Mode) -> Vec<Scenario> {
     let embedded = mode == EMBEDDED;
     let mut all = vec![
         kill("K1", "first attempt", mode, 6, "web", &["K1/full:1"]),
         kill("K2", "first attempt", mode, 6, "web", &["K2/sync_all:1"]),
-        kill("K2", "in a planner", mode, 6, "worker", &["K2/add_role:1"]),
+        kill("K2", "in a planner", mode, 6, "worker", &["K2/sync_guild:1"]),
         kill("K3", "first attempt", mode, 6, "web", &["K3/sync_all:1"]),
         kill("K4", "first attempt", mode, 1, "worker", &["K4/add_role:1"]),
-        kill("K4", "second attempt", mode, 1, "worker", &["K4/add_role:1", "K4/add_role:1"]),
-        kill("K4", "last attempt", mode, 1, "worker", &["K4/add_role:1", "K4/add_role:1", "K4/add_role:1"]),
+        kill(
+            "K4",
+            "second attempt",
+            mode,
+            1,
+            "worker",
+            &["K4/add_role:1", "K4/add_role:1"],
+        ),
+        kill(
+            "K4",
+            "last attempt",
+            mode,
+            1,
+            "worker",
+            &["K4/add_role:1", "K4/add_role:1", "K4/add_role:1"],
+        ),
         kill("K5", "first attempt", mode, 1, "worker", &["K5/add_role:1"]),
-        kill("K5", "second attempt", mode, 1, "worker", &["K5/add_role:1", "K5/add_role:1"]),
-        kill("K5", "last attempt", mode, 1, "worker", &["K5/add_role:1", "K5/add_role:1", "K5/add_role:1"]),
-        kill("K5", "among many", mode, 12, "worker", &["K5/add_role:3"]),
+        kill(
+            "K5",
+            "second attempt",
+            mode,
+            1,
+            "worker",
+            &["K5/add_role:1", "K5/add_role:1"],
+        ),
+        kill(
+            "K5",
+            "last attempt",
+            mode,
+            1,
+            "worker",
+            &["K5/add_role:1", "K5/add_role:1", "K5/add_role:1"],
+        ),
+        kill("K5", "among many", mode, 12, "worker", &["K5:3"]),
         other("K6", "the answer is lost", mode, 1, Break::LostAnswer),
         kill("K7", "first attempt", mode, 1, "worker", &["K7/add_role:1"]),
-        kill("K7", "second attempt", mode, 1, "worker", &["K7/add_role:1", "K7/add_role:1"]),
-        kill("K7", "last attempt", mode, 1, "worker", &["K7/add_role:1", "K7/add_role:1", "K7/add_role:1"]),
-        kill("K7", "of the planner of all", mode, 6, "worker", &["K7/sync_all:1"]),
-        kill("K7", "of the end of a run", mode, 6, "worker", &["K7/finish_run:1"]),
+        kill(
+            "K7",
+            "second attempt",
+            mode,
+            1,
+            "worker",
+            &["K7/add_role:1", "K7/add_role:1"],
+        ),
+        kill(
+            "K7",
+            "last attempt",
+            mode,
+            1,
+            "worker",
+            &["K7/add_role:1", "K7/add_role:1", "K7/add_role:1"],
+        ),
+        kill(
+            "K7",
+            "of the planner of all",
+            mode,
+            6,
+            "worker",
+            &["K7/sync_all:1"],
+        ),
+        kill(
+            "K7",
+            "of the end of a run",
+            mode,
+            6,
+            "worker",
+            &["K7/finish_run:1"],
+        ),
         kill("K8", "first attempt", mode, 6, "worker", &["K8/add_role:1"]),
-        kill("K8", "of the last job of a run", mode, 1, "worker", &["K8/add_role:1"]),
+        kill(
+            "K8",
+            "of the last job of a run",
+            mode,
+            1,
+            "worker",
+            &["K8/add_role:1"],
+        ),
         kill("K10", "first attempt", mode, 12, "worker", &["K10/sync_guild:1"]),
-        kill("K10", "second attempt", mode, 12, "worker", &["K10/sync_guild:1", "K10/sync_guild:1"]),
-        kill("K12", "first attempt", mode, 1, "worker", &["K4/add_role:1", "K12/add_role:1"]),
+        kill(
+            "K10",
+            "second attempt",
+            mode,
+            12,
+            "worker",
+            &["K10/sync_guild:1", "K10/sync_guild:1"],
+        ),
+        kill(
+            "K12",
+            "first attempt",
+            mode,
+            1,
+            "worker",
+            &["K4/add_role:1", "K12/add_role:1"],
+        ),
         kill("K13", "first attempt", mode, 6, "worker", &["K13/finish_run:1"]),
-        kill("K13", "second attempt", mode, 6, "worker", &["K13/finish_run:1", "K13/finish_run:1"]),
-        other("K15", "while it stops", mode, 12, Break::KillInStop),
+        kill(
+            "K13",
+            "second attempt",
+            mode,
+            6,
+            "worker",
+            &["K13/finish_run:1", "K13/finish_run:1"],
+        ),
+        other("K15", "while it stops", mode, 1, Break::KillInStop),
     ];
     for scenario in all.iter_mut().filter(|_| embedded) {
         scenario.short = matches!(
@@ -301,11 +467,31 @@ pub(crate) fn all() -> Vec<Scenario> {
     let mut all = kills(EMBEDDED);
     all.extend(kills(DISTRIBUTED));
     all.extend([
-        other("E1", "Redis away for 5 s, and empty", DISTRIBUTED, 40, Break::RedisRestart(5)),
+        other("K14", "the new tokens are lost", EMBEDDED, 6, Break::LostPair),
+        other("K16", "after the third secret", EMBEDDED, 6, Break::HalfARotation),
+        other(
+            "E1",
+            "Redis away for 5 s, and empty",
+            DISTRIBUTED,
+            40,
+            Break::RedisRestart(5),
+        ),
         short(other("E2", "FLUSHALL", DISTRIBUTED, 40, Break::RedisForgets)),
-        other("E10", "clients thrown out for 10 s", DISTRIBUTED, 40, Break::RedisThrowsOut(10)),
+        other(
+            "E10",
+            "clients thrown out for 10 s",
+            DISTRIBUTED,
+            40,
+            Break::RedisThrowsOut(10),
+        ),
         other("E11", "SCRIPT FLUSH", DISTRIBUTED, 40, Break::RedisForgetsScripts),
-        other("E12", "Mongo away for 5 s", DISTRIBUTED, 40, Break::MongoRestart(5)),
+        other(
+            "E12",
+            "Mongo away for 5 s",
+            DISTRIBUTED,
+            40,
+            Break::MongoRestart(5),
+        ),
         short(other("E15", "zombie", EMBEDDED, 1, Break::Zombie)),
         other("E15", "zombie", DISTRIBUTED, 1, Break::Zombie),
         short(other("E22", "poison payloads", EMBEDDED, 6, Break::Poison)),
@@ -322,12 +508,30 @@ pub(crate) fn all() -> Vec<Scenario> {
 
 /// A mechanism that is taken away, the scenario that has to notice, and the invariant by which.
 pub(crate) fn mechanisms() -> Vec<(&'static str, Scenario, &'static str)> {
-    const FIVE: &[&str] = &["K4/add_role:1", "K4/add_role:1", "K4/add_role:1", "K4/add_role:1", "K4/add_role:1"];
+    const FIVE: &[&str] = &[
+        "K4/add_role:1",
+        "K4/add_role:1",
+        "K4/add_role:1",
+        "K4/add_role:1",
+        "K4/add_role:1",
+    ];
     vec![
         ("Fence", other("E15", "zombie", EMBEDDED, 1, Break::Zombie), "I5"),
-        ("UniqueKey", other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests), "I2"),
-        ("SingleFlight", other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests), "I16"),
-        ("CrashCount", kill("K4", "five times", EMBEDDED, 1, "all", FIVE), "I6"),
+        (
+            "UniqueKey",
+            other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests),
+            "I2",
+        ),
+        (
+            "SingleFlight",
+            other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests),
+            "I16",
+        ),
+        (
+            "CrashCount",
+            kill("K4", "five times", EMBEDDED, 1, "all", FIVE),
+            "I6",
+        ),
         (
             "FollowUpIds",
             kill("K10", "first attempt", EMBEDDED, 12, "all", &["K10/sync_guild:1"]),

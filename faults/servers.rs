@@ -24,41 +24,64 @@ impl Server {
     pub(crate) async fn redis() -> Result<Self, String> {
         let program = std::env::var("TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
         let port = free_port()?;
-        let args = format!("--port {port} --bind 127.0.0.1 --save '' --appendonly no --maxmemory-policy noeviction");
+        let args =
+            format!("--port {port} --bind 127.0.0.1 --save '' --appendonly no --maxmemory-policy noeviction");
         let args = args.split(' ').map(|a| a.replace("''", "")).collect();
         Self::start(program, args, format!("redis://127.0.0.1:{port}")).await
     }
 
     /// The Mongo server of the tests, which keeps what it acknowledged.
     pub(crate) async fn mongo() -> Result<Self, String> {
-        let program = std::env::var("TEST_MONGOD").map_err(|_| "TEST_MONGOD is not set: scripts/test-services sets it")?;
+        let program = std::env::var("TEST_MONGOD")
+            .map_err(|_| "TEST_MONGOD is not set: scripts/test-services sets it")?;
         let port = free_port()?;
-        let args = format!("--host 127.0.0.1 --port {port} --storage-path mongo --sync-on-commit --log-level WARNING");
+        let args = format!(
+            "--host 127.0.0.1 --port {port} --storage-path mongo --sync-on-commit --log-level WARNING"
+        );
         let args = args.split(' ').map(str::to_owned).collect();
-        Self::start(program, args, format!("mongodb://127.0.0.1:{port}/?directConnection=true")).await
+        Self::start(
+            program,
+            args,
+            format!("mongodb://127.0.0.1:{port}/?directConnection=true"),
+        )
+        .await
     }
 
     async fn start(program: String, args: Vec<String>, url: String) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let child = spawn(&program, &args, &folder)?;
-        let server = Self { program, args, folder, child, url };
+        let server = Self {
+            program,
+            args,
+            folder,
+            child,
+            url,
+        };
         server.up().await?;
         Ok(server)
     }
 
     async fn up(&self) -> Result<(), String> {
-        wait_for(&format!("{} to answer", self.program), UP, async || self.answers().await.then_some(())).await
+        wait_for(&format!("{} to answer", self.program), UP, async || {
+            self.answers().await.then_some(())
+        })
+        .await
     }
 
     async fn answers(&self) -> bool {
         if self.url.starts_with("redis:") {
             return self.ask(&["PING"]).await.is_ok();
         }
-        let Ok(client) = mongodb::Client::with_uri_str(format!("{}&serverSelectionTimeoutMS=1000", self.url)).await
+        let Ok(client) =
+            mongodb::Client::with_uri_str(format!("{}&serverSelectionTimeoutMS=1000", self.url)).await
         else {
             return false;
         };
-        client.database("admin").run_command(mongodb::bson::doc! { "ping": 1 }).await.is_ok()
+        client
+            .database("admin")
+            .run_command(mongodb::bson::doc! { "ping": 1 })
+            .await
+            .is_ok()
     }
 
     /// SIGKILL, and up again after this long.

@@ -11,6 +11,7 @@ use crate::case::{Asked, Case, LedgerAt};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
 use crate::servers::Server;
+use crate::tokens::OLD_KEY;
 use crate::world::{BOT_TOKEN, GROUPS, SPEED, World};
 
 const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
@@ -81,6 +82,7 @@ impl Stage {
             ("JWT_SECRET", SECRET.to_owned()),
             ("HOST", "127.0.0.1".to_owned()),
             ("PORT", port.to_string()),
+            ("ROLECALL_ENCRYPTION_KEYS", OLD_KEY.to_owned()),
             ("ROLECALL_INSTALLATION", "rolecall".to_owned()),
         ];
         env.extend(needs.without.map(|name| ("ROLECALL_WITHOUT", name.to_owned())));
@@ -96,8 +98,9 @@ impl Stage {
                 mongo = Some(server);
                 uri
             } else {
-                std::env::var("TEST_MONGODB_URI")
-                    .map_err(|_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it")?
+                std::env::var("TEST_MONGODB_URI").map_err(
+                    |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it",
+                )?
             };
             let database = format!("faults_{}", uuid::Uuid::new_v4().simple());
             env.push(("MONGODB_URI", uri.clone()));
@@ -136,21 +139,41 @@ impl Stage {
         }
         let mut with_token = program.clone();
         with_token.env.push(("BOT_TOKEN".into(), BOT_TOKEN.into()));
-        let add = ["guild", "add", "--id", &guild, "--name", "Testers", "--bot-token-env", "BOT_TOKEN"];
+        let add = [
+            "guild",
+            "add",
+            "--id",
+            &guild,
+            "--name",
+            "Testers",
+            "--bot-token-env",
+            "BOT_TOKEN",
+        ];
         with_token.run(&add).await?;
         let file = self.folder.path().join("directory.csv");
         self.world.write_csv(&file)?;
-        program.run(&["directory", "import", &file.display().to_string()]).await?;
+        program
+            .run(&["directory", "import", &file.display().to_string()])
+            .await?;
         for (group, role) in GROUPS.iter().zip(&self.world.roles) {
             let role = role.to_string();
-            program.run(&["mapping", "add", "--guild", &guild, "--group", group, "--role", &role]).await?;
+            program
+                .run(&[
+                    "mapping", "add", "--guild", &guild, "--group", group, "--role", &role,
+                ])
+                .await?;
         }
         self.token = program.run(&["token", "--user", "tester", "--admin"]).await?;
         Ok(())
     }
 
     /// Starts a process; its first starts get these faults.
-    pub(crate) fn start(&mut self, name: &'static str, args: &'static [&'static str], faults: Vec<String>) -> Supervised {
+    pub(crate) fn start(
+        &mut self,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Supervised {
         let process = Supervised::start(self.program.clone(), name, args, faults);
         self.processes.push(process.clone());
         process
@@ -158,7 +181,13 @@ impl Stage {
 
     /// Starts what the mode has; `who` gets the faults.
     pub(crate) fn start_all(&mut self, mode: Mode, who: &str, faults: &[String]) {
-        let given = |name: &str| if name == who || mode == Mode::Embedded { faults.to_vec() } else { Vec::new() };
+        let given = |name: &str| {
+            if name == who || mode == Mode::Embedded {
+                faults.to_vec()
+            } else {
+                Vec::new()
+            }
+        };
         if mode == Mode::Embedded {
             self.start("all", &["all"], given("all"));
         } else {
@@ -170,14 +199,23 @@ impl Stage {
     /// Asks for a full sync, again and again until it is promised, as a client does that was told nothing.
     pub(crate) async fn ask(&self) -> Result<(), String> {
         wait_for("a sync to be accepted", Duration::from_secs(90), async || {
-            self.ask_once().await.filter(|asked| asked.run.is_some()).map(drop)
+            self.ask_once()
+                .await
+                .filter(|asked| asked.run.is_some())
+                .map(drop)
         })
         .await
     }
 
     async fn ask_once(&self) -> Option<Asked> {
         let url = format!("{}/v1/runs", self.base);
-        let sent = self.client.post(&url).bearer_auth(&self.token).json(&serde_json::json!({})).send().await;
+        let sent = self
+            .client
+            .post(&url)
+            .bearer_auth(&self.token)
+            .json(&serde_json::json!({}))
+            .send()
+            .await;
         let mut asked = Asked {
             path: "POST /v1/runs".into(),
             status: 0,
@@ -192,7 +230,10 @@ impl Stage {
                 asked.run = body["id"].as_str().map(ToOwned::to_owned);
             }
         }
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.client_log());
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.client_log());
         let line = serde_json::to_string(&asked).ok()?;
         writeln!(log.ok()?, "{line}").ok()?;
         Some(asked)
@@ -205,7 +246,10 @@ impl Stage {
     /// Waits until Discord saw so many changes.
     pub(crate) async fn writes(&self, at_least: u64) -> Result<(), String> {
         let what = format!("{at_least} changes");
-        wait_for(&what, PATIENCE, async || (self.world.simulator.counters().writes >= at_least).then_some(())).await
+        wait_for(&what, PATIENCE, async || {
+            (self.world.simulator.counters().writes >= at_least).then_some(())
+        })
+        .await
     }
 
     /// The ledger as it is.
@@ -214,17 +258,29 @@ impl Stage {
     }
 
     /// Waits for something in the ledger. Without it, what is not done yet is told.
-    pub(crate) async fn see<T>(&self, what: &str, mut find: impl FnMut(&Ledger) -> Option<T>) -> Result<T, String> {
-        let waited = wait_for(what, PATIENCE, async || self.look().await.ok().and_then(|ledger| find(&ledger))).await;
+    pub(crate) async fn see<T>(
+        &self,
+        what: &str,
+        mut find: impl FnMut(&Ledger) -> Option<T>,
+    ) -> Result<T, String> {
+        let waited = wait_for(what, PATIENCE, async || {
+            self.look().await.ok().and_then(|ledger| find(&ledger))
+        })
+        .await;
         match waited {
             Ok(found) => Ok(found),
             Err(error) => {
                 let ledger = self.look().await?;
                 let live = ledger.jobs.iter().filter(|j| j.finished_at.is_none()).take(5);
-                let live: Vec<String> =
-                    live.map(|j| format!("{} {} {} {:?}", j.kind, j.id, j.state, j.attempts)).collect();
+                let live: Vec<String> = live
+                    .map(|j| format!("{} {} {} {:?}", j.kind, j.id, j.state, j.attempts))
+                    .collect();
                 let trouble: Vec<String> = self.processes.iter().filter_map(Supervised::trouble).collect();
-                Err(format!("{error}; live: {}; {}", live.join(", "), trouble.join(", ")))
+                Err(format!(
+                    "{error}; live: {}; {}",
+                    live.join(", "),
+                    trouble.join(", ")
+                ))
             }
         }
     }
@@ -251,8 +307,15 @@ impl Stage {
             return Ok((None, None));
         };
         let ledger = self.look().await?;
-        let ends = ledger.jobs.iter().filter_map(|j| j.finished_at).filter(|at| *at >= from);
-        Ok((ends.clone().min().map(|at| at - from), ends.max().map(|at| at - from)))
+        let ends = ledger
+            .jobs
+            .iter()
+            .filter_map(|j| j.finished_at)
+            .filter(|at| *at >= from);
+        Ok((
+            ends.clone().min().map(|at| at - from),
+            ends.max().map(|at| at - from),
+        ))
     }
 
     /// What the checker is told.
@@ -289,8 +352,14 @@ impl Stage {
     /// Copies what the processes wrote, for people. What cannot be copied is left out.
     pub(crate) fn keep(&self, to: &Path) {
         let _ = std::fs::create_dir_all(to);
-        let entries = std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
-        let data = std::fs::read_dir(self.folder.path().join("data")).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let data = std::fs::read_dir(self.folder.path().join("data"))
+            .into_iter()
+            .flatten()
+            .flatten();
         for entry in entries.chain(data).filter(|e| e.path().is_file()) {
             let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
         }

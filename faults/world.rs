@@ -38,7 +38,9 @@ impl World {
             log_size: 100_000,
             ..SimulatorConfig::default()
         });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| e.to_string())?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(|e| e.to_string())?;
         let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
         let stop = CancellationToken::new();
         let (served, stopped) = (simulator.clone(), stop.clone());
@@ -48,15 +50,21 @@ impl World {
         let names = ["music"].into_iter().chain(GROUPS);
         let guild = simulator.add_guild(NewGuild {
             name: "Testers".into(),
-            roles: names.zip(1..).map(|(name, position)| NewRole::at(name, position)).collect(),
+            roles: names
+                .zip(1..)
+                .map(|(name, position)| NewRole::at(name, position))
+                .collect(),
             bots: vec![BotIn {
                 position: Some(20),
                 ..BotIn::with_token(BOT_TOKEN)
             }],
             ..NewGuild::default()
         });
-        let named: BTreeMap<String, u64> =
-            simulator.guild_roles(guild).into_iter().map(|(id, name, _)| (name, id)).collect();
+        let named: BTreeMap<String, u64> = simulator
+            .guild_roles(guild)
+            .into_iter()
+            .map(|(id, name, _)| (name, id))
+            .collect();
         let role = |name: &str| named.get(name).copied().unwrap_or_default();
         let (roles, unmanaged): (Vec<u64>, u64) = (GROUPS.iter().map(|g| role(g)).collect(), role("music"));
 
@@ -73,11 +81,21 @@ impl World {
             _stop: stop.drop_guard(),
         };
         for (n, account) in accounts.into_iter().enumerate() {
-            let before = if dice.bool() { BTreeSet::from([unmanaged]) } else { BTreeSet::new() };
-            world.simulator.add_members(guild, [(account, before.iter().copied().collect())]);
+            let before = if dice.bool() {
+                BTreeSet::from([unmanaged])
+            } else {
+                BTreeSet::new()
+            };
+            world
+                .simulator
+                .add_members(guild, [(account, before.iter().copied().collect())]);
             let mut right = before;
             if n < linked {
-                let how_many = if linked == 1 { 1 } else { dice.usize(1..=GROUPS.len()) };
+                let how_many = if linked == 1 {
+                    1
+                } else {
+                    dice.usize(1..=GROUPS.len())
+                };
                 let groups: BTreeSet<usize> = (0..how_many).collect();
                 right.extend(groups.iter().map(|i| world.roles[*i]));
                 world.groups.insert(account, groups);
@@ -100,9 +118,20 @@ impl World {
         let mut text = "user_id,name,groups,discord_id\n".to_owned();
         for (account, groups) in &self.groups {
             let names: Vec<&str> = groups.iter().map(|i| GROUPS[*i]).collect();
-            let _ = writeln!(text, "user-{account},Member {account},{},{account}", names.join(";"));
+            let _ = writeln!(
+                text,
+                "user-{account},Member {account},{},{account}",
+                names.join(";")
+            );
         }
         std::fs::write(path, text).map_err(|e| e.to_string())
+    }
+
+    /// Somebody who is in a group, linked, and not in the guild.
+    pub(crate) fn add_newcomer(&mut self) -> u64 {
+        let account = self.simulator.add_user("newcomer");
+        self.groups.insert(account, [0].into());
+        account
     }
 
     /// Nobody who is linked gets anything: what a job that is put aside leaves.
