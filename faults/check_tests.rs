@@ -4,6 +4,7 @@ use super::*;
 use crate::case::{Asked, LedgerAt};
 use crate::evidence::Call;
 use crate::ledger::RunRow;
+use crate::outside::STOP_MS;
 
 const MEMBER: u64 = 7;
 const ROLE: u64 = 70;
@@ -119,7 +120,9 @@ fn a_lost_run_a_lost_job_and_an_unexpected_end_break_the_first() {
     });
     assert_eq!(put_aside, ["I1"]);
     assert_eq!(
-        broken_by(|c, _| drop(c.discarded.insert("add_role: undecodable".into(), 1))),
+        broken_by(|c, _| {
+            c.discarded.insert("add_role: undecodable".into(), 1);
+        }),
         ["I1"]
     );
 }
@@ -144,7 +147,12 @@ fn two_live_jobs_for_one_wish_break_the_second() {
 #[test]
 fn a_missing_role_and_a_touched_one_break_the_third() {
     assert_eq!(broken_by(|_, e| e.discord.roles.clear()), ["I3"]);
-    assert_eq!(broken_by(|_, e| drop(e.discord.touched.insert(71))), ["I3"]);
+    assert_eq!(
+        broken_by(|_, e| {
+            e.discord.touched.insert(71);
+        }),
+        ["I3"]
+    );
 }
 
 #[test]
@@ -200,7 +208,9 @@ fn slowness_dishonesty_and_what_else_is_seen_from_outside_break_theirs() {
     assert_eq!(broken_by(|c, _| c.recovery_ms = Some(20_001)), ["I7"]);
     assert_eq!(broken_by(|_, e| e.discord.invalid = 5_000), ["I8"]);
     assert_eq!(
-        broken_by(|_, e| drop(e.ledger.runs[0].jobs.insert("completed".into(), 3))),
+        broken_by(|_, e| {
+            e.ledger.runs[0].jobs.insert("completed".into(), 3);
+        }),
         ["I9"]
     );
     let twice = |_: &mut Case, e: &mut Evidence| {
@@ -214,7 +224,9 @@ fn slowness_dishonesty_and_what_else_is_seen_from_outside_break_theirs() {
     assert_eq!(broken_by(|c, _| c.stops_ms.push(STOP_MS + 1)), ["I11"]);
     assert_eq!(broken_by(|_, e| e.ledger.jobs[1].crashes = 1), ["I11"]);
     assert_eq!(
-        broken_by(|c, _| drop(c.lived.insert("web".into(), false))),
+        broken_by(|c, _| {
+            c.lived.insert("web".into(), false);
+        }),
         ["I12"]
     );
     assert_eq!(broken_by(|_, e| e.asked[0].status = 500), ["I13"]);

@@ -1,13 +1,15 @@
 //! `rolecall-faults`: breaks real processes of rolecall, and checks that nothing was lost.
 //!
-//! `run` plays scenarios (scenarios.rs) with a `rolecall` that can be killed at chosen points; after each one, `check`
+//! `run` plays scenarios (catalogue.rs, scenarios.rs) with a `rolecall` that can be killed at chosen points; after each one, `check`
 //! runs as a process of its own over what is left (evidence.rs, check.rs). It shares no code with the engine.
 
 mod case;
+mod catalogue;
 mod check;
 mod evidence;
 mod http;
 mod ledger;
+mod outside;
 mod poison;
 mod processes;
 mod report;
@@ -26,8 +28,8 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 use crate::case::Case;
+use crate::catalogue::{all, mechanisms};
 use crate::runner::Played;
-use crate::scenarios::{all, mechanisms};
 use crate::stage::Tools;
 
 /// Between these lines of docs/reliability.md stands the run.

@@ -68,8 +68,6 @@ impl World {
         let role = |name: &str| named.get(name).copied().unwrap_or_default();
         let (roles, unmanaged): (Vec<u64>, u64) = (GROUPS.iter().map(|g| role(g)).collect(), role("music"));
 
-        let mut dice = fastrand::Rng::with_seed(seed);
-        let accounts = simulator.add_users("member", linked + STRANGERS);
         let mut world = Self {
             simulator,
             guild,
@@ -80,15 +78,21 @@ impl World {
             address,
             _stop: stop.drop_guard(),
         };
+        world.populate(linked, seed);
+        Ok(world)
+    }
+
+    fn populate(&mut self, linked: usize, seed: u64) {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let accounts = self.simulator.add_users("member", linked + STRANGERS);
         for (n, account) in accounts.into_iter().enumerate() {
             let before = if dice.bool() {
-                BTreeSet::from([unmanaged])
+                BTreeSet::from([self.unmanaged])
             } else {
                 BTreeSet::new()
             };
-            world
-                .simulator
-                .add_members(guild, [(account, before.iter().copied().collect())]);
+            self.simulator
+                .add_members(self.guild, [(account, before.iter().copied().collect())]);
             let mut right = before;
             if n < linked {
                 let how_many = if linked == 1 {
@@ -97,12 +101,11 @@ impl World {
                     dice.usize(1..=GROUPS.len())
                 };
                 let groups: BTreeSet<usize> = (0..how_many).collect();
-                right.extend(groups.iter().map(|i| world.roles[*i]));
-                world.groups.insert(account, groups);
+                right.extend(groups.iter().map(|i| self.roles[*i]));
+                self.groups.insert(account, groups);
             }
-            world.right.insert(account, right);
+            self.right.insert(account, right);
         }
-        Ok(world)
     }
 
     pub(crate) fn api(&self) -> String {
