@@ -107,6 +107,9 @@ fn kills(mode: Mode) -> Vec<Scenario> {
     all
 }
 
+const SAME: &str = "the same is asked for twice";
+const MORE: &str = "more is asked for meanwhile";
+
 /// All of them.
 pub(crate) fn all() -> Vec<Scenario> {
     let mut all = kills(EMBEDDED);
@@ -145,8 +148,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E24", "five deploys", DISTRIBUTED, 40, Break::Deploys(5)),
         short(other("E25", "three schedulers", EMBEDDED, 6, Break::Schedulers)),
         other("E25", "three schedulers", DISTRIBUTED, 6, Break::Schedulers),
-        other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests),
-        other("E29", "two requests at once", DISTRIBUTED, 12, Break::TwoRequests),
+        other("E29", SAME, EMBEDDED, 12, Break::TwoRequests { more: false }),
+        other("E29", SAME, DISTRIBUTED, 12, Break::TwoRequests { more: false }),
+        other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
+        other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
     all
 }
@@ -157,12 +162,12 @@ pub(crate) fn mechanisms() -> Vec<(&'static str, Scenario, &'static str)> {
         ("Fence", other("E15", "zombie", EMBEDDED, 1, Break::Zombie), "I5"),
         (
             "UniqueKey",
-            other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests),
+            other("E29", SAME, EMBEDDED, 12, Break::TwoRequests { more: false }),
             "I2",
         ),
         (
             "SingleFlight",
-            other("E29", "two requests at once", EMBEDDED, 12, Break::TwoRequests),
+            other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
             "I16",
         ),
         (

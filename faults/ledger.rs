@@ -62,6 +62,17 @@ pub(crate) async fn read(at: &LedgerAt) -> Result<Ledger, String> {
     }
 }
 
+/// Whether nobody is in the middle of a write. Of a server, that is always so.
+pub(crate) fn takes_writes(at: &LedgerAt) -> bool {
+    let LedgerAt::Sqlite(path) = at else { return true };
+    let free = || -> Result<(), rusqlite::Error> {
+        let db = Connection::open(path)?;
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        db.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+    };
+    free().is_ok()
+}
+
 fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.busy_timeout(std::time::Duration::from_secs(10))?;

@@ -69,6 +69,12 @@ impl Program {
         Err(format!("`rolecall {}`: {}", args.join(" "), text(&output.stderr)))
     }
 
+    /// Runs a command that answers in JSON, whatever it thinks of what it saw.
+    pub(crate) async fn look(&self, args: &[&str]) -> Result<serde_json::Value, String> {
+        let output = self.command(args).output().await.map_err(|e| e.to_string())?;
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("`rolecall {}`: {e}", args.join(" ")))
+    }
+
     fn spawn(&self, args: &[&str], log: &Path, fault: Option<&str>) -> Result<Child, String> {
         let open = std::fs::OpenOptions::new().create(true).append(true).open(log);
         let file = open.map_err(|e| e.to_string())?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rolecall_simulator::{Fault, FaultKind};
 use rustix::process::Signal;
 
+use crate::processes::{Supervised, wait_for};
 use crate::stage::{Mode, Needs, Stage};
-use crate::{poison, tokens};
+use crate::{ledger, poison, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -49,8 +50,8 @@ pub(crate) enum Break {
     Deploys(usize),
     /// Three schedulers at once.
     Schedulers,
-    /// Two requests for the same at once.
-    TwoRequests,
+    /// A second request while the first one's change is under way; with more groups, or with the same.
+    TwoRequests { more: bool },
 }
 
 /// See the module.
@@ -79,9 +80,16 @@ impl Scenario {
         Needs {
             mode: self.mode,
             linked: self.linked,
+            // Changes have to be under way, and others waiting, when the second request comes.
+            write_ms: if self.is_slow() { 1_000 } else { 25 },
+            one_group_each: self.is_slow(),
             own_mongo: matches!(self.breaks, Break::MongoRestart(_)),
             without,
         }
+    }
+
+    fn is_slow(&self) -> bool {
+        matches!(self.breaks, Break::TwoRequests { .. })
     }
 
     /// Breaks it, and waits until everything is quiet again.
@@ -103,12 +111,7 @@ impl Scenario {
             Break::Poison => self.poison(stage).await,
             Break::Deploys(times) => self.deploys(stage, times).await,
             Break::Schedulers => self.schedulers(stage).await,
-            Break::TwoRequests => {
-                stage.start_all(self.mode, "", &[]);
-                let (one, two) = tokio::join!(stage.ask(), stage.ask());
-                one.and(two)?;
-                stage.quiet().await
-            }
+            Break::TwoRequests { more } => self.two_requests(stage, more).await,
             _ => self.servers(stage).await,
         }
     }
@@ -128,11 +131,23 @@ impl Scenario {
         stage.start_all(self.mode, who, &faults);
         stage.ask().await?;
         if kills <= 3 {
-            crate::processes::wait_for("the process to die", Duration::from_secs(200), async || {
+            wait_for("the process to die", Duration::from_secs(200), async || {
                 (stage.deaths() >= kills).then_some(())
             })
             .await?;
         }
+        stage.quiet().await
+    }
+
+    async fn two_requests(&self, stage: &mut Stage, more: bool) -> Result<(), String> {
+        stage.start_all(self.mode, "", &[]);
+        stage.ask().await?;
+        stage.writes(1).await?;
+        if more {
+            stage.world.promote();
+            stage.import().await?;
+        }
+        stage.ask().await?;
         stage.quiet().await
     }
 
@@ -212,9 +227,17 @@ impl Scenario {
             .add(Fault::new(FaultKind::Slow { ms: 4_000 }).on(GIVE).times(2));
         stage.start_all(self.mode, "", &[]);
         stage.ask().await?;
-        running(stage, "add_role").await?;
+        stage
+            .see("the job to run alone", |ledger| {
+                let mut live = ledger.jobs.iter().filter(|j| j.finished_at.is_none());
+                let job = live
+                    .next()
+                    .filter(|j| j.kind == "add_role" && j.state == "running");
+                (job.is_some() && live.next().is_none()).then_some(())
+            })
+            .await?;
         let first = stage.processes.last().cloned().ok_or("no process")?;
-        first.signal(Signal::STOP)?;
+        stop_outside_a_write(stage, &first).await?;
         let second = stage.start("second", &["worker"], Vec::new());
         stage
             .see("another worker to take the job", |ledger| {
@@ -280,6 +303,19 @@ impl Scenario {
             .await?;
         stage.quiet().await
     }
+}
+
+/// SIGSTOP. A process that sleeps in the middle of a write to SQLite holds up all others, which is another story: then it
+/// is woken, and stopped again.
+async fn stop_outside_a_write(stage: &Stage, process: &Supervised) -> Result<(), String> {
+    wait_for("a moment without a write", Duration::from_secs(3), async || {
+        process.signal(Signal::STOP).ok()?;
+        if ledger::takes_writes(&stage.ledger) {
+            return Some(());
+        }
+        process.signal(Signal::CONT).ok().and(None)
+    })
+    .await
 }
 
 async fn running(stage: &Stage, kind: &str) -> Result<(), String> {

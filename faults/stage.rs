@@ -41,6 +41,10 @@ pub(crate) struct Tools {
 pub(crate) struct Needs {
     pub(crate) mode: Mode,
     pub(crate) linked: usize,
+    /// How long Discord takes for a change of a member, in milliseconds.
+    pub(crate) write_ms: u64,
+    /// Or one to three groups.
+    pub(crate) one_group_each: bool,
     /// A Mongo server of its own.
     pub(crate) own_mongo: bool,
     /// The mechanism that is taken away.
@@ -70,7 +74,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Everything is set up; no process runs yet.
     pub(crate) async fn build(needs: Needs, tools: &Tools) -> Result<Self, String> {
-        let world = World::start(needs.linked, tools.seed).await?;
+        let world = World::start(needs, tools.seed).await?;
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let data = folder.path().join("data");
         let port = free_port()?;
@@ -150,11 +154,7 @@ impl Stage {
             "BOT_TOKEN",
         ];
         with_token.run(&add).await?;
-        let file = self.folder.path().join("directory.csv");
-        self.world.write_csv(&file)?;
-        program
-            .run(&["directory", "import", &file.display().to_string()])
-            .await?;
+        self.import().await?;
         for (group, role) in GROUPS.iter().zip(&self.world.roles) {
             let role = role.to_string();
             program
@@ -165,6 +165,14 @@ impl Stage {
         }
         self.token = program.run(&["token", "--user", "tester", "--admin"]).await?;
         Ok(())
+    }
+
+    /// Tells the directory who is in which group.
+    pub(crate) async fn import(&self) -> Result<(), String> {
+        let file = self.folder.path().join("directory.csv");
+        self.world.write_csv(&file)?;
+        let file = file.display().to_string();
+        self.program.run(&["directory", "import", &file]).await.map(drop)
     }
 
     /// Starts a process; its first starts get these faults.

@@ -33,12 +33,7 @@ fn store(stage: &Stage, account: Option<u64>, access: &str, refresh: &str) -> Re
 /// stored: the one loss that nobody can mend. It must be told, and nothing else may suffer.
 pub(crate) async fn lost_pair(stage: &mut Stage) -> Result<(), String> {
     let account = stage.world.add_newcomer();
-    let file = stage.program.folder.join("directory.csv");
-    stage.world.write_csv(&file)?;
-    stage
-        .program
-        .run(&["directory", "import", &file.display().to_string()])
-        .await?;
+    stage.import().await?;
     let pair = stage
         .world
         .simulator
@@ -108,7 +103,10 @@ pub(crate) async fn half_a_rotation(stage: &mut Stage) -> Result<(), String> {
             sealed.len()
         ));
     }
-    stage.program.run(&["secrets", "verify"]).await?;
+    let seen = stage.program.look(&["secrets", "verify", "--json"]).await?;
+    if seen["unreadable"] != 0 {
+        return Err(format!("half-way, not all secrets open: {seen}"));
+    }
     stage.start_all(Mode::Embedded, "all", &[]);
     stage.ask().await?;
     stage.quiet().await?;

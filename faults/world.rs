@@ -7,6 +7,8 @@ use std::path::Path;
 use rolecall_simulator::{BotIn, NewGuild, NewRole, Simulator, SimulatorConfig};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::stage::Needs;
+
 pub(crate) const BOT_TOKEN: &str = "faults.bot.token-that-nobody-may-see";
 pub(crate) const GROUPS: [&str; 3] = ["pilots", "scouts", "officers"];
 pub(crate) const SPEED: f64 = 20.0;
@@ -30,11 +32,11 @@ pub(crate) struct World {
 
 impl World {
     /// One linked member is in one group; of several, each is in one to three.
-    pub(crate) async fn start(linked: usize, seed: u64) -> Result<Self, String> {
+    pub(crate) async fn start(needs: Needs, seed: u64) -> Result<Self, String> {
         let simulator = Simulator::new(SimulatorConfig {
             speed: SPEED,
             // Two writes at once have to meet.
-            write_latency_ms: 25,
+            write_latency_ms: needs.write_ms,
             log_size: 100_000,
             ..SimulatorConfig::default()
         });
@@ -78,13 +80,13 @@ impl World {
             address,
             _stop: stop.drop_guard(),
         };
-        world.populate(linked, seed);
+        world.populate(needs, seed);
         Ok(world)
     }
 
-    fn populate(&mut self, linked: usize, seed: u64) {
+    fn populate(&mut self, needs: Needs, seed: u64) {
         let mut dice = fastrand::Rng::with_seed(seed);
-        let accounts = self.simulator.add_users("member", linked + STRANGERS);
+        let accounts = self.simulator.add_users("member", needs.linked + STRANGERS);
         for (n, account) in accounts.into_iter().enumerate() {
             let before = if dice.bool() {
                 BTreeSet::from([self.unmanaged])
@@ -94,8 +96,8 @@ impl World {
             self.simulator
                 .add_members(self.guild, [(account, before.iter().copied().collect())]);
             let mut right = before;
-            if n < linked {
-                let how_many = if linked == 1 {
+            if n < needs.linked {
+                let how_many = if needs.linked == 1 || needs.one_group_each {
                     1
                 } else {
                     dice.usize(1..=GROUPS.len())
@@ -128,6 +130,15 @@ impl World {
             );
         }
         std::fs::write(path, text).map_err(|e| e.to_string())
+    }
+
+    /// Puts everybody into the second group, too.
+    pub(crate) fn promote(&mut self) {
+        for (account, groups) in &mut self.groups {
+            if groups.insert(1) {
+                self.right.entry(*account).or_default().insert(self.roles[1]);
+            }
+        }
     }
 
     /// Somebody who is in a group, linked, and not in the guild.
