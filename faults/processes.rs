@@ -1,6 +1,7 @@
 //! Processes, and a supervisor that starts what died again, as a platform does.
 
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +99,7 @@ struct State {
     faults: VecDeque<String>,
     /// When it died, in Unix milliseconds.
     deaths: Vec<i64>,
-    /// Starts after which it ended by itself with success.
+    /// How often it ended as it was told.
     ends: usize,
     trouble: Option<String>,
 }
@@ -155,7 +156,9 @@ impl Supervised {
         };
         self.with(|s| {
             s.pid = None;
-            if status.success() {
+            // SIGTERM ends a process that has only just begun, and holds nothing, without further ado. Had it held a job,
+            // the ledger would count a crash.
+            if status.success() || status.signal() == Some(Signal::TERM.as_raw()) {
                 s.ends += 1;
             } else {
                 s.deaths.push(now_ms());
