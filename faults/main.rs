@@ -78,7 +78,7 @@ struct RunArguments {
     #[arg(long)]
     only_green: bool,
     /// So many scenarios at once
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 8)]
     at_once: usize,
     /// Decides who is in which group
     #[arg(long, default_value_t = 1)]
