@@ -1,7 +1,7 @@
 # `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt accept services docs deny clean lint tree unit
+.PHONY: help demo test faults check fmt accept services docs deny clean lint tree unit
 SHELL := /bin/bash
 
 help: ## this list
@@ -13,6 +13,9 @@ demo: ## a full sync of 1,000 members against a simulated Discord; needs only Ru
 test: ## every test, with its own Redis, Mongo server and Chromium (ARGS="-E 'test(sync)'" as for nextest)
 	@scripts/cargo-tool cargo-nextest
 	@scripts/test-services scripts/run-tests $(ARGS)
+
+faults: ## kill and break real processes in every way there is, check that nothing is lost, write docs/reliability.md (ARGS="--only K5")
+	@scripts/faults $(ARGS)
 
 check: lint deny tree unit ## what a change must pass before it is shown: format, lints, licences, unit tests
 

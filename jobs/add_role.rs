@@ -9,6 +9,7 @@ use rolecall_core::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Target, look_again, refused};
 
@@ -55,6 +56,7 @@ impl Job for AddRole {
         let Target {
             guild_id, discord_id, ..
         } = self.target;
+        fault::pass(Point::K5, Self::KIND);
         let added = context
             .services
             .discord

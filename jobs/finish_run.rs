@@ -13,6 +13,7 @@ use rolecall_core::run::{RunError, RunResults, RunState, TallyLine, counts};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 use crate::note_syncs::note_syncs;
@@ -59,6 +60,7 @@ impl Job for FinishRun {
         // Before the run is closed: a crash in between repeats this, and the messages' ids are the run's.
         tell_channels(context, self.run_id, &results).await?;
         note_syncs(services, self.run_id, services.clock.now()).await?;
+        fault::pass(Point::K13, Self::KIND);
         let closed = services
             .runs
             .close(self.run_id, state, &results, services.clock.now())

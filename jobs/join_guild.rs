@@ -12,6 +12,7 @@ use rolecall_core::ports::{AccountFilter, CallError, CallFailure, Joined};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Now, Target, look_again, refused};
 use crate::refresh_token::{Access, fresh_access_token};
@@ -126,6 +127,7 @@ impl JoinGuild {
                 Access::Fresh { token, refreshed } => (token, refreshed),
                 Access::None(reason) => return Ok(Err(reason)),
             };
+            fault::pass(Point::K5, Self::KIND);
             let discord = &context.services.discord;
             let joined = discord
                 .join(&now.guild.token, guild_id, discord_id, &token, wanted, &options)

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 
@@ -152,6 +153,7 @@ pub async fn fresh_access_token(
             return Err(error.into());
         }
     };
+    fault::pass(Point::K14, "refresh_token");
     if !keep(services, &link, &stored.refresh, &refresh, &pair).await? {
         return Ok(Access::None("not_linked"));
     }

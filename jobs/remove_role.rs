@@ -9,6 +9,7 @@ use rolecall_core::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Target, look_again, refused};
 
@@ -57,6 +58,7 @@ impl Job for RemoveRole {
         let Target {
             guild_id, discord_id, ..
         } = self.target;
+        fault::pass(Point::K5, Self::KIND);
         let removed = context
             .services
             .discord

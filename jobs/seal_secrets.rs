@@ -12,6 +12,7 @@ use rolecall_core::secrets::{SEALED, SecretKind, StoredSecret};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 
@@ -159,6 +160,7 @@ async fn look(
         .map_err(|e| StoreError::unavailable(format!("a secret could not be sealed: {e}")))?;
     if services.sealed_fields.replace(secret, &sealed).await? {
         seen.sealed += 1;
+        fault::pass(Point::K16, "");
     } else {
         seen.changed_meanwhile += 1;
     }

@@ -12,6 +12,7 @@ use rolecall_core::{RoleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::fault::{self, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Now, Target, look_again, refused};
 
@@ -114,6 +115,7 @@ impl Job for SetMemberRoles {
         let Target {
             guild_id, discord_id, ..
         } = self.target;
+        fault::pass(Point::K5, Self::KIND);
         let set = context
             .services
             .discord

@@ -7,6 +7,7 @@ use rolecall_core::error::StoreError;
 use rolecall_core::job::Lane;
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::{GuildId, JobId, MappingId, RunId, UserId};
+use rolecall_jobs::kernel::fault::{self, Point};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
 use uuid::Uuid;
@@ -79,6 +80,7 @@ pub async fn request_sync(
         _ if request.background => Lane::Bulk,
         _ => Lane::Normal,
     };
+    fault::pass(Point::K1, kind.as_str());
     services.runs.insert(&run).await?;
     let mut jobs = first_jobs(&run);
     for job in &mut jobs {

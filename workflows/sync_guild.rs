@@ -16,6 +16,7 @@ use rolecall_core::ports::{CallError, CallFailure, MEMBER_PAGE};
 use rolecall_core::run::counts;
 use rolecall_core::{DiscordId, GuildId, MappingId, RoleId, UserId};
 use rolecall_jobs::kernel::context::Context;
+use rolecall_jobs::kernel::fault::{self, Point};
 use rolecall_jobs::kernel::guilds::{NotReady, ReadyGuild};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::queue::Enqueue;
@@ -146,6 +147,7 @@ impl SyncGuild {
                 .collect();
             let jobs = plan_page(context, guild, planner, &linked, read_at).await?;
             context.insert_or_await(jobs).await?;
+            fault::pass(Point::K10, Self::KIND);
             if last {
                 break;
             }

@@ -9,6 +9,7 @@ use rolecall_core::job::{Inserted, Lane};
 use rolecall_core::ports::CallOptions;
 use rolecall_core::{JobId, RunId, Timestamp};
 
+use super::fault::{self, Mechanism};
 use super::heartbeat::LeaseWatch;
 use super::job::Job;
 use super::queue::{Enqueue, Queue};
@@ -87,7 +88,10 @@ impl Context {
 
     /// Prepares a follow-up: its id is derived from this job's and `key`, so that a repeat inserts what is there.
     pub fn follow_up<J: Job>(&self, key: &str, job: &J) -> Enqueue {
-        let mut enqueue = Enqueue::new(job, self.cause.clone()).with_id(JobId(self.job_id.child(key)));
+        let mut enqueue = Enqueue::new(job, self.cause.clone());
+        if !fault::without(Mechanism::FollowUpIds) {
+            enqueue = enqueue.with_id(JobId(self.job_id.child(key)));
+        }
         enqueue.0.parent_id = Some(self.job_id);
         enqueue.0.run_id = self.run_id;
         enqueue.0.lane = self.lane;

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
 use super::queue::Queue;
@@ -82,6 +83,7 @@ impl Engine {
         let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(Arc::new(runner), shutdown));
 
         stop.cancelled().await;
+        fault::pass(Point::K15, "");
         let patience = self.grace.saturating_sub(HAND_BACK);
         tokio::select! {
             () = idle(&heartbeat) => {}

@@ -7,6 +7,7 @@ pub mod context;
 pub mod dead_letters;
 pub mod engine;
 mod fair;
+pub mod fault;
 pub mod find;
 pub mod guilds;
 pub mod heartbeat;

@@ -11,6 +11,7 @@ use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::fault::{self, Mechanism, Point};
 use super::job::Job;
 
 /// Jobs a store is given at once.
@@ -32,8 +33,10 @@ impl Enqueue {
             lane: J::LANE,
             run_at: Timestamp(0),
             max_attempts: J::MAX_ATTEMPTS,
-            unique_key: job.unique_key(),
-            concurrency: job.concurrency_key(),
+            unique_key: job.unique_key().filter(|_| !fault::without(Mechanism::UniqueKey)),
+            concurrency: job
+                .concurrency_key()
+                .filter(|_| !fault::without(Mechanism::SingleFlight)),
             run_id: None,
             parent_id: None,
             subject: job.subject(),
@@ -111,7 +114,9 @@ impl Queue {
         while !jobs.is_empty() {
             let rest = jobs.split_off(jobs.len().min(BATCH));
             let due = self.envelopes_due(&jobs);
+            let kind = jobs.first().map(|j| j.kind.clone()).unwrap_or_default();
             let inserted = self.ledger.insert(jobs).await?;
+            fault::pass(Point::K2, &kind);
             self.send_created(due, &inserted).await;
             all.extend(inserted);
             jobs = rest;
@@ -161,6 +166,7 @@ impl Queue {
                 return 0;
             }
         };
+        fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
         let ids: Vec<JobId> = batch[..taken].iter().map(|e| e.job_id).collect();
         if taken > 0
             && let Err(error) = self.ledger.mark_sent(&ids).await

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::RunId;
 use rolecall_core::job::JobState;
+use rolecall_core::ports::JobFilter;
 use tokio_util::sync::CancellationToken;
 
+use super::fault::{self, Mechanism, Point};
 use super::queue::Queue;
 use super::runner::finish_if_empty;
 use super::services::Services;
@@ -41,13 +44,21 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
 }
 
 async fn rescue(services: &Services, queue: &Queue) {
-    let rescued = match services.ledger.rescue(QUARANTINE_AFTER, BATCH).await {
+    let crashes = if fault::without(Mechanism::CrashCount) {
+        u32::MAX
+    } else {
+        QUARANTINE_AFTER
+    };
+    let rescued = match services.ledger.rescue(crashes, BATCH).await {
         Ok(rescued) => rescued,
         Err(error) => {
             tracing::warn!(%error, "Could not look for leases that have ended");
             return;
         }
     };
+    if let Some(job) = rescued.first() {
+        fault::pass(Point::K12, &job.kind);
+    }
     for job in &rescued {
         tracing::warn!(
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
@@ -64,6 +75,17 @@ async fn rescue(services: &Services, queue: &Queue) {
     }
 }
 
+/// Whether its first job is there: then jobs that have all ended are its end, however young it is. (A worker that dies
+/// after the last of them settled leaves such a run.)
+async fn has_jobs(services: &Services, run: RunId) -> bool {
+    let filter = JobFilter {
+        run_id: Some(run),
+        ..JobFilter::default()
+    };
+    let found = services.ledger.list(&filter, None, 1).await;
+    found.is_ok_and(|jobs| !jobs.is_empty())
+}
+
 async fn close_empty_runs(services: &Services, queue: &Queue) {
     let running = match services.runs.running().await {
         Ok(running) => running,
@@ -73,10 +95,9 @@ async fn close_empty_runs(services: &Services, queue: &Queue) {
         }
     };
     let now = services.clock.now();
-    for run in running
-        .iter()
-        .filter(|r| now.millis_since(r.started_at) > RUN_GRACE_MS)
-    {
-        finish_if_empty(services, queue, run.id).await;
+    for run in running {
+        if now.millis_since(run.started_at) > RUN_GRACE_MS || has_jobs(services, run.id).await {
+            finish_if_empty(services, queue, run.id).await;
+        }
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
+use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
 use super::pauses::PauseBoard;
@@ -74,6 +75,7 @@ impl EnvelopeHandler for Runner {
             .await
         {
             Ok(Claim::Claimed(job)) => {
+                fault::pass(Point::K4, &job.kind);
                 let span = crate::job_span!(job, self.worker);
                 self.work(*job, before).instrument(span).await;
             }
@@ -119,6 +121,7 @@ impl Runner {
         if matches!(end, End::Lost) {
             return;
         }
+        fault::pass(Point::K7, &job.kind);
         let settlement = self.settlement(&job, started_at, &end, Some(&kind), lease.is_cancelled());
         held.settling();
         log_end(
@@ -260,17 +263,28 @@ impl Runner {
         }
     }
 
+    /// The claim under which the job is settled: this worker's.
+    async fn fence(&self, job: &Record) -> i64 {
+        if fault::without(Mechanism::Fence)
+            && let Ok(Some(now)) = self.services.ledger.get(job.id).await
+        {
+            return now.fence;
+        }
+        job.fence
+    }
+
     /// Writes the settlement, trying for as long as the lease may last. If it cannot, the rescuer takes the job back,
     /// and what it did is done again, which is harmless.
     async fn settle(&self, job: &Record, settlement: Settlement) {
         let is_final = settlement.state.is_final();
         let deadline = Instant::now() + LEASE;
         let mut pause = Duration::from_millis(100);
+        let fence = self.fence(job).await;
         loop {
             match self
                 .services
                 .ledger
-                .settle(job.id, job.fence, settlement.clone())
+                .settle(job.id, fence, settlement.clone())
                 .await
             {
                 Ok(true) => break,
@@ -289,6 +303,7 @@ impl Runner {
                 }
             }
         }
+        fault::pass(Point::K8, &job.kind);
         if let (true, Some(run)) = (is_final && job.kind != FinishRun::KIND, job.run_id) {
             finish_if_empty(&self.services, &self.queue, run).await;
         }

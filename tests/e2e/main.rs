@@ -25,4 +25,5 @@ mod operators;
 mod removal;
 mod retention;
 mod schemathesis;
+mod shipped;
 mod support;

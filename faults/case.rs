@@ -1,0 +1,66 @@
+//! What the checker is told of a scenario: where the evidence lies, and what should have come out. Nothing of the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the jobs are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LedgerAt {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A Mongo database.
+    Mongo {
+        /// The server.
+        uri: String,
+        /// The database.
+        database: String,
+    },
+}
+
+/// One scenario's evidence. Read from a file by `rolecall-faults check`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Case {
+    /// Its name.
+    pub(crate) name: String,
+    pub(crate) ledger: LedgerAt,
+    /// Redis, if there is one.
+    pub(crate) redis: Option<String>,
+    /// The simulator's control API, without a slash at its end.
+    pub(crate) simulator: String,
+    pub(crate) guild: u64,
+    /// Member → all the roles that it should have.
+    pub(crate) roles: BTreeMap<u64, BTreeSet<u64>>,
+    /// A role that nobody may touch.
+    pub(crate) unmanaged: u64,
+    /// Each line: what the client asked, and what it was told.
+    pub(crate) client_log: PathBuf,
+    /// What must never be seen in plain: looked for in the logs, the SQLite files and Redis.
+    pub(crate) secret: String,
+    /// Folders whose files are searched for it.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Jobs that should have been put aside, by `KIND: CODE` of their error.
+    pub(crate) discarded: BTreeMap<String, usize>,
+    /// From the end of the fault to the first job that ended after it.
+    pub(crate) recovery_ms: Option<i64>,
+    /// How long each process took to end after SIGTERM.
+    pub(crate) stops_ms: Vec<i64>,
+    /// Whether a stop used up attempts is looked at: only where nothing was killed.
+    pub(crate) nothing_was_killed: bool,
+    /// Processes that should have lived through the fault, and whether they did.
+    pub(crate) lived: BTreeMap<String, bool>,
+}
+
+/// A line of the client's log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    /// 0: no answer came.
+    pub(crate) status: u16,
+    /// The run that was promised.
+    pub(crate) run: Option<String>,
+    /// Whether a refusal said when to come again.
+    pub(crate) retry_after: bool,
+}

@@ -1,0 +1,240 @@
+//! Each invariant is seen to break.
+
+use super::*;
+use crate::case::{Asked, LedgerAt};
+use crate::evidence::Call;
+use crate::ledger::RunRow;
+use crate::outside::STOP_MS;
+
+const MEMBER: u64 = 7;
+const ROLE: u64 = 70;
+
+fn case() -> Case {
+    Case {
+        name: "a case".into(),
+        ledger: LedgerAt::Sqlite("none".into()),
+        redis: None,
+        simulator: String::new(),
+        guild: 1,
+        roles: [(MEMBER, [ROLE].into())].into(),
+        unmanaged: 71,
+        client_log: "none".into(),
+        secret: "s".into(),
+        folders: Vec::new(),
+        discarded: BTreeMap::new(),
+        recovery_ms: Some(16_000),
+        stops_ms: vec![100],
+        nothing_was_killed: true,
+        lived: [("worker".to_owned(), true)].into(),
+    }
+}
+
+fn job(id: &str, kind: &str) -> JobRow {
+    JobRow {
+        id: id.into(),
+        kind: kind.into(),
+        state: "completed".into(),
+        attempt: 1,
+        max_attempts: 25,
+        fence: 1,
+        run_id: Some("run".into()),
+        inserted_at: 10,
+        finished_at: Some(20),
+        attempts: vec![(1, "applied".into(), None)],
+        payload: format!("{{\"of\":\"{id}\"}}"),
+        ..JobRow::default()
+    }
+}
+
+fn adds(id: &str) -> JobRow {
+    JobRow {
+        about: (Some("1".into()), Some(MEMBER.to_string()), Some(ROLE.to_string())),
+        parent_id: Some("plan".into()),
+        ..job(id, "add_role")
+    }
+}
+
+fn write_by(job: &str) -> Call {
+    Call {
+        method: "PUT".into(),
+        route: "PUT /guilds/{guild}/members/{user}/roles/{role}".into(),
+        status: 204,
+        audit_reason: Some(format!("rolecall: in a mapped group (job {job})")),
+    }
+}
+
+/// One run that gave one role, and one tick of a schedule.
+fn evidence() -> Evidence {
+    let mut evidence = Evidence::default();
+    let tick = JobRow {
+        run_id: None,
+        actor: "schedule:health".into(),
+        reason: "tick 60".into(),
+        ..job("tick", "check_guilds")
+    };
+    let end = JobRow {
+        effect: Some("applied".into()),
+        ..job("end", "finish_run")
+    };
+    evidence.ledger.jobs = vec![job("plan", "sync_guild"), adds("add"), end, tick];
+    evidence.ledger.runs = vec![RunRow {
+        id: "run".into(),
+        state: "completed".into(),
+        jobs: [("completed".to_owned(), 2)].into(),
+        ..RunRow::default()
+    }];
+    evidence.asked = vec![Asked {
+        path: "POST /v1/runs".into(),
+        status: 202,
+        run: Some("run".into()),
+        retry_after: false,
+    }];
+    evidence.discord.roles = [(MEMBER, [ROLE].into())].into();
+    evidence.discord.calls = vec![write_by("add")];
+    evidence
+}
+
+/// What is broken after this change, of the evidence or of what was expected.
+fn broken_by(change: impl FnOnce(&mut Case, &mut Evidence)) -> Vec<String> {
+    let (mut case, mut evidence) = (case(), evidence());
+    change(&mut case, &mut evidence);
+    check(&case, &evidence)
+        .broken()
+        .into_iter()
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn nothing_is_broken_where_all_is_well() {
+    assert_eq!(broken_by(|_, _| {}), Vec::<String>::new());
+}
+
+#[test]
+fn a_lost_run_a_lost_job_and_an_unexpected_end_break_the_first() {
+    assert_eq!(broken_by(|_, e| e.ledger.runs.clear()), ["I1"]);
+    assert!(broken_by(|_, e| e.ledger.jobs[1].state = "available".into()).contains(&"I1".into()));
+    let put_aside = broken_by(|_, e| {
+        e.ledger.jobs[1].state = "discarded".into();
+        e.ledger.jobs[1].attempts = vec![(1, "discard".into(), Some("forbidden".into()))];
+    });
+    assert_eq!(put_aside, ["I1"]);
+    assert_eq!(
+        broken_by(|c, _| {
+            c.discarded.insert("add_role: undecodable".into(), 1);
+        }),
+        ["I1"]
+    );
+}
+
+#[test]
+fn two_live_jobs_for_one_wish_break_the_second() {
+    let twice = |inserted_at| {
+        move |_: &mut Case, e: &mut Evidence| {
+            let again = JobRow {
+                inserted_at,
+                parent_id: None,
+                ..adds("again")
+            };
+            e.ledger.jobs.push(again);
+            e.ledger.runs[0].jobs = [("completed".to_owned(), 3)].into();
+        }
+    };
+    assert_eq!(broken_by(twice(15)), ["I2"]);
+    assert_eq!(broken_by(twice(20)), Vec::<String>::new(), "one after the other");
+}
+
+#[test]
+fn a_missing_role_and_a_touched_one_break_the_third() {
+    assert_eq!(broken_by(|_, e| e.discord.roles.clear()), ["I3"]);
+    assert_eq!(
+        broken_by(|_, e| {
+            e.discord.touched.insert(71);
+        }),
+        ["I3"]
+    );
+}
+
+#[test]
+fn a_lost_update_breaks_the_fourth() {
+    assert_eq!(broken_by(|_, e| e.discord.lost_updates = 1), ["I4"]);
+}
+
+#[test]
+fn a_repeat_that_the_ledger_does_not_tell_of_breaks_the_fifth() {
+    assert_eq!(broken_by(|_, e| e.discord.calls.push(write_by("add"))), ["I5"]);
+    assert_eq!(broken_by(|_, e| e.discord.calls.push(write_by("nobody"))), ["I5"]);
+    let told = broken_by(|_, e| {
+        e.discord.calls.push(write_by("add"));
+        e.ledger.jobs[1].fence = 2;
+    });
+    assert_eq!(told, Vec::<String>::new());
+    let two_ends = |_: &mut Case, e: &mut Evidence| {
+        e.ledger.jobs[1].attempts = vec![(1, "crashed".into(), None), (1, "applied".into(), None)];
+    };
+    assert_eq!(broken_by(two_ends), ["I5"]);
+    let handed_back = |_: &mut Case, e: &mut Evidence| {
+        e.ledger.jobs[1].attempts = vec![(1, "released".into(), None), (1, "applied".into(), None)];
+    };
+    assert_eq!(broken_by(handed_back), Vec::<String>::new());
+}
+
+#[test]
+fn a_planner_that_waits_for_its_own_jobs_breaks_the_fifth() {
+    let waits = broken_by(|_, e| {
+        let waits = JobRow {
+            parent_id: Some("plan".into()),
+            payload: "{\"jobs\":[\"add\"]}".into(),
+            ..job("wait", "await_jobs")
+        };
+        e.ledger.jobs.push(waits);
+        e.ledger.runs[0].jobs = [("completed".to_owned(), 3)].into();
+    });
+    assert_eq!(waits, ["I5"]);
+}
+
+#[test]
+fn too_many_crashes_and_an_end_without_a_reason_break_the_sixth() {
+    assert!(broken_by(|_, e| e.ledger.jobs[1].crashes = 4).contains(&"I6".into()));
+    let silent = broken_by(|c, e| {
+        e.ledger.jobs[1].state = "discarded".into();
+        c.discarded.insert("add_role: no reason".into(), 1);
+    });
+    assert_eq!(silent, ["I6"]);
+}
+
+#[test]
+fn slowness_dishonesty_and_what_else_is_seen_from_outside_break_theirs() {
+    assert_eq!(broken_by(|c, _| c.recovery_ms = Some(20_001)), ["I7"]);
+    assert_eq!(broken_by(|_, e| e.discord.invalid = 5_000), ["I8"]);
+    assert_eq!(
+        broken_by(|_, e| {
+            e.ledger.runs[0].jobs.insert("completed".into(), 3);
+        }),
+        ["I9"]
+    );
+    let twice = |_: &mut Case, e: &mut Evidence| {
+        let again = JobRow {
+            id: "another".into(),
+            ..e.ledger.jobs[3].clone()
+        };
+        e.ledger.jobs.push(again);
+    };
+    assert_eq!(broken_by(twice), ["I10"]);
+    assert_eq!(broken_by(|c, _| c.stops_ms.push(STOP_MS + 1)), ["I11"]);
+    assert_eq!(broken_by(|_, e| e.ledger.jobs[1].crashes = 1), ["I11"]);
+    assert_eq!(
+        broken_by(|c, _| {
+            c.lived.insert("web".into(), false);
+        }),
+        ["I12"]
+    );
+    assert_eq!(broken_by(|_, e| e.asked[0].status = 500), ["I13"]);
+    assert_eq!(
+        broken_by(|_, e| e.asked[0].status = 503),
+        ["I13"],
+        "it does not say when to come again"
+    );
+    assert_eq!(broken_by(|_, e| e.leaks.push("a log".into())), ["I14"]);
+    assert_eq!(broken_by(|_, e| e.discord.overlapping_writes = 1), ["I16"]);
+}

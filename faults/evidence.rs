@@ -1,0 +1,153 @@
+//! Collects what a scenario left behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::case::{Asked, Case};
+use crate::ledger::{self, Ledger};
+
+/// A call that the simulator answered.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) route: String,
+    /// 0: cut.
+    pub(crate) status: u16,
+    pub(crate) audit_reason: Option<String>,
+}
+
+impl Call {
+    /// The job that made a change, by the text for Discord's audit log.
+    pub(crate) fn job(&self) -> Option<&str> {
+        let (_, rest) = self.audit_reason.as_deref()?.split_once("(job ")?;
+        rest.split_once(')').map(|(id, _)| id)
+    }
+
+    /// Whether it changed a member.
+    pub(crate) fn is_write(&self) -> bool {
+        self.method != "GET" && self.route.contains("/members/") && (200..300).contains(&self.status)
+    }
+}
+
+/// What Discord saw.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Discord {
+    pub(crate) overlapping_writes: u64,
+    pub(crate) lost_updates: u64,
+    pub(crate) rate_limited: u64,
+    pub(crate) invalid: u64,
+    pub(crate) calls: Vec<Call>,
+    /// Member → roles.
+    pub(crate) roles: BTreeMap<u64, BTreeSet<u64>>,
+    pub(crate) touched: BTreeSet<u64>,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
+    pub(crate) ledger: Ledger,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) discord: Discord,
+    /// Places where the secret stands in plain.
+    pub(crate) leaks: Vec<String>,
+    /// Keys in Redis.
+    pub(crate) redis_keys: Option<usize>,
+}
+
+/// Collects it.
+pub(crate) async fn collect(case: &Case) -> Result<Evidence, String> {
+    let mut evidence = Evidence {
+        ledger: ledger::read(&case.ledger).await?,
+        asked: asked(&case.client_log)?,
+        discord: discord(case).await?,
+        ..Evidence::default()
+    };
+    for folder in &case.folders {
+        search(folder, case.secret.as_bytes(), &mut evidence.leaks).map_err(|e| e.to_string())?;
+    }
+    if let Some(url) = &case.redis {
+        let found = redis(url, case.secret.as_bytes(), &mut evidence.leaks);
+        evidence.redis_keys = Some(found.await.map_err(|e| format!("Redis: {e}"))?);
+    }
+    Ok(evidence)
+}
+
+fn asked(path: &Path) -> Result<Vec<Asked>, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|e| format!("{}: {e}", path.display())))
+        .collect()
+}
+
+async fn discord(case: &Case) -> Result<Discord, String> {
+    let client = crate::http::client()?;
+    let get = async |path: String| -> Result<Value, String> {
+        let url = format!("{}{path}", case.simulator);
+        let answer = client.get(&url).send().await.map_err(|e| e.to_string())?;
+        answer.json().await.map_err(|e| format!("{url}: {e}"))
+    };
+    let counters = get("/counters".into()).await?;
+    let count = |name: &str| counters[name].as_u64().unwrap_or(u64::MAX);
+    let limited = counters["rate_limited"].as_object().into_iter().flatten();
+    let members = get(format!("/guilds/{}/members", case.guild)).await?;
+    let touched = get(format!("/guilds/{}/touched-roles", case.guild)).await?;
+    Ok(Discord {
+        overlapping_writes: count("overlapping_writes"),
+        lost_updates: count("lost_updates"),
+        rate_limited: limited.filter_map(|(_, n)| n.as_u64()).sum(),
+        invalid: count("invalid"),
+        calls: serde_json::from_value(get("/calls?last=1000000".into()).await?).map_err(|e| e.to_string())?,
+        roles: list(&members)
+            .iter()
+            .filter_map(|m| Some((id(&m["user_id"])?, ids(&m["roles"]))))
+            .collect(),
+        touched: ids(&touched),
+    })
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn id(value: &Value) -> Option<u64> {
+    value.as_str()?.parse().ok()
+}
+
+fn ids(value: &Value) -> BTreeSet<u64> {
+    list(value).iter().filter_map(id).collect()
+}
+
+/// Files that hold it, at any depth.
+fn search(folder: &Path, secret: &[u8], leaks: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            search(&entry.path(), secret, leaks)?;
+        } else if kind.is_file() && holds(&std::fs::read(entry.path())?, secret) {
+            leaks.push(entry.path().display().to_string());
+        }
+    }
+    Ok(())
+}
+
+fn holds(bytes: &[u8], secret: &[u8]) -> bool {
+    bytes.windows(secret.len().max(1)).any(|w| w == secret)
+}
+
+async fn redis(url: &str, secret: &[u8], leaks: &mut Vec<String>) -> redis::RedisResult<usize> {
+    let mut connection = redis::Client::open(url)?
+        .get_multiplexed_async_connection()
+        .await?;
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await?;
+    for key in &keys {
+        let dump: Option<Vec<u8>> = redis::cmd("DUMP").arg(key).query_async(&mut connection).await?;
+        if holds(key, secret) || dump.is_some_and(|d| holds(&d, secret)) {
+            leaks.push(format!("Redis' key {}", String::from_utf8_lossy(key)));
+        }
+    }
+    Ok(keys.len())
+}

@@ -1,0 +1,387 @@
+//! An installation of a scenario: processes, servers, a client that keeps a log.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::case::{Asked, Case, LedgerAt};
+use crate::ledger::{self, Ledger};
+use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
+use crate::servers::Server;
+use crate::tokens::OLD_KEY;
+use crate::world::{BOT_TOKEN, GROUPS, SPEED, World};
+
+const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
+/// Far more than three rescues take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How it is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// `rolecall all`, on a SQLite file.
+    Embedded,
+    /// `rolecall web` and `rolecall worker`, on Mongo and Redis.
+    Distributed,
+}
+
+/// What the runner was given.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) rolecall: PathBuf,
+    pub(crate) seed: u64,
+    /// Where the folders of failed scenarios are copied to.
+    pub(crate) keep: Option<PathBuf>,
+}
+
+/// What a scenario needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    pub(crate) mode: Mode,
+    pub(crate) linked: usize,
+    /// How long Discord takes for a change of a member, in milliseconds.
+    pub(crate) write_ms: u64,
+    /// Or one to three groups.
+    pub(crate) one_group_each: bool,
+    /// A Mongo server of its own.
+    pub(crate) own_mongo: bool,
+    /// The mechanism that is taken away.
+    pub(crate) without: Option<&'static str>,
+}
+
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) program: Program,
+    pub(crate) ledger: LedgerAt,
+    pub(crate) redis: Option<Server>,
+    pub(crate) mongo: Option<Server>,
+    pub(crate) processes: Vec<Supervised>,
+    /// End of the fault, in Unix milliseconds.
+    pub(crate) fault_ended: Option<i64>,
+    pub(crate) stops_ms: Vec<i64>,
+    pub(crate) discarded: BTreeMap<String, usize>,
+    /// Names of processes that may not die.
+    pub(crate) should_live: Vec<&'static str>,
+    pub(crate) nothing_was_killed: bool,
+    folder: TempDir,
+    base: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+impl Stage {
+    /// Everything is set up; no process runs yet.
+    pub(crate) async fn build(needs: Needs, tools: &Tools) -> Result<Self, String> {
+        let world = World::start(needs, tools.seed).await?;
+        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let data = folder.path().join("data");
+        let port = free_port()?;
+        let mut env = vec![
+            ("ROLECALL_DATA_DIR", data.display().to_string()),
+            ("DISCORD_API_BASE_URL", world.api()),
+            ("ROLECALL_SIMULATOR_SPEED", SPEED.to_string()),
+            ("DISCORD_SYNC_INTERVAL", "24h".to_owned()),
+            ("JWT_SECRET", SECRET.to_owned()),
+            ("HOST", "127.0.0.1".to_owned()),
+            ("PORT", port.to_string()),
+            ("ROLECALL_ENCRYPTION_KEYS", OLD_KEY.to_owned()),
+            ("ROLECALL_INSTALLATION", "rolecall".to_owned()),
+        ];
+        env.extend(needs.without.map(|name| ("ROLECALL_WITHOUT", name.to_owned())));
+        let (mut redis, mut mongo) = (None, None);
+        let mut ledger = LedgerAt::Sqlite(data.join("rolecall.db"));
+        if needs.mode == Mode::Distributed {
+            let server = Server::redis().await?;
+            env.push(("REDIS_URL", server.url.clone()));
+            redis = Some(server);
+            let uri = if needs.own_mongo {
+                let server = Server::mongo().await?;
+                let uri = server.url.clone();
+                mongo = Some(server);
+                uri
+            } else {
+                std::env::var("TEST_MONGODB_URI").map_err(
+                    |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it",
+                )?
+            };
+            let database = format!("faults_{}", uuid::Uuid::new_v4().simple());
+            env.push(("MONGODB_URI", uri.clone()));
+            env.push(("MONGODB_DATABASE", database.clone()));
+            ledger = LedgerAt::Mongo { uri, database };
+        }
+        let mut stage = Self {
+            program: Program {
+                binary: tools.rolecall.clone(),
+                folder: folder.path().to_owned(),
+                env: env.into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
+            },
+            world,
+            ledger,
+            redis,
+            mongo,
+            processes: Vec::new(),
+            fault_ended: None,
+            stops_ms: Vec::new(),
+            discarded: BTreeMap::new(),
+            should_live: Vec::new(),
+            nothing_was_killed: false,
+            folder,
+            base: format!("http://127.0.0.1:{port}"),
+            token: String::new(),
+            client: crate::http::client()?,
+        };
+        stage.set_up(needs.mode).await?;
+        Ok(stage)
+    }
+
+    async fn set_up(&mut self, mode: Mode) -> Result<(), String> {
+        let (guild, program) = (self.world.guild.to_string(), &self.program);
+        if mode == Mode::Distributed {
+            program.run(&["release"]).await?;
+        }
+        let mut with_token = program.clone();
+        with_token.env.push(("BOT_TOKEN".into(), BOT_TOKEN.into()));
+        let add = [
+            "guild",
+            "add",
+            "--id",
+            &guild,
+            "--name",
+            "Testers",
+            "--bot-token-env",
+            "BOT_TOKEN",
+        ];
+        with_token.run(&add).await?;
+        self.import().await?;
+        for (group, role) in GROUPS.iter().zip(&self.world.roles) {
+            let role = role.to_string();
+            program
+                .run(&[
+                    "mapping", "add", "--guild", &guild, "--group", group, "--role", &role,
+                ])
+                .await?;
+        }
+        self.token = program.run(&["token", "--user", "tester", "--admin"]).await?;
+        Ok(())
+    }
+
+    /// Tells the directory who is in which group.
+    pub(crate) async fn import(&self) -> Result<(), String> {
+        let file = self.folder.path().join("directory.csv");
+        self.world.write_csv(&file)?;
+        let file = file.display().to_string();
+        self.program.run(&["directory", "import", &file]).await.map(drop)
+    }
+
+    /// Starts a process; its first starts get these faults.
+    pub(crate) fn start(
+        &mut self,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Supervised {
+        let process = Supervised::start(self.program.clone(), name, args, faults);
+        self.processes.push(process.clone());
+        process
+    }
+
+    /// Starts what the mode has; `who` gets the faults.
+    pub(crate) fn start_all(&mut self, mode: Mode, who: &str, faults: &[String]) {
+        let given = |name: &str| {
+            if name == who || mode == Mode::Embedded {
+                faults.to_vec()
+            } else {
+                Vec::new()
+            }
+        };
+        if mode == Mode::Embedded {
+            self.start("all", &["all"], given("all"));
+        } else {
+            self.start("web", &["web"], given("web"));
+            self.start("worker", &["worker"], given("worker"));
+        }
+    }
+
+    /// Asks for a full sync, again and again until it is promised, as a client does that was told nothing.
+    pub(crate) async fn ask(&self) -> Result<(), String> {
+        wait_for("a sync to be accepted", Duration::from_secs(90), async || {
+            self.ask_once()
+                .await
+                .filter(|asked| asked.run.is_some())
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn ask_once(&self) -> Option<Asked> {
+        let url = format!("{}/v1/runs", self.base);
+        let sent = self
+            .client
+            .post(&url)
+            .bearer_auth(&self.token)
+            .json(&serde_json::json!({}))
+            .send()
+            .await;
+        let mut asked = Asked {
+            path: "POST /v1/runs".into(),
+            status: 0,
+            run: None,
+            retry_after: false,
+        };
+        if let Ok(answer) = sent {
+            asked.status = answer.status().as_u16();
+            asked.retry_after = answer.headers().contains_key("retry-after");
+            if asked.status == 202 {
+                let body: serde_json::Value = answer.json().await.unwrap_or_default();
+                asked.run = body["id"].as_str().map(ToOwned::to_owned);
+            }
+        }
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.client_log());
+        let line = serde_json::to_string(&asked).ok()?;
+        writeln!(log.ok()?, "{line}").ok()?;
+        Some(asked)
+    }
+
+    fn client_log(&self) -> PathBuf {
+        self.folder.path().join("client.jsonl")
+    }
+
+    /// Waits until Discord saw so many changes.
+    pub(crate) async fn writes(&self, at_least: u64) -> Result<(), String> {
+        let what = format!("{at_least} changes");
+        wait_for(&what, PATIENCE, async || {
+            (self.world.simulator.counters().writes >= at_least).then_some(())
+        })
+        .await
+    }
+
+    /// The ledger as it is.
+    pub(crate) async fn look(&self) -> Result<Ledger, String> {
+        ledger::read(&self.ledger).await
+    }
+
+    /// Waits for something in the ledger. Without it, what is not done yet is told.
+    pub(crate) async fn see<T>(
+        &self,
+        what: &str,
+        mut find: impl FnMut(&Ledger) -> Option<T>,
+    ) -> Result<T, String> {
+        let waited = wait_for(what, PATIENCE, async || {
+            self.look().await.ok().and_then(|ledger| find(&ledger))
+        })
+        .await;
+        match waited {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                let ledger = self.look().await?;
+                let live = ledger.jobs.iter().filter(|j| j.finished_at.is_none()).take(5);
+                let live: Vec<String> = live
+                    .map(|j| format!("{} {} {} {:?}", j.kind, j.id, j.state, j.attempts))
+                    .collect();
+                let trouble: Vec<String> = self.processes.iter().filter_map(Supervised::trouble).collect();
+                Err(format!(
+                    "{error}; live: {}; {}",
+                    live.join(", "),
+                    trouble.join(", ")
+                ))
+            }
+        }
+    }
+
+    /// Waits until nothing is left to do.
+    pub(crate) async fn quiet(&self) -> Result<(), String> {
+        self.see("all jobs and runs to end", |ledger| {
+            let live = ledger.jobs.iter().any(|j| j.finished_at.is_none());
+            let running = ledger.runs.iter().any(|r| r.state == "running");
+            (!live && !running && !ledger.runs.is_empty()).then_some(())
+        })
+        .await
+    }
+
+    /// Notes that the fault is over.
+    pub(crate) fn fault_is_over(&mut self) {
+        self.fault_ended = Some(now_ms());
+    }
+
+    /// From the end of the fault to the first job that ended after it, and to the last.
+    pub(crate) async fn recovery(&self) -> Result<(Option<i64>, Option<i64>), String> {
+        let deaths = self.processes.iter().flat_map(Supervised::deaths).max();
+        let Some(from) = self.fault_ended.or(deaths) else {
+            return Ok((None, None));
+        };
+        let ledger = self.look().await?;
+        let ends = ledger
+            .jobs
+            .iter()
+            .filter_map(|j| j.finished_at)
+            .filter(|at| *at >= from);
+        Ok((
+            ends.clone().min().map(|at| at - from),
+            ends.max().map(|at| at - from),
+        ))
+    }
+
+    /// What the checker is told.
+    pub(crate) async fn case(&self, name: &str) -> Result<Case, String> {
+        let lived = self.should_live.iter().map(|name| {
+            let found = self.processes.iter().find(|p| p.name == *name);
+            ((*name).to_owned(), found.is_some_and(|p| p.deaths().is_empty()))
+        });
+        // The directory's file has no secret; the rest is what processes wrote.
+        Ok(Case {
+            name: name.to_owned(),
+            ledger: self.ledger.clone(),
+            redis: self.redis.as_ref().map(|r| r.url.clone()),
+            simulator: self.world.control(),
+            guild: self.world.guild,
+            roles: self.world.right.clone(),
+            unmanaged: self.world.unmanaged,
+            client_log: self.client_log(),
+            secret: BOT_TOKEN.to_owned(),
+            folders: vec![self.folder.path().to_owned()],
+            discarded: self.discarded.clone(),
+            recovery_ms: self.recovery().await?.0,
+            stops_ms: self.stops_ms.clone(),
+            nothing_was_killed: self.nothing_was_killed,
+            lived: lived.collect(),
+        })
+    }
+
+    /// How often a process was killed, or killed itself.
+    pub(crate) fn deaths(&self) -> usize {
+        self.processes.iter().map(|p| p.deaths().len()).sum()
+    }
+
+    /// Copies what the processes wrote, for people. What cannot be copied is left out.
+    pub(crate) fn keep(&self, to: &Path) {
+        let _ = std::fs::create_dir_all(to);
+        let entries = std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let data = std::fs::read_dir(self.folder.path().join("data"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries.chain(data).filter(|e| e.path().is_file()) {
+            let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
+        }
+    }
+
+    /// Ends everything, and forgets the database: the server is slow, and goes on for others.
+    pub(crate) async fn end(self) {
+        for process in &self.processes {
+            process.finish();
+        }
+        if let (LedgerAt::Mongo { uri, database }, None) = (&self.ledger, &self.mongo)
+            && let Ok(client) = mongodb::Client::with_uri_str(uri).await
+        {
+            let _ = client.database(database).drop().await;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A little Discord, people in groups, and the roles that they should have at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use rolecall_simulator::{BotIn, NewGuild, NewRole, Simulator, SimulatorConfig};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::stage::Needs;
+
+pub(crate) const BOT_TOKEN: &str = "faults.bot.token-that-nobody-may-see";
+pub(crate) const GROUPS: [&str; 3] = ["pilots", "scouts", "officers"];
+pub(crate) const SPEED: f64 = 20.0;
+
+/// Members who are not linked, and keep what they have.
+const STRANGERS: usize = 5;
+
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
+    pub(crate) guild: u64,
+    /// Roles of [`GROUPS`].
+    pub(crate) roles: Vec<u64>,
+    pub(crate) unmanaged: u64,
+    /// Linked account → its groups.
+    groups: BTreeMap<u64, BTreeSet<usize>>,
+    /// All members, and what they should have in the end.
+    pub(crate) right: BTreeMap<u64, BTreeSet<u64>>,
+    address: String,
+    _stop: DropGuard,
+}
+
+impl World {
+    /// One linked member is in one group; of several, each is in one to three.
+    pub(crate) async fn start(needs: Needs, seed: u64) -> Result<Self, String> {
+        let simulator = Simulator::new(SimulatorConfig {
+            speed: SPEED,
+            // Two writes at once have to meet.
+            write_latency_ms: needs.write_ms,
+            log_size: 100_000,
+            ..SimulatorConfig::default()
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(|e| e.to_string())?;
+        let address = listener.local_addr().map_err(|e| e.to_string())?.to_string();
+        let stop = CancellationToken::new();
+        let (served, stopped) = (simulator.clone(), stop.clone());
+        tokio::spawn(async move { served.serve(listener, stopped.cancelled_owned()).await });
+
+        simulator.add_bot(BOT_TOKEN);
+        let names = ["music"].into_iter().chain(GROUPS);
+        let guild = simulator.add_guild(NewGuild {
+            name: "Testers".into(),
+            roles: names
+                .zip(1..)
+                .map(|(name, position)| NewRole::at(name, position))
+                .collect(),
+            bots: vec![BotIn {
+                position: Some(20),
+                ..BotIn::with_token(BOT_TOKEN)
+            }],
+            ..NewGuild::default()
+        });
+        let named: BTreeMap<String, u64> = simulator
+            .guild_roles(guild)
+            .into_iter()
+            .map(|(id, name, _)| (name, id))
+            .collect();
+        let role = |name: &str| named.get(name).copied().unwrap_or_default();
+        let (roles, unmanaged): (Vec<u64>, u64) = (GROUPS.iter().map(|g| role(g)).collect(), role("music"));
+
+        let mut world = Self {
+            simulator,
+            guild,
+            roles,
+            unmanaged,
+            groups: BTreeMap::new(),
+            right: BTreeMap::new(),
+            address,
+            _stop: stop.drop_guard(),
+        };
+        world.populate(needs, seed);
+        Ok(world)
+    }
+
+    fn populate(&mut self, needs: Needs, seed: u64) {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let accounts = self.simulator.add_users("member", needs.linked + STRANGERS);
+        for (n, account) in accounts.into_iter().enumerate() {
+            let before = if dice.bool() {
+                BTreeSet::from([self.unmanaged])
+            } else {
+                BTreeSet::new()
+            };
+            self.simulator
+                .add_members(self.guild, [(account, before.iter().copied().collect())]);
+            let mut right = before;
+            if n < needs.linked {
+                let how_many = if needs.linked == 1 || needs.one_group_each {
+                    1
+                } else {
+                    dice.usize(1..=GROUPS.len())
+                };
+                let groups: BTreeSet<usize> = (0..how_many).collect();
+                right.extend(groups.iter().map(|i| self.roles[*i]));
+                self.groups.insert(account, groups);
+            }
+            self.right.insert(account, right);
+        }
+    }
+
+    pub(crate) fn api(&self) -> String {
+        format!("http://{}/api/v10", self.address)
+    }
+
+    pub(crate) fn control(&self) -> String {
+        format!("http://{}/simulator", self.address)
+    }
+
+    /// The directory as a file.
+    pub(crate) fn write_csv(&self, path: &Path) -> Result<(), String> {
+        let mut text = "user_id,name,groups,discord_id\n".to_owned();
+        for (account, groups) in &self.groups {
+            let names: Vec<&str> = groups.iter().map(|i| GROUPS[*i]).collect();
+            let _ = writeln!(
+                text,
+                "user-{account},Member {account},{},{account}",
+                names.join(";")
+            );
+        }
+        std::fs::write(path, text).map_err(|e| e.to_string())
+    }
+
+    /// Puts everybody into the second group, too.
+    pub(crate) fn promote(&mut self) {
+        for (account, groups) in &mut self.groups {
+            if groups.insert(1) {
+                self.right.entry(*account).or_default().insert(self.roles[1]);
+            }
+        }
+    }
+
+    /// Somebody who is in a group, linked, and not in the guild.
+    pub(crate) fn add_newcomer(&mut self) -> u64 {
+        let account = self.simulator.add_user("newcomer");
+        self.groups.insert(account, [0].into());
+        account
+    }
+
+    /// Nobody who is linked gets anything: what a job that is put aside leaves.
+    pub(crate) fn nobody_gets_anything(&mut self) {
+        let managed = &self.roles;
+        for roles in self.right.values_mut() {
+            roles.retain(|r| !managed.contains(r));
+        }
+    }
+}
