@@ -5,6 +5,7 @@
 
 pub mod context;
 pub mod dead_letters;
+mod ending;
 pub mod engine;
 mod fair;
 pub mod fault;

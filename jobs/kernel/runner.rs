@@ -7,16 +7,16 @@ use async_trait::async_trait;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
-use rolecall_core::outcome::Outcome;
 use rolecall_core::pause::Face;
 use rolecall_core::ports::{Claim, Envelope, EnvelopeHandler, Settlement};
-use rolecall_core::verdict::{Trial, Verdict, judge};
+use rolecall_core::verdict::{Trial, judge};
 use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
+use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
@@ -50,18 +50,6 @@ pub struct Runner {
     pub give_up: CancellationToken,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
-}
-
-/// How an attempt ended.
-enum End {
-    Done(Outcome),
-    Failed(JobError),
-    /// Its payload could not be read.
-    Undecodable(String),
-    /// Handed back: the process ends.
-    Released,
-    /// Somebody else has the job; nothing may be written.
-    Lost,
 }
 
 #[async_trait]
@@ -325,89 +313,4 @@ pub async fn finish_if_empty(services: &Services, queue: &Queue, run: RunId) {
         }
         Err(error) => tracing::warn!(%error, run.id = %run, "Could not look whether run {run} is over"),
     }
-}
-
-/// As if it had not been claimed.
-fn handed_back() -> Settlement {
-    Settlement {
-        state: JobState::Available,
-        run_at: None,
-        give_back: true,
-        outcome: None,
-        attempt: None,
-        fingerprint: None,
-    }
-}
-
-fn in_state(verdict: Verdict, now: Timestamp) -> (JobState, Option<Timestamp>, bool) {
-    match verdict {
-        Verdict::Complete => (JobState::Completed, None, false),
-        Verdict::RetryAt(at) => (JobState::Retryable, Some(at), false),
-        Verdict::SnoozeUntil(at) => (JobState::Scheduled, Some(at), true),
-        // The ledger, which knows who asked, makes its end of it.
-        Verdict::Cancel => (JobState::Retryable, Some(now), false),
-        Verdict::Discard => (JobState::Discarded, None, false),
-    }
-}
-
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Complete => "applied",
-        Verdict::RetryAt(_) => "retry",
-        Verdict::SnoozeUntil(_) => "snooze",
-        Verdict::Cancel => "cancel",
-        Verdict::Discard => "discard",
-    }
-}
-
-fn describe(attempt: &mut Attempt, error: &JobError) {
-    attempt.error_class = Some(error.class.as_str().to_owned());
-    attempt.error_code = Some(error.code.clone());
-    attempt.message = Some(error.message.clone());
-    attempt.remedy.clone_from(&error.remedy);
-    attempt.http_status = error.http_status;
-    attempt.discord_code = error.discord_code;
-    attempt.route.clone_from(&error.route);
-}
-
-fn log_end(end: &End, settlement: &Settlement, duration_ms: i64) {
-    match end {
-        End::Done(outcome) => tracing::debug!(
-            duration_ms,
-            outcome = outcome.effect.as_str(),
-            reason = outcome.reason,
-            granted = outcome.granted,
-            revoked = outcome.revoked,
-            "The job is done: {}",
-            outcome.effect.as_str()
-        ),
-        End::Failed(error) if settlement.state == JobState::Scheduled => {
-            tracing::debug!(duration_ms, error.code = %error.code, "The job waits: {error}");
-        }
-        End::Failed(error) if settlement.state == JobState::Discarded => tracing::error!(
-            duration_ms, error.code = %error.code, error.class = error.class.as_str(), remedy = error.remedy,
-            "The job failed for good: {error}"
-        ),
-        End::Failed(error) => tracing::warn!(
-            duration_ms, error.code = %error.code, error.class = error.class.as_str(),
-            "The job failed and will be tried again: {error}"
-        ),
-        End::Undecodable(why) => tracing::error!(duration_ms, "The job's payload cannot be read: {why}"),
-        End::Released => tracing::info!(duration_ms, "The process ends: the job was handed back"),
-        End::Lost => {}
-    }
-}
-
-fn panic_text(error: tokio::task::JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else {
-        return "the job's task was aborted".to_owned();
-    };
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref().cloned());
-    format!(
-        "the job panicked: {}",
-        text.unwrap_or_else(|| "without a message".to_owned())
-    )
 }
