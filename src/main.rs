@@ -14,8 +14,17 @@ use rolecall::{demo, healthcheck, logging, release, simulator_process};
 use rolecall_core::api_key::Standing;
 use tokio_util::sync::CancellationToken;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return CliError::failed(format!("no threads can be started: {error}")).report(),
+    };
+    // Never dropped: what is to be ended in order has ended when `run` returns. Dropping it would end tasks of MongoDB's
+    // driver one by one, and those that still listen to an ended one panic (mongodb 3.9, `cmap/connection_requester.rs`).
+    Box::leak(Box::new(runtime)).block_on(run())
+}
+
+async fn run() -> ExitCode {
     let command = cli::parse().command;
     let loaded = load();
     match &loaded {
