@@ -9,7 +9,7 @@ use crate::support::free_port;
 use crate::support::http::json as body_of;
 use crate::support::http::{Api, client};
 use crate::support::process::{Installation, Running};
-use crate::support::world::{BOT_TOKEN, GROUPS, World};
+use crate::support::world::{BOT_TOKEN, World};
 
 pub(crate) struct Served {
     pub(crate) world: World,
@@ -23,34 +23,8 @@ pub(crate) struct Served {
 pub(crate) async fn served() -> Served {
     let world = World::start(60.0, 60, 30).await;
     let port = free_port();
-    let installation = Installation::embedded()
-        .set("DISCORD_API_BASE_URL", &world.url)
-        .set("ROLECALL_SIMULATOR_SPEED", world.speed)
-        .set("HOST", "127.0.0.1")
-        .set("PORT", port);
-    let guild = world.guild.to_string();
-    installation
-        .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
-        .ok();
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
-    for (group, role) in GROUPS.iter().zip(&world.roles) {
-        installation
-            .run(&[
-                "mapping",
-                "add",
-                "--guild",
-                &guild,
-                "--group",
-                group,
-                "--role",
-                &role.to_string(),
-            ])
-            .ok();
-    }
+    let installation = world.embedded(port);
+    world.set_up(&installation);
     let all = installation.start("all", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])

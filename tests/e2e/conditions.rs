@@ -19,7 +19,7 @@ fn set_up(world: &World) -> (Installation, Vec<String>) {
     installation
         .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
         .ok();
-    import(&installation, world);
+    world.import(&installation);
     let mut mappings = Vec::new();
     for (group, role) in GROUPS.iter().zip(&world.roles) {
         let role = role.to_string();
@@ -32,14 +32,6 @@ fn set_up(world: &World) -> (Installation, Vec<String>) {
         mappings.push(added["mapping"]["id"].as_str().unwrap().to_owned());
     }
     (installation, mappings)
-}
-
-fn import(installation: &Installation, world: &World) {
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
 }
 
 /// How many linked members have the role of this group.
@@ -102,7 +94,7 @@ async fn what_the_directory_does_not_know_neither_gives_nor_takes() {
     // Who is in no group that could give it loses it all the same.
     let leaver = *before.first().unwrap();
     world.groups.get_mut(&leaver).unwrap().remove(&0);
-    import(&installation, &world);
+    world.import(&installation);
     installation.run(&["sync", "--wait"]).ok();
     assert!(!holders(&world, 0).contains(&leaver));
 }

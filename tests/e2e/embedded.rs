@@ -8,46 +8,7 @@ use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::Installation;
 use crate::support::wait_for;
-use crate::support::world::{BOT_TOKEN, GROUPS, World};
-
-fn installation(world: &World, port: u16) -> Installation {
-    Installation::embedded()
-        .set("DISCORD_API_BASE_URL", &world.url)
-        .set("ROLECALL_SIMULATOR_SPEED", world.speed)
-        .set("HOST", "127.0.0.1")
-        .set("PORT", port)
-}
-
-fn set_up(installation: &Installation, world: &World) {
-    let guild = world.guild.to_string();
-    // The token comes on standard input.
-    installation
-        .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
-        .ok();
-    import(installation, world);
-    for (group, role) in GROUPS.iter().zip(&world.roles) {
-        installation
-            .run(&[
-                "mapping",
-                "add",
-                "--guild",
-                &guild,
-                "--group",
-                group,
-                "--role",
-                &role.to_string(),
-            ])
-            .ok();
-    }
-}
-
-fn import(installation: &Installation, world: &World) {
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
-}
+use crate::support::world::{BOT_TOKEN, World};
 
 fn state(installation: &Installation, run: &str) -> String {
     let shown = installation.run(&["runs", "show", run, "--json"]).ok().json();
@@ -62,8 +23,8 @@ fn state(installation: &Installation, run: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_alone_makes_roles_equal_to_groups() {
     let mut world = World::start(60.0, 40, 20).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
 
     let preview = installation.run(&["sync", "--dry-run", "--wait"]).ok();
     assert!(preview.out.contains("Nothing was changed"), "{preview:#?}");
@@ -73,7 +34,7 @@ async fn a_command_alone_makes_roles_equal_to_groups() {
     world.assert_equal();
 
     world.change(10);
-    import(&installation, &world);
+    world.import(&installation);
     let json = installation.run(&["sync", "--wait", "--json"]).ok().json();
     assert_eq!(json["run"]["state"], "completed");
     world.assert_equal();
@@ -86,8 +47,8 @@ async fn a_command_alone_makes_roles_equal_to_groups() {
 async fn one_user_who_gets_three_roles_costs_at_most_three_calls() {
     let mut world = World::start(60.0, 30, 10).await;
     let port = free_port();
-    let installation = installation(&world, port);
-    set_up(&installation, &world);
+    let installation = world.embedded(port);
+    world.set_up(&installation);
     let all = installation.start("all", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])
@@ -101,7 +62,7 @@ async fn one_user_who_gets_three_roles_costs_at_most_three_calls() {
     let account = *world.groups.keys().next().unwrap();
     for (groups, calls_at_most) in [(vec![], 3), (vec![0, 1, 2], 3)] {
         world.groups.insert(account, groups.into_iter().collect());
-        import(&installation, &world);
+        world.import(&installation);
         world.simulator.reset_counters();
         let answer = api
             .post(&format!("/api/discord/sync/user/user-{account}"), None)
@@ -122,8 +83,8 @@ async fn one_user_who_gets_three_roles_costs_at_most_three_calls() {
 async fn a_process_that_is_killed_goes_on_where_it_was() {
     let world = World::start(20.0, 300, 200).await;
     let port = free_port();
-    let installation = installation(&world, port);
-    set_up(&installation, &world);
+    let installation = world.embedded(port);
+    world.set_up(&installation);
     let mut all = installation.start("first", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])
@@ -153,8 +114,8 @@ async fn a_process_that_is_killed_goes_on_where_it_was() {
 async fn a_stop_in_the_middle_hands_back_and_uses_no_attempt() {
     let world = World::start(2.0, 120, 100).await;
     let port = free_port();
-    let installation = installation(&world, port).set("SHUTDOWN_GRACE_SECS", 4);
-    set_up(&installation, &world);
+    let installation = world.embedded(port).set("SHUTDOWN_GRACE_SECS", 4);
+    world.set_up(&installation);
     let mut all = installation.start("first", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])
@@ -196,8 +157,8 @@ async fn a_stop_in_the_middle_hands_back_and_uses_no_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn discord_failing_for_a_while_is_waited_for() {
     let world = World::start(60.0, 40, 20).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
     world
         .simulator
         .faults()
@@ -213,15 +174,15 @@ async fn discord_failing_for_a_while_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mass_removal_is_held_and_passes_when_it_is_allowed() {
     let mut world = World::start(60.0, 100, 80).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
     installation.run(&["sync", "--wait"]).ok();
     let before = world.simulator.all_roles(world.guild);
 
     for groups in world.groups.values_mut() {
         groups.clear();
     }
-    import(&installation, &world);
+    world.import(&installation);
     let held = installation.run(&["sync", "--wait"]);
     assert_eq!(held.code, Some(3), "{held:#?}");
     assert!(held.out.contains("--allow-removals"), "{held:#?}");
@@ -234,8 +195,8 @@ async fn a_mass_removal_is_held_and_passes_when_it_is_allowed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_above_the_bot_is_left_alone_and_told() {
     let world = World::start(60.0, 40, 20).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
     world.simulator.move_role(world.guild, world.roles[0], 99);
     let ended = installation.run(&["sync", "--wait"]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
@@ -248,15 +209,15 @@ async fn a_role_above_the_bot_is_left_alone_and_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_list_that_is_cut_takes_nothing_away() {
     let mut world = World::start(600.0, 60, 30).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
     installation.run(&["sync", "--wait"]).ok();
     let before = world.simulator.all_roles(world.guild);
 
     for groups in world.groups.values_mut().take(10) {
         groups.clear();
     }
-    import(&installation, &world);
+    world.import(&installation);
     // The guild's job is tried ten times over some minutes; its reads go on failing, and it is looked at meanwhile.
     world
         .simulator
@@ -287,8 +248,8 @@ async fn a_member_list_that_is_cut_takes_nothing_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sync_waits_for_what_the_first_one_began() {
     let world = World::start(60.0, 30, 12).await;
-    let installation = installation(&world, free_port());
-    set_up(&installation, &world);
+    let installation = world.embedded(free_port());
+    world.set_up(&installation);
     let writes = ["PUT *", "PATCH *", "DELETE *"].map(|route| {
         world
             .simulator
@@ -330,8 +291,8 @@ async fn a_second_sync_waits_for_what_the_first_one_began() {
 async fn a_bot_that_is_kicked_is_not_asked_again_for_every_member() {
     let world = World::start(60.0, 150, 120).await;
     let port = free_port();
-    let installation = installation(&world, port);
-    set_up(&installation, &world);
+    let installation = world.embedded(port);
+    world.set_up(&installation);
     let all = installation.start("all", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])

@@ -59,14 +59,6 @@ fn members(world: &World, is_member: impl Fn(&BTreeSet<usize>) -> bool) -> BTree
         .collect()
 }
 
-fn import(installation: &Installation, world: &World) {
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
-}
-
 /// Both guilds and their mappings; the ids of the first one's, in the order of [`GROUPS`].
 fn set_up(world: &World, allies: &Allies) -> (Installation, Vec<String>) {
     let installation = Installation::embedded()
@@ -79,7 +71,7 @@ fn set_up(world: &World, allies: &Allies) -> (Installation, Vec<String>) {
         let add = ["guild", "add", "--id", &id.to_string(), "--name", name];
         installation.run_with(&add, token).ok();
     }
-    import(&installation, world);
+    world.import(&installation);
     let map = |guild: u64, group: &str, role: u64| {
         let (guild, role) = (guild.to_string(), role.to_string());
         let add = [
@@ -107,7 +99,7 @@ async fn guilds_with_bots_of_their_own_are_synced_together_and_a_broken_one_stop
     allies.assert_equal(&world);
 
     world.change(10);
-    import(&installation, &world);
+    world.import(&installation);
     assert!(world.simulator.kick_bot(allies.guild, allies.bot));
     let ended = installation.run(&["sync", "--wait"]);
     assert_eq!(ended.code, Some(3), "{ended:#?}");

@@ -9,34 +9,14 @@ use crate::support::free_port;
 use crate::support::http::{Api, json as body_of};
 use crate::support::process::Installation;
 use crate::support::wait_for;
-use crate::support::world::{BOT_TOKEN, GROUPS, World};
+use crate::support::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A guild, its mappings and its people, in an embedded installation.
 fn installed(world: &World, port: u16) -> Installation {
-    let installation = Installation::embedded()
-        .set("DISCORD_API_BASE_URL", &world.url)
-        .set("ROLECALL_SIMULATOR_SPEED", world.speed)
-        .set("HOST", "127.0.0.1")
-        .set("PORT", port);
-    let guild = world.guild.to_string();
-    installation
-        .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
-        .ok();
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
-    for (group, role) in GROUPS.iter().zip(&world.roles) {
-        let role = role.to_string();
-        installation
-            .run(&[
-                "mapping", "add", "--guild", &guild, "--group", group, "--role", &role,
-            ])
-            .ok();
-    }
+    let installation = world.embedded(port);
+    world.set_up(&installation);
     installation
 }
 

@@ -27,31 +27,8 @@ impl Story {
         let all = world.roles.clone();
         world.simulator.add_members(world.guild, [(stranger, all)]);
         let port = free_port();
-        let installation = Installation::embedded()
-            .set("DISCORD_API_BASE_URL", &world.url)
-            .set("ROLECALL_SIMULATOR_SPEED", world.speed)
-            .set("HOST", "127.0.0.1")
-            .set("PORT", port);
-        let guild = world.guild.to_string();
-        installation
-            .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
-            .ok();
-        let file = installation.path("directory.csv");
-        world.write_csv(&file);
-        installation
-            .run(&["directory", "import", file.to_str().unwrap()])
-            .ok();
-        let mut mappings = Vec::new();
-        for (group, role) in GROUPS.iter().zip(&world.roles) {
-            let role = role.to_string();
-            let added = installation
-                .run(&[
-                    "mapping", "add", "--guild", &guild, "--group", group, "--role", &role, "--json",
-                ])
-                .ok()
-                .json();
-            mappings.push(added["mapping"]["id"].as_str().unwrap().to_owned());
-        }
+        let installation = world.embedded(port);
+        let mappings = world.set_up(&installation);
         installation.run(&["sync", "--wait"]).ok();
         world.assert_equal();
         Self {

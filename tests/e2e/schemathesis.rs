@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::{Installation, Running};
-use crate::support::world::{BOT_TOKEN, GROUPS, World};
+use crate::support::world::World;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis.toml");
 /// So long one run may take; far more than it needs.
@@ -28,8 +28,8 @@ struct Served {
 async fn served() -> Served {
     let world = World::start(60.0, 6, 3).await;
     let port = free_port();
-    let installation = Installation::embedded()
-        .set("DISCORD_API_BASE_URL", &world.url)
+    let installation = world
+        .embedded(port)
         .set(
             "DISCORD_AUTHORIZE_URL",
             world.url.replace("/api/v10", "/oauth2/authorize"),
@@ -41,29 +41,10 @@ async fn served() -> Served {
             format!("http://127.0.0.1:{port}/discord/auth/callback"),
         )
         .set("FRONTEND_URL", "http://frontend.example")
-        .set("ROLECALL_SIMULATOR_SPEED", world.speed)
         // It asks more in a minute than anybody may.
         .set("API_RATE_LIMIT_PER_MINUTE", 0)
-        .set("API_ADDRESS_RATE_LIMIT_PER_MINUTE", 0)
-        .set("HOST", "127.0.0.1")
-        .set("PORT", port);
-    let guild = world.guild.to_string();
-    installation
-        .run_with(&["guild", "add", "--id", &guild, "--name", "Testers"], BOT_TOKEN)
-        .ok();
-    let file = installation.path("directory.csv");
-    world.write_csv(&file);
-    installation
-        .run(&["directory", "import", file.to_str().unwrap()])
-        .ok();
-    for (group, role) in GROUPS.iter().zip(&world.roles) {
-        let role = role.to_string();
-        installation
-            .run(&[
-                "mapping", "add", "--guild", &guild, "--group", group, "--role", &role,
-            ])
-            .ok();
-    }
+        .set("API_ADDRESS_RATE_LIMIT_PER_MINUTE", 0);
+    world.set_up(&installation);
     let all = installation.start("all", &["all"], &[]);
     let api = Api::new(port, "");
     api.ready().await;

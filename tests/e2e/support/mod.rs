@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod process;
 pub(crate) mod seeded;
 pub(crate) mod servers;
+mod setup;
 pub(crate) mod world;
 
 use std::future::Future;
