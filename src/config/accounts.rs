@@ -167,20 +167,11 @@ fn words(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::Problem;
 
     fn read(vars: &[(&str, &str)]) -> Result<AccountsConfig, Vec<Problem>> {
-        let vars: BTreeMap<String, String> = vars
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let none = |_: &str| Err(std::io::Error::other("none"));
-        let mut reader = Reader::new(&vars, &none);
-        let config = AccountsConfig::read(&mut reader);
-        reader.finish(config)
+        crate::config::reader::read_vars(vars, AccountsConfig::read)
     }
 
     #[test]

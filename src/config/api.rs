@@ -163,20 +163,11 @@ fn origins(reader: &mut Reader<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::config::Problem;
 
     fn read(vars: &[(&str, &str)]) -> Result<ApiConfig, Vec<Problem>> {
-        let vars: BTreeMap<String, String> = vars
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let none = |_: &str| Err(std::io::Error::other("none"));
-        let mut reader = Reader::new(&vars, &none);
-        let config = ApiConfig::read(&mut reader);
-        reader.finish(config)
+        crate::config::reader::read_vars(vars, ApiConfig::read)
     }
 
     #[test]

@@ -186,3 +186,17 @@ impl<'a> Reader<'a> {
         default
     }
 }
+
+/// Reads these variables, and no file. For tests of the parts of the configuration.
+#[cfg(test)]
+pub(super) fn read_vars<T>(
+    vars: &[(&str, &str)],
+    part: impl FnOnce(&mut Reader<'_>) -> T,
+) -> Result<T, Vec<Problem>> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let vars: BTreeMap<String, String> = vars.iter().map(own).collect();
+    let none = |_: &str| Err(std::io::Error::other("none"));
+    let mut reader = Reader::new(&vars, &none);
+    let read = part(&mut reader);
+    reader.finish(read)
+}
