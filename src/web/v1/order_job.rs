@@ -1,7 +1,7 @@
 //! `POST /v1/jobs/{job_id}/retry`, `…/cancel`, `…/discard`, `…/reschedule` and `…/clone`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,6 @@ use super::get_job::id_of;
 use super::job_detail::{detail, path, unknown};
 use super::job_view::JobView;
 use crate::config::parse_duration;
-use crate::web::auth::Caller;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -62,16 +61,8 @@ pub(crate) struct RescheduleBody {
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = Option<OrderBody>, description = "Optional"),
     responses((status = 200, description = "It runs again", body = JobView), Refused, Missing))]
-pub(crate) async fn retry_job(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
-    Path(id): Path<String>,
-    Body(mut fields): Body,
-) -> Result<Response, ApiError> {
-    let (id, reason) = (id_of(&id)?, reason(&mut fields));
-    fields.finish()?;
-    give(change(web, caller, names), id, Order::Retry, reason).await
+pub(crate) async fn retry_job(asked: Asked) -> Result<Response, ApiError> {
+    give(asked.finish()?, Order::Retry).await
 }
 
 /// Ends a job that is not over. A waiting one ends at once, a running one before its next call to Discord.
@@ -83,16 +74,8 @@ pub(crate) async fn retry_job(
         (status = 202, description = "It is running, and was told", body = JobView),
         Refused, Missing,
     ))]
-pub(crate) async fn cancel_job(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
-    Path(id): Path<String>,
-    Body(mut fields): Body,
-) -> Result<Response, ApiError> {
-    let (id, reason) = (id_of(&id)?, reason(&mut fields));
-    fields.finish()?;
-    give(change(web, caller, names), id, Order::Cancel, reason).await
+pub(crate) async fn cancel_job(asked: Asked) -> Result<Response, ApiError> {
+    give(asked.finish()?, Order::Cancel).await
 }
 
 /// Makes a dead letter of a waiting job.
@@ -100,16 +83,8 @@ pub(crate) async fn cancel_job(
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = Option<OrderBody>, description = "Optional"),
     responses((status = 200, description = "It is discarded", body = JobView), Refused, Missing))]
-pub(crate) async fn discard_job(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
-    Path(id): Path<String>,
-    Body(mut fields): Body,
-) -> Result<Response, ApiError> {
-    let (id, reason) = (id_of(&id)?, reason(&mut fields));
-    fields.finish()?;
-    give(change(web, caller, names), id, Order::Discard, reason).await
+pub(crate) async fn discard_job(asked: Asked) -> Result<Response, ApiError> {
+    give(asked.finish()?, Order::Discard).await
 }
 
 /// Gives a waiting job another time.
@@ -117,21 +92,13 @@ pub(crate) async fn discard_job(
     params(("job_id" = String, Path, description = "The job")),
     request_body(content = RescheduleBody),
     responses((status = 200, description = "It has another time", body = JobView), Refused, Missing))]
-pub(crate) async fn reschedule_job(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
-    Path(id): Path<String>,
-    Body(mut fields): Body,
-) -> Result<Response, ApiError> {
-    let (id, reason) = (id_of(&id)?, reason(&mut fields));
-    let at = time(&mut fields, ["run_at", "in"], web.services.clock.now());
+pub(crate) async fn reschedule_job(mut asked: Asked) -> Result<Response, ApiError> {
+    let now = asked.change.web.services.clock.now();
+    let at = time(&mut asked.fields, ["run_at", "in"], now);
     if at.is_none() {
-        fields.require("run_at");
+        asked.fields.require("run_at");
     }
-    fields.finish()?;
-    let order = Order::Reschedule(at.unwrap_or_default());
-    give(change(web, caller, names), id, order, reason).await
+    give(asked.finish()?, Order::Reschedule(at.unwrap_or_default())).await
 }
 
 /// Stores a new job that does the same, whatever became of this one. Where a job may exist only once at a time, and one
@@ -144,16 +111,8 @@ pub(crate) async fn reschedule_job(
             headers(("Location" = String))),
         Refused, Missing,
     ))]
-pub(crate) async fn clone_job(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
-    Path(id): Path<String>,
-    Body(mut fields): Body,
-) -> Result<Response, ApiError> {
-    let (id, reason) = (id_of(&id)?, reason(&mut fields));
-    fields.finish()?;
-    let change = change(web, caller, names);
+pub(crate) async fn clone_job(asked: Asked) -> Result<Response, ApiError> {
+    let Ordering { change, id, reason } = asked.finish()?;
     let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move {
         match web.steering.clone_of(id, &by).await? {
@@ -168,12 +127,64 @@ pub(crate) async fn clone_job(
     change.whole(act).await
 }
 
-fn change(web: Web, caller: Caller, names: RequestNames) -> Change {
-    Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/jobs/{job_id}",
+/// Somebody who may, a job, and a body that is not read to its end yet.
+pub(crate) struct Asked {
+    change: Change,
+    id: JobId,
+    reason: String,
+    fields: Fields,
+}
+
+/// What was asked, with nothing wrong in it.
+struct Ordering {
+    change: Change,
+    id: JobId,
+    reason: String,
+}
+
+impl FromRequest<Web> for Asked {
+    type Rejection = Response;
+
+    /// In the order of all other routes: who asks, about what, and then what they say.
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let allowed = Allowed::<ManageJobs>::from_request_parts(&mut parts, web).await;
+        let Allowed(caller, _) = allowed.map_err(IntoResponse::into_response)?;
+        let names = RequestNames::from_request_parts(&mut parts, web).await;
+        let names = names.map_err(IntoResponse::into_response)?;
+        let id = Path::<String>::from_request_parts(&mut parts, web).await;
+        let Path(id) = id.map_err(IntoResponse::into_response)?;
+        let body = Body::from_request(Request::from_parts(parts, body), web).await;
+        let Body(mut fields) = body.map_err(IntoResponse::into_response)?;
+        let id = id_of(&id).map_err(IntoResponse::into_response)?;
+        let reason = reason(&mut fields);
+        let change = Change {
+            web: web.clone(),
+            caller,
+            names,
+            route: "POST /v1/jobs/{job_id}",
+        };
+        Ok(Self {
+            change,
+            id,
+            reason,
+            fields,
+        })
+    }
+}
+
+impl Asked {
+    /// # Errors
+    /// All that is wrong with the body.
+    fn finish(self) -> Result<Ordering, ApiError> {
+        let Self {
+            change,
+            id,
+            reason,
+            fields,
+        } = self;
+        fields.finish()?;
+        Ok(Ordering { change, id, reason })
     }
 }
 
@@ -213,7 +224,8 @@ pub(super) fn time(fields: &mut Fields, [date, after]: [&str; 2], now: Timestamp
     by_date.or(by_length)
 }
 
-async fn give(change: Change, id: JobId, order: Order, reason: String) -> Result<Response, ApiError> {
+async fn give(asked: Ordering, order: Order) -> Result<Response, ApiError> {
+    let Ordering { change, id, reason } = asked;
     let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move {
         let ordered = web.steering.give(id, order, &by).await?;
