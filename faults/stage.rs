@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::case::{Asked, Case, LedgerAt};
 use crate::ledger::{self, Ledger};
@@ -65,6 +66,10 @@ pub(crate) struct Stage {
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
     pub(crate) nothing_was_killed: bool,
+    /// What was sent to the store may have come late.
+    pub(crate) late_writes: bool,
+    /// A process's clock was wrong.
+    pub(crate) wrong_clocks: bool,
     folder: TempDir,
     base: String,
     token: String,
@@ -127,6 +132,8 @@ impl Stage {
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
+            late_writes: false,
+            wrong_clocks: false,
             folder,
             base: format!("http://127.0.0.1:{port}"),
             token: String::new(),
@@ -182,7 +189,18 @@ impl Stage {
         args: &'static [&'static str],
         faults: Vec<String>,
     ) -> Supervised {
-        let process = Supervised::start(self.program.clone(), name, args, faults);
+        self.start_in(self.program.clone(), name, args, faults)
+    }
+
+    /// The same with another environment.
+    pub(crate) fn start_in(
+        &mut self,
+        program: Program,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Supervised {
+        let process = Supervised::start(program, name, args, faults);
         self.processes.push(process.clone());
         process
     }
@@ -213,6 +231,31 @@ impl Stage {
                 .map(drop)
         })
         .await
+    }
+
+    /// Asks every two seconds for so long, whatever is answered.
+    pub(crate) async fn ask_for(&self, span: Duration) {
+        let end = Instant::now() + span;
+        while Instant::now() < end {
+            self.ask_once().await;
+            tokio::time::sleep_until(end.min(Instant::now() + Duration::from_secs(2))).await;
+        }
+    }
+
+    /// What /readyz answers.
+    pub(crate) async fn readyz(&self) -> Option<(u16, String)> {
+        let answer = self
+            .client
+            .get(format!("{}/readyz", self.base))
+            .send()
+            .await
+            .ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Where the API listens, as `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     async fn ask_once(&self) -> Option<Asked> {
@@ -332,6 +375,10 @@ impl Stage {
             let found = self.processes.iter().find(|p| p.name == *name);
             ((*name).to_owned(), found.is_some_and(|p| p.deaths().is_empty()))
         });
+        let peaks = self
+            .processes
+            .iter()
+            .filter_map(|p| Some((p.name.to_owned(), p.peak_kib()?)));
         // The directory's file has no secret; the rest is what processes wrote.
         Ok(Case {
             name: name.to_owned(),
@@ -349,6 +396,9 @@ impl Stage {
             stops_ms: self.stops_ms.clone(),
             nothing_was_killed: self.nothing_was_killed,
             lived: lived.collect(),
+            peaks_kib: peaks.collect(),
+            late_writes: self.late_writes,
+            wrong_clocks: self.wrong_clocks,
         })
     }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::fault::{self, Mechanism, Point};
 use super::job::Job;
+use super::patience::in_time;
 
 /// Jobs a store is given at once.
 const BATCH: usize = 500;
@@ -163,7 +164,9 @@ impl Queue {
     /// # Errors
     /// The delivery took none of them.
     pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
-        let Some(delivery) = &self.delivery else { return Ok(0) };
+        let Some(delivery) = &self.delivery else {
+            return Ok(0);
+        };
         let taken = delivery.push(lane, batch).await?.min(batch.len());
         fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
         self.note_sent(&batch[..taken]).await;
@@ -174,7 +177,7 @@ impl Queue {
     pub(super) async fn note_sent(&self, batch: &[Envelope]) {
         let ids: Vec<JobId> = batch.iter().map(|e| e.job_id).collect();
         if !ids.is_empty()
-            && let Err(error) = self.ledger.mark_sent(&ids).await
+            && let Err(error) = in_time(self.ledger.mark_sent(&ids)).await
         {
             tracing::debug!(%error, "Could not note what was sent; it may be sent twice, which harms nobody");
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ByHand;
 use super::fair::{FairLane, Look};
+use super::patience::in_time;
 use super::pauses::PauseBoard;
 use super::queue::Queue;
 
@@ -125,7 +126,7 @@ impl Relay {
     async fn look(&self, lanes: &mut BTreeMap<Lane, FairLane>) -> Result<Duration, Trouble> {
         let mut pause = LOOK_EVERY;
         let now = self.clock.now();
-        self.pauses.refresh(now).await?;
+        in_time(self.pauses.refresh(now)).await?;
         let held = self.pauses.held(now);
         for lane in Lane::ALL {
             let depth = self.delivery.depth(lane).await?;
@@ -138,7 +139,9 @@ impl Relay {
                 pause = pause.min(Duration::from_millis(50));
                 continue;
             }
-            let due = self.due(lane, room, &held, lanes.entry(lane).or_default()).await?;
+            let due = self
+                .due(lane, room, &held, lanes.entry(lane).or_default())
+                .await?;
             let sent = if due.is_empty() {
                 0
             } else {
@@ -147,7 +150,7 @@ impl Relay {
             if sent >= room {
                 pause = pause.min(Duration::from_millis(50));
             }
-            if let Some(at) = self.ledger.next_due(lane).await? {
+            if let Some(at) = in_time(self.ledger.next_due(lane)).await? {
                 let wait = at.millis_since(self.clock.now()).max(1);
                 pause = pause.min(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
             }
@@ -176,7 +179,11 @@ impl Relay {
             job_id: job.id,
             kind: job.kind,
         };
-        Ok(fair.next(look).await?.into_iter().map(envelope).collect())
+        Ok(in_time(fair.next(look))
+            .await?
+            .into_iter()
+            .map(envelope)
+            .collect())
     }
 
     /// Has a few due jobs done by this process, the most urgent lane first.
@@ -187,7 +194,9 @@ impl Relay {
             if room == 0 {
                 return Ok(());
             }
-            let due = self.due(lane, room, &held, lanes.entry(lane).or_default()).await?;
+            let due = self
+                .due(lane, room, &held, lanes.entry(lane).or_default())
+                .await?;
             // Noted first: a job that has begun is marked no more.
             self.queue.note_sent(&due).await;
             self.by_hand.take(due);

@@ -9,6 +9,7 @@ use rolecall_core::ports::JobFilter;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism, Point};
+use super::patience::in_time;
 use super::queue::Queue;
 use super::runner::finish_if_empty;
 use super::services::Services;
@@ -49,7 +50,7 @@ async fn rescue(services: &Services, queue: &Queue) {
     } else {
         QUARANTINE_AFTER
     };
-    let rescued = match services.ledger.rescue(crashes, BATCH).await {
+    let rescued = match in_time(services.ledger.rescue(crashes, BATCH)).await {
         Ok(rescued) => rescued,
         Err(error) => {
             tracing::warn!(%error, "Could not look for leases that have ended");
@@ -82,12 +83,12 @@ async fn has_jobs(services: &Services, run: RunId) -> bool {
         run_id: Some(run),
         ..JobFilter::default()
     };
-    let found = services.ledger.list(&filter, None, 1).await;
+    let found = in_time(services.ledger.list(&filter, None, 1)).await;
     found.is_ok_and(|jobs| !jobs.is_empty())
 }
 
 async fn close_empty_runs(services: &Services, queue: &Queue) {
-    let running = match services.runs.running().await {
+    let running = match in_time(services.runs.running()).await {
         Ok(running) => running,
         Err(error) => {
             tracing::warn!(%error, "Could not look for runs to close");

@@ -79,7 +79,8 @@ pub(crate) async fn check_delivery(web: &Web) -> Option<Check> {
         delivery.ping().await
     })
     .await;
-    if found.is_ok() && !troubles.is_empty() {
+    // A server without a disk answers even a ping with an error: what is known of it says more.
+    if !troubles.is_empty() {
         "failed".clone_into(&mut found.status);
         found.message = Some(troubles.join(". "));
     }

@@ -38,7 +38,8 @@ impl RedisFacts {
         let mut troubles = Vec::new();
         if self.role == "slave" {
             troubles.push(
-                "Redis is a read-only replica, which takes nothing: let REDIS_URL name the primary".to_owned(),
+                "Redis is a read-only replica, which takes nothing: let REDIS_URL name the primary"
+                    .to_owned(),
             );
         }
         let policy = self.maxmemory_policy.as_str();

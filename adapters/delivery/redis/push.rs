@@ -44,7 +44,8 @@ pub(super) async fn push(
         // Only what is still there (XX): somebody may have taken it already.
         bell.cmd("ZADD").arg(queue.scheduled_jobs_set()).arg("XX");
         for task in &tasks {
-            bell.arg(DUE_BY_ANY_CLOCK).arg(task.task_id().map(ToString::to_string));
+            bell.arg(DUE_BY_ANY_CLOCK)
+                .arg(task.task_id().map(ToString::to_string));
         }
         bell.cmd("PUBLISH").arg(channel(queue)).arg("1");
         let rung: Result<(), RedisError> = bell.exec_async(&mut redis).await;
