@@ -1,8 +1,6 @@
 //! All scenarios, and the mechanisms that are taken away to see that they are noticed.
 
-use crate::links::{Broken, Far};
-use crate::proxy::Link;
-use crate::redis_faults::Ill;
+use crate::environment;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
 
@@ -110,116 +108,6 @@ fn kills(mode: Mode) -> Vec<Scenario> {
     all
 }
 
-/// Links that fail, and a Redis that is no good.
-fn links_and_servers() -> Vec<Scenario> {
-    let plain = |fault, about, linked, breaks| other(fault, about, DISTRIBUTED, linked, breaks);
-    let link = |far, how| {
-        Break::Link(Broken {
-            far,
-            how,
-            seconds: None,
-            one_worker: false,
-        })
-    };
-    let apart = |far, seconds| {
-        Break::Link(Broken {
-            far,
-            how: Link::BlackHole,
-            seconds: Some(seconds),
-            one_worker: true,
-        })
-    };
-    let (slow, lossy) = (Link::Slow { ms: 500 }, Link::Lossy { of_hundred: 10 });
-    vec![
-        plain(
-            "E3",
-            "failover that lost its tail",
-            20,
-            Break::Redis(Ill::LostTail),
-        ),
-        short(plain("E4", "Redis is a replica", 8, Break::Redis(Ill::Replica))),
-        short(plain("E5", "Redis is full", 8, Break::Redis(Ill::Full))),
-        plain("E6", "Redis evicts", 8, Break::Redis(Ill::Evicts)),
-        plain("E7", "Redis has no disk", 8, Break::Redis(Ill::NoDisk)),
-        plain("E8", "Redis a second late", 8, link(Far::Redis, slow)),
-        plain("E8", "Redis loses one in ten", 8, link(Far::Redis, lossy)),
-        plain("E8", "Redis half-open", 8, link(Far::Redis, Link::HalfOpen)),
-        plain(
-            "E8",
-            "Redis in a black hole",
-            8,
-            link(Far::Redis, Link::BlackHole),
-        ),
-        short(plain("E8", "Redis cut off", 8, link(Far::Redis, Link::Cut))),
-        plain(
-            "E8",
-            "all links narrow",
-            8,
-            Break::Poor(Link::Narrow { bytes: 50_000 }),
-        ),
-        short(plain(
-            "E9",
-            "Redis blocked for 5 s",
-            20,
-            Break::Redis(Ill::Blocked(5)),
-        )),
-        plain("E12", "Mongo asleep for 20 s", 20, Break::MongoAsleep(20)),
-        plain(
-            "E13",
-            "Mongo a tenth of a second late",
-            8,
-            link(Far::Mongo, Link::Slow { ms: 50 }),
-        ),
-        plain("E13", "Mongo loses one in ten", 8, link(Far::Mongo, lossy)),
-        plain("E14", "a worker without Redis for 5 s", 20, apart(Far::Redis, 5)),
-        plain(
-            "E14",
-            "a worker without Redis for 20 s",
-            20,
-            apart(Far::Redis, 20),
-        ),
-        plain("E14", "a worker without Mongo for 5 s", 20, apart(Far::Mongo, 5)),
-        plain(
-            "E14",
-            "a worker without Mongo for 20 s",
-            20,
-            apart(Far::Mongo, 20),
-        ),
-        plain(
-            "E14",
-            "a worker without Mongo for 60 s",
-            20,
-            apart(Far::Mongo, 60),
-        ),
-        plain(
-            "E14",
-            "a worker without Discord for 5 s",
-            20,
-            apart(Far::Discord, 5),
-        ),
-        plain(
-            "E14",
-            "a worker without Discord for 20 s",
-            20,
-            apart(Far::Discord, 20),
-        ),
-        plain(
-            "E16",
-            "a worker's clock wrong by an hour",
-            20,
-            Break::Clock("worker"),
-        ),
-        plain("E16", "the API's clock wrong by an hour", 20, Break::Clock("web")),
-        plain(
-            "E30",
-            "Redis takes no connection",
-            8,
-            Break::Redis(Ill::NoConnections),
-        ),
-        plain("E30", "no file left to open", 20, Break::NoFiles),
-    ]
-}
-
 const SAME: &str = "the same is asked for twice";
 const MORE: &str = "more is asked for meanwhile";
 
@@ -266,7 +154,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
         other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
-    all.extend(links_and_servers());
+    all.extend(environment::all());
     all
 }
 

@@ -6,6 +6,7 @@
 mod case;
 mod catalogue;
 mod check;
+mod environment;
 mod evidence;
 mod http;
 mod ledger;

@@ -63,6 +63,7 @@ impl Engine {
             heartbeat: heartbeat.clone(),
             worker: self.worker,
             give_up: give_up.clone(),
+            quiet: Arc::default(),
             pauses: pauses.clone(),
         });
         let tasks = TaskTracker::new();

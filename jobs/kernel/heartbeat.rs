@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rolecall_core::JobId;
 use rolecall_core::ports::{Ledger, Renewed};
+use rolecall_core::quiet::Quiet;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -164,17 +165,18 @@ impl Heartbeat {
                 runtime.block_on(async move {
                     let mut every = tokio::time::interval(RENEW_EVERY);
                     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+                    let mut quiet = Quiet::default();
                     loop {
                         tokio::select! {
                             () = stop.cancelled() => return,
-                            _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker).await,
+                            _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker, &mut quiet).await,
                         }
                     }
                 });
             })
     }
 
-    async fn renew(&self, ledger: &dyn Ledger, worker: &str) {
+    async fn renew(&self, ledger: &dyn Ledger, worker: &str, quiet: &mut Quiet) {
         let asked: Vec<(JobId, i64)> = {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             held.iter().map(|(id, h)| (*id, h.fence)).collect()
@@ -186,7 +188,9 @@ impl Heartbeat {
         match within(RENEWAL, ledger.renew(worker, &asked, LEASE)).await {
             Ok(renewed) => self.note(&asked, &renewed, before),
             Err(error) => {
-                tracing::warn!(%error, leases = asked.len(), "Could not renew leases; trying again")
+                if let Some(held_back) = quiet.may_speak(std::time::Instant::now()) {
+                    tracing::warn!(%error, leases = asked.len(), held_back, "Could not renew leases; trying again");
+                }
             }
         }
     }

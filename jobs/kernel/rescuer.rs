@@ -1,11 +1,12 @@
 //! Takes back what a dead worker held, and closes runs that nobody closed. Runs in every worker.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rolecall_core::RunId;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::JobFilter;
+use rolecall_core::quiet::Quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism, Point};
@@ -27,7 +28,7 @@ const RUN_GRACE_MS: i64 = 60_000;
 
 /// Rescues until `stop`.
 pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
-    let mut looks = 0u32;
+    let (mut looks, mut quiet) = (0u32, Quiet::default());
     // Processes that start together should not look together.
     let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
     while !stop.is_cancelled() {
@@ -36,15 +37,15 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
             () = tokio::time::sleep(pause) => {}
         }
         pause = LOOK_EVERY;
-        rescue(&services, &queue).await;
+        rescue(&services, &queue, &mut quiet).await;
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(RUNS_EVERY) {
-            close_empty_runs(&services, &queue).await;
+            close_empty_runs(&services, &queue, &mut quiet).await;
         }
     }
 }
 
-async fn rescue(services: &Services, queue: &Queue) {
+async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
     let crashes = if fault::without(Mechanism::CrashCount) {
         u32::MAX
     } else {
@@ -53,7 +54,9 @@ async fn rescue(services: &Services, queue: &Queue) {
     let rescued = match in_time(services.ledger.rescue(crashes, BATCH)).await {
         Ok(rescued) => rescued,
         Err(error) => {
-            tracing::warn!(%error, "Could not look for leases that have ended");
+            if let Some(held_back) = quiet.may_speak(Instant::now()) {
+                tracing::warn!(%error, held_back, "Could not look for leases that have ended; trying again");
+            }
             return;
         }
     };
@@ -87,11 +90,13 @@ async fn has_jobs(services: &Services, run: RunId) -> bool {
     found.is_ok_and(|jobs| !jobs.is_empty())
 }
 
-async fn close_empty_runs(services: &Services, queue: &Queue) {
+async fn close_empty_runs(services: &Services, queue: &Queue, quiet: &mut Quiet) {
     let running = match in_time(services.runs.running()).await {
         Ok(running) => running,
         Err(error) => {
-            tracing::warn!(%error, "Could not look for runs to close");
+            if let Some(held_back) = quiet.may_speak(Instant::now()) {
+                tracing::warn!(%error, held_back, "Could not look for runs to close; trying again");
+            }
             return;
         }
     };

@@ -1,6 +1,6 @@
 //! Claims a job, runs it, settles it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::pause::Face;
 use rolecall_core::ports::{Claim, Envelope, EnvelopeHandler, Settlement};
+use rolecall_core::quiet::Quiet;
 use rolecall_core::verdict::{Trial, judge};
 use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::time::Instant;
@@ -51,6 +52,8 @@ pub struct Runner {
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
     pub give_up: CancellationToken,
+    /// Every slot of a worker says the same when the store is away.
+    pub quiet: Arc<Mutex<Quiet>>,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
 }
@@ -64,7 +67,12 @@ impl EnvelopeHandler for Runner {
             Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
             Ok(Claim::Gone) => {}
             Err(error) => {
-                tracing::warn!(%error, job.id = %envelope.job_id, "Could not claim a job; it will be sent again");
+                if let Some(held_back) = self.may_speak() {
+                    tracing::warn!(
+                        %error, held_back, job.id = %envelope.job_id,
+                        "Could not claim a job; it will be sent again"
+                    );
+                }
                 if let Some(job) = self.claimed_after_all(envelope.job_id, before).await {
                     self.begin(job, before).await;
                 }
@@ -74,6 +82,11 @@ impl EnvelopeHandler for Runner {
 }
 
 impl Runner {
+    fn may_speak(&self) -> Option<u32> {
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.may_speak(std::time::Instant::now())
+    }
+
     async fn begin(&self, job: Record, claimed_before: Instant) {
         fault::pass(Point::K4, &job.kind);
         let span = crate::job_span!(job, self.worker);
@@ -303,7 +316,9 @@ impl Runner {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, job.id = %job.id, "Could not settle yet; trying again");
+                    if let Some(held_back) = self.may_speak() {
+                        tracing::warn!(%error, held_back, job.id = %job.id, "Could not settle yet; trying again");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }

@@ -19,7 +19,6 @@ mod codec;
 mod connection;
 mod inspect;
 mod push;
-mod quiet;
 mod settings;
 mod sweep;
 mod worker;
