@@ -90,7 +90,7 @@ pub(crate) async fn play(binary: &Path, tools: &Tools, at_once: usize) -> Result
     for ((what, _, name), plain) in PAIRS.iter().zip(plain) {
         let played = ours.iter().find(|p| p.name == *name);
         let played = played.ok_or_else(|| format!("there is no scenario {name}"))?;
-        let plain = plain.map_err(|e| format!("plain apalis-redis, {what}: {e}"))?;
+        let plain = plain.unwrap_or_else(|error| format!("could not be measured: {error}"));
         let _ = writeln!(text, "| {what} | {plain} | {} ({name}) |", sentence(played));
     }
     Ok((text, ours.iter().all(Played::is_right)))

@@ -16,6 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The documentation leaves the interval to the user; without one, an idle worker looks every 30 s only.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
+/// Redis does nothing else meanwhile.
+const PUSHED_AT_ONCE: usize = 1_000;
+
 /// What a job does.
 #[derive(Debug, Clone, Serialize, Deserialize, clap::ValueEnum, Default)]
 enum Work {
@@ -113,9 +116,10 @@ async fn main() -> Result<(), BoxDynError> {
                 work: work.clone(),
                 ms,
             };
-            storage
-                .push_bulk((from..from + count).map(task).collect())
-                .await?;
+            let all: Vec<Task> = (from..from + count).map(task).collect();
+            for part in all.chunks(PUSHED_AT_ONCE) {
+                storage.push_bulk(part.to_vec()).await?;
+            }
         }
         Command::Work { name, heartbeat, log } => {
             // As `RedisStorage::new` names it.

@@ -126,7 +126,8 @@ async fn act(stage: &mut Stage, act: &Act) -> Result<(), String> {
         }
         Act::Mapping(group, active) => switch(stage, *group, *active).await,
         Act::Cancel => {
-            let [state, kind] = ["state:available", "kind:add_role"];
+            // Most of what waits does so for a limit.
+            let [state, kind] = ["state:scheduled", "kind:add_role"];
             let cancel = [
                 "jobs", "bulk", "--action", "cancel", state, kind, "--yes", "--reason", "a soak",
             ];
