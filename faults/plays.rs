@@ -64,10 +64,11 @@ pub(crate) async fn sleeps_over_a_tick(scenario: &Scenario, stage: &mut Stage) -
 
 /// Some lose their group; before their roles are taken it is given back.
 pub(crate) async fn change_of_mind(scenario: &Scenario, stage: &mut Stage) -> Result<(), String> {
+    // Before they start: processes look for pauses once a second.
+    let pause = pause(stage, "kind:remove_role").await?;
     stage.start_all(scenario.mode, "", &[]);
     stage.ask().await?;
     stage.quiet().await?;
-    let pause = pause(stage, "kind:remove_role").await?;
     stage.world.demote(DEMOTED);
     stage.import().await?;
     stage.ask().await?;
