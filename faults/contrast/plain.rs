@@ -13,6 +13,8 @@ use crate::servers::Server;
 const BOUND: Duration = Duration::from_secs(60);
 /// How long a worker may do nothing before it is taken for stuck: with heartbeats every 30 s no earlier.
 const STUCK: Duration = Duration::from_secs(40);
+/// What a job is told to wait: longer than a heartbeat, at which a worker looks anew, and shorter than the bound.
+const WAIT_MS: u64 = 50_000;
 /// Where apalis-redis keeps the jobs of the worker's type.
 const QUEUE: &str = "plain_apalis::Task";
 
@@ -276,7 +278,7 @@ async fn same_name(plain: Plain) -> Result<String, String> {
 
 async fn told_to_wait(plain: Plain) -> Result<String, String> {
     let worker = plain.start();
-    plain.push("retry-after", 20_000, 0, 1).await?;
+    plain.push("retry-after", WAIT_MS, 0, 1).await?;
     let again = plain.started(2).await;
     worker.finish();
     let at: Vec<i64> = plain
@@ -288,12 +290,14 @@ async fn told_to_wait(plain: Plain) -> Result<String, String> {
     Ok(match (again, at.as_slice()) {
         (Ok(()), [first, second, ..]) => {
             format!(
-                "told to wait 20 s, tried again after {:.1} s",
+                "told to wait {} s, tried again after {:.1} s",
+                WAIT_MS / 1_000,
                 (second - first) as f64 / 1_000.0
             )
         }
         _ => format!(
-            "told to wait 20 s, did not try again within {} s",
+            "told to wait {} s, did not try again within {} s",
+            WAIT_MS / 1_000,
             BOUND.as_secs()
         ),
     })
