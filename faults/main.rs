@@ -6,6 +6,7 @@
 mod case;
 mod catalogue;
 mod check;
+mod client;
 mod contrast;
 mod evidence;
 mod http;

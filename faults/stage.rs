@@ -1,13 +1,12 @@
 //! An installation of a scenario: processes, servers, a client that keeps a log.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::case::{Asked, Case, LedgerAt};
+use crate::case::{Case, LedgerAt};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
 use crate::servers::Server;
@@ -19,9 +18,6 @@ const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
 const PATIENCE: Duration = Duration::from_secs(300);
 /// What a mechanism's absence leaves undone will not come; three leases are enough to see that.
 const PATIENCE_WITHOUT: Duration = Duration::from_secs(50);
-
-/// How long a client waits for an answer.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// How it is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,10 +80,10 @@ pub(crate) struct Stage {
     /// What the scenario measured itself, for people.
     pub(crate) told: Option<String>,
     patience: Duration,
-    folder: TempDir,
-    base: String,
-    token: String,
-    client: reqwest::Client,
+    pub(crate) folder: TempDir,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) client: reqwest::Client,
 }
 
 impl Stage {
@@ -241,64 +237,6 @@ impl Stage {
             self.start("web", &["web"], given("web"));
             self.start("worker", &["worker"], given("worker"));
         }
-    }
-
-    /// Asks for a full sync, again and again until it is promised, as a client does that was told nothing.
-    pub(crate) async fn ask(&self) -> Result<(), String> {
-        let everything = serde_json::json!({});
-        wait_for("a sync to be accepted", Duration::from_secs(90), async || {
-            self.ask_for(&everything, ANSWER)
-                .await
-                .filter(|asked| asked.run.is_some())
-                .map(drop)
-        })
-        .await
-    }
-
-    /// Asks once for a sync, and notes what was answered. `None`: it could not be noted.
-    pub(crate) async fn ask_for(&self, body: &serde_json::Value, within: Duration) -> Option<Asked> {
-        let url = format!("{}/v1/runs", self.base);
-        let sent = self
-            .client
-            .post(&url)
-            .bearer_auth(&self.token)
-            .json(body)
-            .timeout(within)
-            .send()
-            .await;
-        let mut asked = Asked {
-            path: "POST /v1/runs".into(),
-            status: 0,
-            run: None,
-            retry_after: false,
-        };
-        if let Ok(answer) = sent {
-            asked.status = answer.status().as_u16();
-            asked.retry_after = answer.headers().contains_key("retry-after");
-            if asked.status == 202 {
-                let body: serde_json::Value = answer.json().await.unwrap_or_default();
-                asked.run = body["id"].as_str().map(ToOwned::to_owned);
-            }
-        }
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.client_log());
-        let line = serde_json::to_string(&asked).ok()?;
-        writeln!(log.ok()?, "{line}").ok()?;
-        Some(asked)
-    }
-
-    /// All that the client asked so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        let text = std::fs::read_to_string(self.client_log()).unwrap_or_default();
-        text.lines()
-            .filter_map(|l| serde_json::from_str(l).ok())
-            .collect()
-    }
-
-    fn client_log(&self) -> PathBuf {
-        self.folder.path().join("client.jsonl")
     }
 
     /// Waits until Discord saw so many changes.
