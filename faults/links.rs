@@ -72,7 +72,7 @@ pub(crate) async fn broken(stage: &mut Stage, fault: Broken, seed: u64) -> Resul
             stage.ask().await?;
             stage.quiet().await?;
         }
-        Some(seconds) => stage.ask_for(Duration::from_secs(seconds)).await,
+        Some(seconds) => stage.ask_meanwhile(Duration::from_secs(seconds)).await,
     }
     proxy.set(Link::Open);
     stage.fault_is_over();
