@@ -70,6 +70,7 @@ impl Engine {
             delivery: Arc::clone(&self.delivery),
             pauses,
             queue: self.queue.clone(),
+            observer: Arc::clone(&self.services.observer),
             clock: Arc::clone(&self.services.clock),
         };
         tasks.spawn(relay.run(stop.clone()));

@@ -16,6 +16,7 @@ pub mod job;
 pub mod leaving;
 pub mod log;
 pub mod members;
+pub mod observer;
 pub mod pauses;
 pub mod queue;
 pub mod registry;

@@ -10,6 +10,7 @@ use rolecall_core::ports::{Clock, Delivery, DueJob, Envelope, Ledger};
 use tokio_util::sync::CancellationToken;
 
 use super::fair::{FairLane, Look};
+use super::observer::Observer;
 use super::pauses::PauseBoard;
 use super::queue::Queue;
 
@@ -28,6 +29,8 @@ pub struct Relay {
     pub pauses: PauseBoard,
     /// Sends and notes.
     pub queue: Queue,
+    /// Is told of what is sent again.
+    pub observer: Arc<dyn Observer>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -114,10 +117,15 @@ impl Relay {
             job_id: job.id,
             kind: job.kind,
         };
+        let again: Vec<bool> = due.iter().map(|job| job.sent_before).collect();
         let batch: Vec<Envelope> = due.into_iter().map(envelope).collect();
         if batch.is_empty() {
             return Ok(0);
         }
-        Ok(self.queue.send(lane, &batch).await)
+        let sent = self.queue.send(lane, &batch).await;
+        // The delivery takes from the front.
+        let again = again.into_iter().take(sent).filter(|again| *again).count();
+        self.observer.sent_again(lane, again);
+        Ok(sent)
     }
 }
