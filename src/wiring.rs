@@ -12,6 +12,7 @@ use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
 use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
 use crate::keys;
 use crate::secret_files::{random_hex, read_or_make};
+use crate::telemetry::{Gauges, JobObserver};
 
 /// Name of the embedded store's file in the data folder.
 pub const STORE_FILE: &str = "rolecall.db";
@@ -141,6 +143,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
     };
     let clock = Arc::clone(&stored.clock);
+    let ledger: Arc<dyn Ledger> = Arc::new(MeteredLedger::new(Arc::clone(&stored.ledger)));
     let jwt_secret = jwt_secret(&config)?;
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
@@ -150,7 +153,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
     let services = Services {
-        ledger: Arc::clone(&stored.ledger),
+        ledger: Arc::clone(&ledger),
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
@@ -171,10 +174,11 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         clock: Arc::clone(&clock),
         oauth: oauth(&config),
         settings: settings(&config),
+        observer: Arc::new(JobObserver),
         cache: Arc::new(GuildCache::default()),
     };
     let services = Arc::new(services);
-    let queue = Queue::new(stored.ledger, delivery.clone(), clock);
+    let queue = Queue::new(ledger, delivery.clone(), clock);
     let registry = Arc::new(rolecall_workflows::registry());
     Ok(App {
         steering: Steering {
@@ -191,6 +195,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         api_keys: stored.api_keys,
         delivery,
         limiter,
+        gauges: Gauges::default(),
         instance,
         jwt_secret,
         config,

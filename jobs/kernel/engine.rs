@@ -73,6 +73,7 @@ impl Engine {
             by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone()),
             pauses,
             queue: self.queue.clone(),
+            observer: Arc::clone(&self.services.observer),
             clock: Arc::clone(&self.services.clock),
         };
         tasks.spawn(relay.run(stop.clone()));

@@ -18,6 +18,7 @@ pub mod job;
 pub mod leaving;
 pub mod log;
 pub mod members;
+pub mod observer;
 pub mod patience;
 pub mod pauses;
 pub mod queue;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::by_hand::ByHand;
 use super::fair::{FairLane, Look};
 use super::fault::{self, Mechanism};
+use super::observer::Observer;
 use super::patience::in_time;
 use super::pauses::PauseBoard;
 use super::queue::Queue;
@@ -35,6 +36,8 @@ pub struct Relay {
     pub pauses: PauseBoard,
     /// Sends and notes.
     pub queue: Queue,
+    /// Is told of what is sent again.
+    pub observer: Arc<dyn Observer>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -144,11 +147,7 @@ impl Relay {
             let due = self
                 .due(lane, room, &held, lanes.entry(lane).or_default())
                 .await?;
-            let sent = if due.is_empty() {
-                0
-            } else {
-                self.queue.send(lane, &due).await?
-            };
+            let sent = self.send(lane, due).await?;
             if sent >= room {
                 pause = pause.min(Duration::from_millis(50));
             }
@@ -167,7 +166,7 @@ impl Relay {
         room: usize,
         held: &[Held],
         fair: &mut FairLane,
-    ) -> Result<Vec<Envelope>, StoreError> {
+    ) -> Result<Vec<DueJob>, StoreError> {
         let now = self.clock.now();
         let look = Look {
             ledger: self.ledger.as_ref(),
@@ -181,15 +180,21 @@ impl Relay {
             held,
             room,
         };
-        let envelope = |job: DueJob| Envelope {
-            job_id: job.id,
-            kind: job.kind,
-        };
-        Ok(in_time(fair.next(look))
-            .await?
-            .into_iter()
-            .map(envelope)
-            .collect())
+        Ok(in_time(fair.next(look)).await?)
+    }
+
+    /// Sends them; those that had been sent before are counted.
+    async fn send(&self, lane: Lane, due: Vec<DueJob>) -> Result<usize, DeliveryError> {
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let again: Vec<bool> = due.iter().map(|job| job.sent_before).collect();
+        let batch: Vec<Envelope> = due.into_iter().map(envelope).collect();
+        let sent = self.queue.send(lane, &batch).await?;
+        // The delivery takes from the front.
+        let again = again.into_iter().take(sent).filter(|again| *again).count();
+        self.observer.sent_again(lane, again);
+        Ok(sent)
     }
 
     /// Has a few due jobs done by this process, the most urgent lane first.
@@ -200,13 +205,23 @@ impl Relay {
             if room == 0 {
                 return Ok(());
             }
-            let due = self
+            let due: Vec<Envelope> = self
                 .due(lane, room, &held, lanes.entry(lane).or_default())
-                .await?;
+                .await?
+                .into_iter()
+                .map(envelope)
+                .collect();
             // Noted first: a job that has begun is marked no more.
             self.queue.note_sent(&due).await;
             self.by_hand.take(due);
         }
         Ok(())
+    }
+}
+
+fn envelope(job: DueJob) -> Envelope {
+    Envelope {
+        job_id: job.id,
+        kind: job.kind,
     }
 }

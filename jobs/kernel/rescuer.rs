@@ -67,6 +67,7 @@ async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
         fault::pass(Point::K12, &job.kind);
     }
     for job in &rescued {
+        services.observer.rescued(job);
         tracing::warn!(
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
             "Took back job {} ({}), whose worker went away", job.id, job.kind

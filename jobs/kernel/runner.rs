@@ -21,6 +21,7 @@ use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, v
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::observer::{Ended, Taken};
 use super::patience::{self, in_time, within};
 use super::pauses::PauseBoard;
 use super::queue::{Enqueue, Queue};
@@ -62,7 +63,14 @@ pub struct Runner {
 impl EnvelopeHandler for Runner {
     async fn handle(&self, envelope: Envelope) {
         let before = Instant::now();
-        match in_time(self.services.ledger.claim(envelope.job_id, &self.worker, LEASE)).await {
+        let claimed = in_time(self.services.ledger.claim(envelope.job_id, &self.worker, LEASE)).await;
+        self.services.observer.taken(match &claimed {
+            Ok(Claim::Claimed(_)) => Taken::Claimed,
+            Ok(Claim::Busy) => Taken::Busy,
+            Ok(Claim::Gone) => Taken::Gone,
+            Err(_) => Taken::Failed,
+        });
+        match claimed {
             Ok(Claim::Claimed(job)) => self.begin(*job, before).await,
             Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
             Ok(Claim::Gone) => {}
@@ -90,6 +98,9 @@ impl Runner {
     async fn begin(&self, job: Record, claimed_before: Instant) {
         fault::pass(Point::K4, &job.kind);
         let span = crate::job_span!(job, self.worker);
+        self.services
+            .observer
+            .begun(&job, self.services.clock.now(), &span);
         self.work(job, claimed_before).instrument(span).await;
     }
 
@@ -122,7 +133,7 @@ impl Runner {
         let started_at = self.services.clock.now();
         if job.cancel_by.is_some() || self.pauses.holding(Face::from(&job), started_at).is_some() {
             // Handed back; the ledger ends it instead if somebody asked to cancel it.
-            self.settle(&job, handed_back()).await;
+            self.leave(&job, handed_back(), None, claimed_before).await;
             return;
         }
         let kind = self
@@ -133,8 +144,9 @@ impl Runner {
         let Some(kind) = kind else {
             let newer = format!("no worker here knows {} version {}", job.kind, job.version);
             tracing::warn!("{newer}; leaving it to a newer one");
-            self.settle(&job, self.left_to_newer(&job, started_at, newer))
-                .await;
+            let error = JobError::wait(NEWER_RELEASE, LEAVE_TO_NEWER, newer);
+            let settlement = self.left_to_newer(&job, started_at, &error);
+            self.leave(&job, settlement, Some(&error), claimed_before).await;
             return;
         };
         let Some((held, lease)) = self.heartbeat.hold(job.id, job.fence, claimed_before) else {
@@ -142,6 +154,7 @@ impl Runner {
         };
         let end = self.attempt(&job, &kind, lease.clone()).await;
         if matches!(end, End::Lost) {
+            self.tell(&job, None, None, claimed_before.elapsed());
             return;
         }
         fault::pass(Point::K7, &job.kind);
@@ -152,23 +165,43 @@ impl Runner {
             &settlement,
             self.services.clock.now().millis_since(started_at),
         );
-        self.settle(&job, settlement).await;
+        let error = if let End::Failed(error) = &end {
+            Some(error)
+        } else {
+            None
+        };
+        self.leave(&job, settlement, error, claimed_before).await;
         drop(held);
         self.queue.bell().notify_one();
     }
 
     /// Why it waits is noted in its history, once: this may go on for as long as a deploy does.
-    fn left_to_newer(&self, job: &Record, started_at: Timestamp, why: String) -> Settlement {
-        let error = JobError::wait(NEWER_RELEASE, LEAVE_TO_NEWER, why);
+    fn left_to_newer(&self, job: &Record, started_at: Timestamp, error: &JobError) -> Settlement {
         let noted = job.attempts.last().and_then(|a| a.error_code.as_deref()) == Some(NEWER_RELEASE);
         let mut attempt = self.attempt_of(job, started_at);
         "snooze".clone_into(&mut attempt.result);
-        describe(&mut attempt, &error);
-        let settlement = self.settlement(job, started_at, &End::Failed(error), None, false);
+        describe(&mut attempt, error);
+        let settlement = self.settlement(job, started_at, &End::Failed(error.clone()), None, false);
         Settlement {
             attempt: settlement.attempt.or((!noted).then_some(attempt)),
             ..settlement
         }
+    }
+
+    /// Settles, and tells of it.
+    async fn leave(&self, job: &Record, settlement: Settlement, error: Option<&JobError>, began: Instant) {
+        let took = began.elapsed();
+        let settled = self.settle(job, settlement.clone()).await;
+        self.tell(job, settled.then_some(&settlement), error, took);
+    }
+
+    fn tell(&self, job: &Record, settlement: Option<&Settlement>, error: Option<&JobError>, took: Duration) {
+        let ended = Ended {
+            settlement,
+            error,
+            took,
+        };
+        self.services.observer.ended(job, ended);
     }
 
     /// Runs the job in a task of its own, so that a panic ends nothing else.
@@ -297,8 +330,8 @@ impl Runner {
     }
 
     /// Writes the settlement, trying for as long as the lease may last. If it cannot, the rescuer takes the job back,
-    /// and what it did is done again, which is harmless.
-    async fn settle(&self, job: &Record, settlement: Settlement) {
+    /// and what it did is done again, which is harmless. `false`: it was not written.
+    async fn settle(&self, job: &Record, settlement: Settlement) -> bool {
         let is_final = settlement.state.is_final();
         let deadline = Instant::now() + LEASE;
         let mut pause = Duration::from_millis(100);
@@ -309,11 +342,11 @@ impl Runner {
                 Ok(true) => break,
                 Ok(false) => {
                     tracing::warn!(job.id = %job.id, "The lease was over before job {} settled", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) if Instant::now() > deadline => {
                     tracing::error!(%error, job.id = %job.id, "Could not settle job {}; it will run again", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) => {
                     if let Some(held_back) = self.may_speak() {
@@ -328,6 +361,7 @@ impl Runner {
         if let (true, Some(run)) = (is_final && job.kind != FinishRun::KIND, job.run_id) {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
+        true
     }
 }
 
