@@ -13,3 +13,4 @@ pub mod otlp;
 pub mod permissions;
 pub mod store;
 pub mod vault;
+pub mod webhook;

@@ -49,6 +49,35 @@ impl ExponentialBackoff {
     }
 }
 
+/// When a job is tried again: by a formula, or by a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Waits {
+    /// See [`ExponentialBackoff`].
+    Backoff(ExponentialBackoff),
+    /// The wait after each failure, from the first on; up to a tenth is added at random.
+    Listed(&'static [Duration]),
+}
+
+impl From<ExponentialBackoff> for Waits {
+    fn from(policy: ExponentialBackoff) -> Self {
+        Self::Backoff(policy)
+    }
+}
+
+impl Waits {
+    /// As [`ExponentialBackoff::delay`]; `None`, too, where the list has ended.
+    pub fn delay(&self, attempt: u32, elapsed: Duration, dice: f64) -> Option<Duration> {
+        match self {
+            Self::Backoff(policy) => policy.delay(attempt, elapsed, dice),
+            Self::Listed(waits) => {
+                let n = usize::try_from(attempt.checked_sub(1)?).ok()?;
+                let wait = waits.get(n)?;
+                Some(wait.mul_f64(1.0 + dice.clamp(0.0, 1.0) / 10.0))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -64,6 +93,19 @@ mod tests {
             let wait = policy.delay(attempt, Duration::ZERO, dice).unwrap().as_secs_f64();
             let middle = (2f64.powi(i32::try_from(attempt).unwrap() - 1)).min(600.0);
             prop_assert!(wait >= middle * 0.5 - 1e-6 && wait <= middle * 1.5 + 1e-6);
+        }
+
+        #[test]
+        fn a_listed_wait_is_never_shortened_and_ends_with_the_list(attempt in 0u32..9, dice in 0.0f64..1.0) {
+            const LIST: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(300), Duration::from_secs(7)];
+            let wait = Waits::Listed(&LIST).delay(attempt, Duration::ZERO, dice);
+            match attempt {
+                1..=3 => {
+                    let listed = LIST[attempt as usize - 1];
+                    prop_assert!(wait.is_some_and(|w| w >= listed && w <= listed.mul_f64(1.1)));
+                }
+                _ => prop_assert_eq!(wait, None),
+            }
         }
 
         #[test]

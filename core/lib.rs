@@ -17,6 +17,7 @@ pub mod conditions;
 mod conditions_tests;
 pub mod desired;
 pub mod error;
+pub mod event;
 pub mod explain;
 pub mod fairness;
 pub mod guard;
@@ -44,6 +45,7 @@ pub mod time;
 pub mod timeline;
 pub mod verdict;
 pub mod waiting;
+pub mod webhook;
 
 pub use ids::{ChannelId, DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 pub use time::Timestamp;

@@ -18,16 +18,22 @@ pub enum SecretKind {
     RefreshToken,
     /// PKCE's verifier of a login that has begun.
     Verifier,
+    /// The secret that messages to an endpoint are signed with.
+    WebhookSecret,
+    /// The one before it, while both sign.
+    OldWebhookSecret,
 }
 
 impl SecretKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::BotToken,
         Self::RetiredBotToken,
         Self::AccessToken,
         Self::RefreshToken,
         Self::Verifier,
+        Self::WebhookSecret,
+        Self::OldWebhookSecret,
     ];
 
     /// The collection. Part of what secrets are sealed with: never change one.
@@ -37,6 +43,7 @@ impl SecretKind {
             Self::RetiredBotToken => "rolecall_retired_guilds",
             Self::AccessToken | Self::RefreshToken => "discord_users",
             Self::Verifier => "discord_oauth_states",
+            Self::WebhookSecret | Self::OldWebhookSecret => "rolecall_webhooks",
         }
     }
 
@@ -47,6 +54,8 @@ impl SecretKind {
             Self::AccessToken => "access_token",
             Self::RefreshToken => "refresh_token",
             Self::Verifier => "verifier",
+            Self::WebhookSecret => "secret",
+            Self::OldWebhookSecret => "old_secret",
         }
     }
 
@@ -56,6 +65,7 @@ impl SecretKind {
             Self::BotToken | Self::RetiredBotToken => "guild_id",
             Self::AccessToken | Self::RefreshToken => "discord_id",
             Self::Verifier => "state",
+            Self::WebhookSecret | Self::OldWebhookSecret => "webhook_id",
         }
     }
 
@@ -114,6 +124,8 @@ mod tests {
                 "discord_users:7:access_token",
                 "discord_users:7:refresh_token",
                 "discord_oauth_states:7:verifier",
+                "rolecall_webhooks:7:secret",
+                "rolecall_webhooks:7:old_secret",
             ]
         );
     }

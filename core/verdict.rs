@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backoff::ExponentialBackoff;
+use crate::backoff::Waits;
 use crate::error::{ErrorClass, JobError};
 use crate::outcome::Outcome;
 use crate::time::Timestamp;
@@ -43,7 +43,7 @@ pub struct Trial {
 pub const MAX_SNOOZE_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Decides. A time named by the other side is never shortened, and jitter is only added to it.
-pub fn judge(result: &Result<Outcome, JobError>, policy: &ExponentialBackoff, trial: Trial) -> Verdict {
+pub fn judge(result: &Result<Outcome, JobError>, policy: impl Into<Waits>, trial: Trial) -> Verdict {
     let Err(error) = result else {
         return Verdict::Complete;
     };
@@ -57,7 +57,7 @@ pub fn judge(result: &Result<Outcome, JobError>, policy: &ExponentialBackoff, tr
         ErrorClass::RateLimited { .. } if age > MAX_SNOOZE_AGE => Verdict::Discard,
         ErrorClass::RateLimited { wait } => Verdict::SnoozeUntil(trial.now + wait),
         ErrorClass::Transient if trial.attempt >= trial.max_attempts => Verdict::Discard,
-        ErrorClass::Transient => match policy.delay(trial.attempt, age, trial.dice) {
+        ErrorClass::Transient => match policy.into().delay(trial.attempt, age, trial.dice) {
             Some(wait) => Verdict::RetryAt(trial.now + wait),
             None => Verdict::Discard,
         },
@@ -67,6 +67,7 @@ pub fn judge(result: &Result<Outcome, JobError>, policy: &ExponentialBackoff, tr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backoff::ExponentialBackoff;
 
     fn trial(attempt: u32) -> Trial {
         Trial {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     fn judged(error: JobError, trial: Trial) -> Verdict {
-        judge(&Err(error), &ExponentialBackoff::default(), trial)
+        judge(&Err(error), ExponentialBackoff::default(), trial)
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
         };
         assert_eq!(judged(JobError::transient("x", "x"), asked), Verdict::Cancel);
         assert_eq!(
-            judge(&Ok(Outcome::unchanged()), &ExponentialBackoff::default(), asked),
+            judge(&Ok(Outcome::unchanged()), ExponentialBackoff::default(), asked),
             Verdict::Complete
         );
     }

@@ -123,7 +123,7 @@ fn a_refresh_that_failed_for_a_while_is_tried_three_times_more_five_minutes_apar
             dice: 0.5,
             cancel_requested: false,
         };
-        match judge(&failed, &RefreshToken::backoff(), trial) {
+        match judge(&failed, RefreshToken::backoff(), trial) {
             Verdict::RetryAt(at) => Some(at.millis_since(now) / 1_000),
             _ => None,
         }

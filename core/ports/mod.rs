@@ -13,6 +13,7 @@ mod permissions;
 mod repositories;
 mod upkeep;
 mod vault;
+mod webhooks;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
@@ -37,3 +38,4 @@ pub use upkeep::{
     SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};
+pub use webhooks::{Alarms, WebhookAnswer, WebhookError, WebhookMessage, WebhookSender, Webhooks};

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::backoff::{ExponentialBackoff, Waits};
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -32,6 +32,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// When it is tried again.
     fn backoff() -> ExponentialBackoff {
         ExponentialBackoff::default()
+    }
+
+    /// The same, where it is no formula.
+    fn waits() -> Waits {
+        Self::backoff().into()
     }
 
     /// Jobs with the same key are one job until the first has ended. `None`: never the same.

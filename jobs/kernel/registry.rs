@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::backoff::Waits;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
@@ -21,7 +21,7 @@ pub struct Kind {
     /// Longest time that one attempt may take.
     pub timeout: Duration,
     /// When it is tried again.
-    pub backoff: ExponentialBackoff,
+    pub waits: Waits,
     read: fn(&Value) -> Result<Reading, String>,
     run: fn(Value, Context) -> BoxFuture<'static, Result<Outcome, Failure>>,
 }
@@ -92,7 +92,7 @@ impl Registry {
             Kind {
                 version: J::VERSION,
                 timeout: J::TIMEOUT,
-                backoff: J::backoff(),
+                waits: J::waits(),
                 read: read::<J>,
                 run: |payload, context| {
                     Box::pin(async move {

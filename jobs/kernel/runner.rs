@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rolecall_core::backoff::ExponentialBackoff;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
@@ -298,8 +299,8 @@ impl Runner {
                     dice: fastrand::f64(),
                     cancel_requested,
                 };
-                let policy = kind.map(|k| k.backoff).unwrap_or_default();
-                let verdict = judge(&Err(error.clone()), &policy, trial);
+                let policy = kind.map_or_else(|| ExponentialBackoff::default().into(), |k| k.waits);
+                let verdict = judge(&Err(error.clone()), policy, trial);
                 (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);

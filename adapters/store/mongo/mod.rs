@@ -4,6 +4,7 @@
 //! transaction, so a standalone server works, too; where there is a replica set, every write waits for its majority.
 
 mod accounts;
+mod alarms;
 mod api_keys;
 mod audit;
 mod connect;
@@ -26,6 +27,7 @@ mod scheduler_tasks;
 mod sealed_fields;
 mod server_clock;
 mod settings;
+mod webhooks;
 
 use std::time::Instant;
 

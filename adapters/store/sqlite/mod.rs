@@ -5,6 +5,7 @@
 //! several processes may have the file open, and SQLite's own locks decide. Never put the file on a network share.
 
 mod accounts;
+mod alarms;
 mod api_keys;
 mod audit;
 mod clock;
@@ -26,6 +27,7 @@ mod runs;
 mod schema;
 mod sealed_fields;
 mod sql;
+mod webhooks;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Accounts, Alarms, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
+    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth, Webhooks,
 };
 
 /// One handle on a store, as its ports.
@@ -27,6 +27,8 @@ pub(crate) struct Stores {
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) webhooks: Arc<dyn Webhooks>,
+    pub(crate) alarms: Arc<dyn Alarms>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -51,6 +53,8 @@ impl Stores {
             + Retention
             + Refreshes
             + RetiredGuilds
+            + Webhooks
+            + Alarms
             + Clone,
     {
         Self {
@@ -69,6 +73,8 @@ impl Stores {
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            webhooks: Arc::new(store.clone()),
+            alarms: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

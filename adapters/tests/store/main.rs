@@ -182,6 +182,14 @@ macro_rules! every_store {
                 audit_records_are_deleted_by_their_age,
                 only_links_that_are_inactive_for_long_are_deleted,
             }
+            webhooks {
+                an_endpoint_reads_back_as_it_was_given_and_its_id_is_taken,
+                endpoints_are_listed_oldest_first_until_they_are_removed,
+                of_sixteen_changes_of_one_reading_one_counts,
+                a_change_is_refused_when_a_secret_was_sealed_anew_meanwhile,
+                an_alarm_stands_as_it_was_first_raised_until_it_is_cleared,
+                of_sixteen_who_raise_an_alarm_all_hear_of_the_same,
+            }
             health {
                 a_store_answers_and_says_what_it_is,
                 preparing_again_changes_nothing,

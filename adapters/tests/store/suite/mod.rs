@@ -23,3 +23,4 @@ pub(crate) mod retired_guilds;
 pub(crate) mod runs;
 pub(crate) mod sealed_fields;
 pub(crate) mod settle;
+pub(crate) mod webhooks;

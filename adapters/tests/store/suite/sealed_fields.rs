@@ -8,11 +8,15 @@ use rolecall_core::link::SealedTokens;
 use rolecall_core::ports::NewGuild;
 use rolecall_core::secrets::{SecretKind, StoredSecret};
 use rolecall_core::time::Timestamp;
+use rolecall_core::webhook::StoredEndpoint;
+use uuid::Uuid;
 
 use crate::fixture::{Fixture, Stores};
 use crate::given::{PAST, account, config, guild, link, new_run, user};
+use crate::suite::webhooks::endpoint;
 
-/// Three guilds, of which one has no token, and one that was removed; two links, of which one has no refresh token; a login.
+/// Three guilds, of which one has no token, and one that was removed; two links, of which one has no refresh token; a login; an
+/// endpoint.
 async fn filled(stores: &Stores) {
     for (n, token) in [(1, Some("rc1:old:a")), (2, Some("plain")), (3, None)] {
         let new = NewGuild {
@@ -53,6 +57,11 @@ async fn filled(stores: &Stores) {
         retired_at: now,
     };
     stores.retired_guilds.put(&retired).await.unwrap();
+    let endpoint = StoredEndpoint {
+        old_secret: "rc1:old:w".to_owned(),
+        ..endpoint(1, 0)
+    };
+    stores.webhooks.insert(&endpoint).await.unwrap();
 }
 
 /// All secrets of a kind, read in pages of one.
@@ -108,6 +117,14 @@ pub(crate) async fn every_secret_is_found_in_pages_and_empty_ones_are_not<F: Fix
         ),
         (SecretKind::RefreshToken, pairs([(one, "rc1:new:r")])),
         (SecretKind::Verifier, pairs([("abc".to_owned(), "rc1:old:v")])),
+        (
+            SecretKind::WebhookSecret,
+            pairs([(Uuid::from_u128(1).to_string(), "rc1:new:s1")]),
+        ),
+        (
+            SecretKind::OldWebhookSecret,
+            pairs([(Uuid::from_u128(1).to_string(), "rc1:old:w")]),
+        ),
     ] {
         assert_eq!(shown(walked(stores, kind, None).await), wanted, "{kind:?}");
     }
