@@ -8,8 +8,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::canary::Canaries;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
+
 use super::pauses::PauseBoard;
 use super::queue::Queue;
 use super::registry::Registry;
@@ -17,6 +19,7 @@ use super::relay::Relay;
 use super::rescuer;
 use super::runner::Runner;
 use super::services::Services;
+use super::steering::Steering;
 
 /// What is left of the grace for handing back, when jobs did not end in time.
 const HAND_BACK: Duration = Duration::from_secs(2);
@@ -55,6 +58,11 @@ impl Engine {
             over.clone(),
         )?;
         let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
+        let canaries = Canaries::new(Steering {
+            services: Arc::clone(&self.services),
+            queue: self.queue.clone(),
+            registry: Arc::clone(&self.registry),
+        });
         let runner = Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
@@ -69,6 +77,7 @@ impl Engine {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
             pauses,
+            canaries,
             queue: self.queue.clone(),
             clock: Arc::clone(&self.services.clock),
         };

@@ -3,6 +3,7 @@
 //! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
+mod canary;
 pub mod context;
 pub mod dead_letters;
 mod ending;
@@ -18,6 +19,7 @@ pub mod log;
 pub mod members;
 pub mod pauses;
 pub mod queue;
+pub mod recheck;
 pub mod registry;
 pub mod relay;
 pub mod rescuer;
@@ -25,3 +27,4 @@ pub mod runner;
 pub mod services;
 pub mod steering;
 pub mod taking;
+pub mod waiting;

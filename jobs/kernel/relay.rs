@@ -9,6 +9,7 @@ use rolecall_core::pause::Held;
 use rolecall_core::ports::{Clock, Delivery, DueJob, Envelope, Ledger};
 use tokio_util::sync::CancellationToken;
 
+use super::canary::Canaries;
 use super::fair::{FairLane, Look};
 use super::pauses::PauseBoard;
 use super::queue::Queue;
@@ -19,13 +20,15 @@ const RESEND_AFTER: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs in every process that works. Two relays at once cost duplicates, which harm nobody.
-pub struct Relay {
+pub(super) struct Relay {
     /// Where due jobs are found.
     pub ledger: Arc<dyn Ledger>,
     /// Where they go.
     pub delivery: Arc<dyn Delivery>,
     /// What is held back is not sent.
     pub pauses: PauseBoard,
+    /// What is let through in spite of that.
+    pub canaries: Canaries,
     /// Sends and notes.
     pub queue: Queue,
     /// The time.
@@ -34,7 +37,7 @@ pub struct Relay {
 
 impl Relay {
     /// Relays until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(self, stop: CancellationToken) {
         let mut failing = false;
         let mut lanes = BTreeMap::new();
         while !stop.is_cancelled() {
@@ -67,6 +70,7 @@ impl Relay {
         let mut pause = LOOK_EVERY;
         let now = self.clock.now();
         self.pauses.refresh(now).await.map_err(|e| e.to_string())?;
+        self.canaries.tend(&self.pauses.on(now), now).await;
         let held = self.pauses.held(now);
         for lane in Lane::ALL {
             let depth = self.delivery.depth(lane).await.map_err(|e| e.to_string())?;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
+use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, told_to_wait, verdict_name};
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
@@ -151,6 +151,8 @@ impl Runner {
             redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
+            fence: job.fence,
+            progress: job.progress.clone(),
         };
         let mut task = tokio::spawn(kind.run(job.payload.clone(), context).in_current_span());
         let end = tokio::select! {
@@ -202,6 +204,7 @@ impl Runner {
         let mut attempt = self.attempt_of(job, started_at);
         let now = attempt.ended_at;
         let (state, run_at, give_back, outcome, fingerprint);
+        let mut wait = None;
         match end {
             End::Done(done) => {
                 done.effect.as_str().clone_into(&mut attempt.result);
@@ -235,6 +238,7 @@ impl Runner {
                 (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);
+                wait = told_to_wait(verdict, error, now);
                 outcome = None;
                 fingerprint = (!give_back).then(|| error.fingerprint(&job.kind));
             }
@@ -248,6 +252,7 @@ impl Runner {
             outcome,
             attempt,
             fingerprint,
+            wait,
         }
     }
 
