@@ -158,7 +158,7 @@ pub(crate) async fn a_run_that_is_over_can_be_reopened<F: Fixture>(fixture: F) {
         .unwrap();
     assert!(runs.reopen(given.id).await.unwrap());
     assert_eq!(runs.get(given.id).await.unwrap(), Some(given.clone()));
-    assert_eq!(runs.running().await.unwrap(), [given.clone()]);
+    assert_eq!(runs.running().await.unwrap(), std::slice::from_ref(&given));
     let better = RunResults {
         errors: Vec::new(),
         ..results()
