@@ -17,9 +17,9 @@ use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermission
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
-    Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention,
-    RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
+    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
+    Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -64,6 +64,7 @@ struct Stored {
     runs: Arc<dyn Runs>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
+    cause_marks: Arc<dyn CauseMarks>,
     guilds: Arc<dyn Guilds>,
     retired_guilds: Arc<dyn RetiredGuilds>,
     mappings: Arc<dyn Mappings>,
@@ -91,6 +92,7 @@ impl Stored {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Runs
             + Guilds
             + RetiredGuilds
@@ -111,6 +113,7 @@ impl Stored {
             runs: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
+            cause_marks: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             retired_guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
@@ -157,6 +160,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
+        cause_marks: stored.cause_marks,
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
+use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, told_to_wait, verdict_name};
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
@@ -219,6 +219,8 @@ impl Runner {
             redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
+            fence: job.fence,
+            progress: job.progress.clone(),
         };
         let mut task = tokio::spawn(kind.run(job.payload.clone(), context).in_current_span());
         let end = tokio::select! {
@@ -270,6 +272,7 @@ impl Runner {
         let mut attempt = self.attempt_of(job, started_at);
         let now = attempt.ended_at;
         let (state, run_at, give_back, outcome, fingerprint);
+        let mut wait = None;
         match end {
             End::Done(done) => {
                 done.effect.as_str().clone_into(&mut attempt.result);
@@ -303,6 +306,7 @@ impl Runner {
                 (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);
+                wait = told_to_wait(verdict, error, now);
                 outcome = None;
                 fingerprint = (!give_back).then(|| error.fingerprint(&job.kind));
             }
@@ -316,6 +320,7 @@ impl Runner {
             outcome,
             attempt,
             fingerprint,
+            wait,
         }
     }
 

@@ -6,6 +6,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod cause_marks;
 mod connect;
 pub(crate) mod documents;
 mod durations;
