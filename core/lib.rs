@@ -38,6 +38,7 @@ mod query_tests;
 pub mod retention;
 pub mod retire;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 pub mod time;
 pub mod timeline;

@@ -18,7 +18,7 @@ use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
     Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention,
-    RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
+    RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -60,6 +60,7 @@ pub struct StartError(pub String);
 struct Stored {
     ledger: Arc<dyn Ledger>,
     runs: Arc<dyn Runs>,
+    schedules: Arc<dyn Schedules>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
     guilds: Arc<dyn Guilds>,
@@ -89,6 +90,7 @@ impl Stored {
             + JobControl
             + Pauses
             + Runs
+            + Schedules
             + Guilds
             + RetiredGuilds
             + Mappings
@@ -106,6 +108,7 @@ impl Stored {
         Self {
             ledger: Arc::clone(store) as _,
             runs: Arc::clone(store) as _,
+            schedules: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
@@ -186,6 +189,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         store: stored.health,
         import: stored.import,
         permissions,
+        schedules: stored.schedules,
         api_keys: stored.api_keys,
         delivery,
         limiter,

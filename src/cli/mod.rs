@@ -19,6 +19,7 @@ pub mod processes;
 pub mod prune;
 mod reach;
 pub mod runs;
+pub mod schedules;
 mod seams;
 pub mod secrets;
 pub mod sync;
@@ -128,6 +129,11 @@ pub enum Operate {
     /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
+    /// Shows what happens by the clock, runs it now, and switches it on and off
+    ///
+    /// Example: rolecall schedules list
+    #[command(subcommand)]
+    Schedules(schedules::SchedulesCommand),
     /// Checks and renews the seals of stored tokens
     ///
     /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
@@ -235,6 +241,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::DeadLetters(command) => dead_letters::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
+        Operate::Schedules(command) => schedules::run(&app, command).await,
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,
         Operate::User(command) => user::run(&app, command).await,

@@ -33,6 +33,8 @@ mod openapi;
 #[cfg(test)]
 mod operators_tests;
 #[cfg(test)]
+mod schedules_tests;
+#[cfg(test)]
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;

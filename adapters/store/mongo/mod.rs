@@ -22,6 +22,7 @@ mod refreshes;
 mod retention;
 mod retired_guilds;
 mod runs;
+mod schedules;
 mod scheduler_tasks;
 mod sealed_fields;
 mod settings;

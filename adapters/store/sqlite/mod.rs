@@ -23,6 +23,7 @@ mod refreshes;
 mod retention;
 mod retired_guilds;
 mod runs;
+mod schedules;
 mod schema;
 mod sealed_fields;
 mod sql;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -24,6 +24,7 @@ pub(crate) struct Stores {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) schedules: Arc<dyn Schedules>,
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
@@ -46,6 +47,7 @@ impl Stores {
             + OAuthStates
             + Audit
             + Runs
+            + Schedules
             + StoreHealth
             + SealedFields
             + Retention
@@ -66,6 +68,7 @@ impl Stores {
             audit: Arc::new(store.clone()),
             retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            schedules: Arc::new(store.clone()),
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),

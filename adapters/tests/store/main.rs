@@ -107,6 +107,12 @@ macro_rules! every_store {
                 a_changed_guild_keeps_its_health_and_who_added_it,
                 a_record_id_stays_as_long_as_the_guild,
             }
+            schedules {
+                a_schedule_is_on_until_it_is_switched_off_and_told_once,
+                what_was_looked_at_moves_for_one_of_two_who_look,
+                a_tick_that_was_begun_stays_so_and_a_missed_one_takes_no_place,
+                only_the_newest_ticks_of_a_schedule_are_kept,
+            }
             retired_guilds {
                 a_retired_guild_reads_back_as_it_was_given,
                 a_retired_guild_is_forgotten_only_by_the_run_that_it_waits_for,

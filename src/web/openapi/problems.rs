@@ -129,6 +129,8 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+    Known::new("unknown_schedule", 404, "there is no schedule hourly")
+        .hint("GET /v1/schedules lists all."),
     Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
@@ -136,6 +138,12 @@ pub(super) const KNOWN: &[Known] = &[
         "Discord knows no such guild, or the bot is not in it",
     ),
     Known::new("body_too_slow", 408, "the body did not arrive within 5 s; nothing was changed"),
+    Known::new(
+        "schedule_is_busy",
+        409,
+        "the work of an earlier tick of retention is not over, and two would do the same",
+    )
+    .hint("GET /v1/schedules names the job or run; wait for its end, or cancel it."),
     Known::new("guild_exists", 409, "guild 123456789012345678 (My Corporation) is already configured")
         .hint("Change it with PUT /discord/guilds/{guild_id}."),
     Known::new(
