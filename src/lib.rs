@@ -3,6 +3,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod data_folder;
 pub mod demo;
 pub mod export;
 pub mod healthcheck;

@@ -188,10 +188,7 @@ async fn make_up(
         try_start(app, schedule, tick.timestamp()).await?;
     }
     // Last, so that what fails or is killed before is looked at again.
-    let first = app
-        .schedules
-        .see(name, from, until, review.missed_in_all)
-        .await?;
+    let first = app.schedules.see(name, from, until, review.missed_in_all).await?;
     if first && review != Review::default() {
         tracing::warn!(
             schedule = name,

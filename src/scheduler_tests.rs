@@ -162,19 +162,28 @@ async fn jobs(app: &App) -> usize {
 
 #[tokio::test]
 async fn what_no_process_saw_is_made_up_for_as_the_schedule_says_and_only_once() {
-    let World { app, folder: _folder, .. } = world().await;
+    let World {
+        app, folder: _folder, ..
+    } = world().await;
     let schedules: Vec<Schedule> = schedules(Duration::from_secs(900), chrono_tz::UTC)
         .unwrap()
         .into_iter()
         .filter(|s| matches!(s.action, Action::TokenRefresh | Action::HealthCheck))
         .map(|s| match s.action {
-            Action::TokenRefresh => Schedule { missed: Missed::All(2), overlap: Overlap::Allow, ..s },
+            Action::TokenRefresh => Schedule {
+                missed: Missed::All(2),
+                overlap: Overlap::Allow,
+                ..s
+            },
             _ => s,
         })
         .collect();
     // The first process there ever was has missed nothing.
     look(&app, &schedules, SEEN).await.unwrap();
-    assert_eq!((jobs(&app).await, state(&app, "discord_health").await), (0, (SEEN, 0)));
+    assert_eq!(
+        (jobs(&app).await, state(&app, "discord_health").await),
+        (0, (SEEN, 0))
+    );
 
     // Two processes begin after two hours and four minutes without any.
     let until = SEEN + Duration::from_secs(124 * 60);
@@ -184,19 +193,26 @@ async fn what_no_process_saw_is_made_up_for_as_the_schedule_says_and_only_once()
     assert_eq!(noted(&app, "discord_token_refresh").await, refreshes);
     assert_eq!(state(&app, "discord_token_refresh").await, (until, 2));
     assert_eq!(state(&app, "discord_health").await, (until, 25));
-    assert_eq!(noted(&app, "discord_health").await.last().unwrap(), "10:05 missed");
+    assert_eq!(
+        noted(&app, "discord_health").await.last().unwrap(),
+        "10:05 missed"
+    );
     assert_eq!(jobs(&app).await, 2);
 
     // A tick that came in time is not made up for.
     start(&app, &schedules[0], until.0 / 1_000 + 25 * 60 - 5 * 60).await;
-    look(&app, &schedules, until + Duration::from_secs(22 * 60)).await.unwrap();
+    look(&app, &schedules, until + Duration::from_secs(22 * 60))
+        .await
+        .unwrap();
     assert_eq!(jobs(&app).await, 3);
     assert_eq!(state(&app, "discord_token_refresh").await.1, 3 - 1);
 }
 
 #[tokio::test]
 async fn what_is_switched_off_does_nothing_and_misses_nothing() {
-    let World { app, folder: _folder, .. } = world().await;
+    let World {
+        app, folder: _folder, ..
+    } = world().await;
     let schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
     look(&app, &schedules, SEEN).await.unwrap();
     for schedule in &schedules {
@@ -213,14 +229,23 @@ async fn what_is_switched_off_does_nothing_and_misses_nothing() {
     assert_eq!(jobs(&app).await, 0);
     // On again: from the next tick on.
     let on_at = until + Duration::from_secs(600);
-    assert!(app.schedules.switch("retention", true, "user:eve", on_at).await.unwrap());
-    look(&app, &schedules, on_at + Duration::from_secs(60)).await.unwrap();
+    assert!(
+        app.schedules
+            .switch("retention", true, "user:eve", on_at)
+            .await
+            .unwrap()
+    );
+    look(&app, &schedules, on_at + Duration::from_secs(60))
+        .await
+        .unwrap();
     assert_eq!((jobs(&app).await, state(&app, "retention").await.1), (0, 0));
 }
 
 #[tokio::test]
 async fn a_tick_that_was_skipped_for_an_earlier_one_is_not_made_up_for() {
-    let World { app, folder: _folder, .. } = world().await;
+    let World {
+        app, folder: _folder, ..
+    } = world().await;
     let mut schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
     schedules.retain(|s| s.action == Action::TokenRefresh);
     look(&app, &schedules, SEEN).await.unwrap();
@@ -229,6 +254,12 @@ async fn a_tick_that_was_skipped_for_an_earlier_one_is_not_made_up_for() {
     }
     let until = SEEN + Duration::from_secs(3_600);
     look(&app, &schedules, until).await.unwrap();
-    assert_eq!(noted(&app, "discord_token_refresh").await, ["08:30 begun", "09:00 skipped"]);
-    assert_eq!((jobs(&app).await, state(&app, "discord_token_refresh").await), (1, (until, 0)));
+    assert_eq!(
+        noted(&app, "discord_token_refresh").await,
+        ["08:30 begun", "09:00 skipped"]
+    );
+    assert_eq!(
+        (jobs(&app).await, state(&app, "discord_token_refresh").await),
+        (1, (until, 0))
+    );
 }

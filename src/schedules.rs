@@ -158,11 +158,17 @@ impl Schedule {
         after: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
-        std::iter::successors(self.next(after), |tick| self.next(*tick)).take_while(move |tick| *tick <= until)
+        std::iter::successors(self.next(after), |tick| self.next(*tick))
+            .take_while(move |tick| *tick <= until)
     }
 
     /// What is to be done about ticks after `seen` and up to `until`, of which `known` are dealt with.
-    pub fn review(&self, seen: DateTime<Utc>, known: &BTreeSet<DateTime<Utc>>, until: DateTime<Utc>) -> Review {
+    pub fn review(
+        &self,
+        seen: DateTime<Utc>,
+        known: &BTreeSet<DateTime<Utc>>,
+        until: DateTime<Utc>,
+    ) -> Review {
         let most = match self.missed {
             Missed::Skip => 0,
             Missed::Once => 1,
@@ -298,17 +304,28 @@ mod tests {
         let known = ["2026-11-25T10:15:00Z", "2026-11-25T11:00:00Z"];
         let (ticks, count, first) = reviewed(&once, &known, "2026-11-25T11:02:00Z");
         assert_eq!((ticks.as_str(), count, first.as_str()), ("10:45", 1, "10:30"));
-        let all = reviewed(&schedule("0 0 * * * *", "UTC", Missed::Once), &known, "2026-11-25T11:02:00Z");
+        let all = reviewed(
+            &schedule("0 0 * * * *", "UTC", Missed::Once),
+            &known,
+            "2026-11-25T11:02:00Z",
+        );
         assert_eq!(all, (String::new(), 0, String::new()));
     }
 
     #[test]
     fn of_a_year_without_a_process_the_last_weeks_are_counted_and_the_newest_ticks_named() {
         let often = schedule("0 */5 * * * *", "UTC", Missed::Once);
-        let review = often.review(at("2025-01-01T00:00:00Z"), &BTreeSet::new(), at("2026-01-01T00:00:00Z"));
+        let review = often.review(
+            at("2025-01-01T00:00:00Z"),
+            &BTreeSet::new(),
+            at("2026-01-01T00:00:00Z"),
+        );
         assert_eq!(review.make_up, [at("2026-01-01T00:00:00Z")]);
         assert_eq!(review.missed_in_all, 35 * 24 * 12 - 1);
-        assert_eq!((review.missed.len(), review.missed.back()), (TICKS_KEPT, Some(&at("2025-12-31T23:55:00Z"))));
+        assert_eq!(
+            (review.missed.len(), review.missed.back()),
+            (TICKS_KEPT, Some(&at("2025-12-31T23:55:00Z")))
+        );
     }
 
     #[test]

@@ -129,7 +129,10 @@ pub(crate) async fn get(app: &App, name: &str) -> Result<ScheduleView, Failure> 
 
 async fn states(app: &App) -> Result<BTreeMap<String, ScheduleState>, StoreError> {
     let states = app.schedules.states().await?;
-    Ok(states.into_iter().map(|state| (state.name.clone(), state)).collect())
+    Ok(states
+        .into_iter()
+        .map(|state| (state.name.clone(), state))
+        .collect())
 }
 
 async fn view(
@@ -175,7 +178,11 @@ async fn tick_view(app: &App, schedule: &Schedule, tick: TickRecord) -> Result<T
     let state = match tick.made {
         None => None,
         Some(id) if is_run => services.runs.get(RunId(id)).await?.map(|run| run.state.as_str()),
-        Some(id) => services.ledger.get(JobId(id)).await?.map(|job| job.state.as_str()),
+        Some(id) => services
+            .ledger
+            .get(JobId(id))
+            .await?
+            .map(|job| job.state.as_str()),
     };
     let made = tick.made.map(|id| id.to_string());
     let (run_id, job_id) = if is_run { (made, None) } else { (None, made) };
@@ -227,7 +234,9 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
         .await?;
     let after = serde_json::json!({ "made": (ticked == Ticked::Begun).then_some(id) });
     let target = target(name);
-    app.steering.note("schedule.run", target, None, Some(after), by).await;
+    app.steering
+        .note("schedule.run", target, None, Some(after), by)
+        .await;
     Ok(match ticked {
         Ticked::Begun => made(action.is_run(), id),
         _ => Asked::Nothing,
@@ -235,7 +244,11 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
 }
 
 fn made(is_run: bool, id: Uuid) -> Asked {
-    if is_run { Asked::Run(RunId(id)) } else { Asked::Job(JobId(id)) }
+    if is_run {
+        Asked::Run(RunId(id))
+    } else {
+        Asked::Job(JobId(id))
+    }
 }
 
 /// Switches a schedule on or off; recorded if that changed something. `false`: it was so already.
@@ -248,7 +261,11 @@ pub(crate) async fn switch(app: &App, name: &str, enabled: bool, by: &By) -> Res
     let changed = app.schedules.switch(name, enabled, &by.cause.actor, now).await?;
     if changed {
         let state = |enabled: bool| Some(serde_json::json!({ "enabled": enabled }));
-        let action = if enabled { "schedule.enabled" } else { "schedule.disabled" };
+        let action = if enabled {
+            "schedule.enabled"
+        } else {
+            "schedule.disabled"
+        };
         app.steering
             .note(action, target(name), state(!enabled), state(enabled), by)
             .await;

@@ -62,7 +62,9 @@ impl Action {
 
     /// From the written name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.schedule_name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|action| action.schedule_name() == name)
     }
 
     /// Whether it is a run that is begun, and not a job.

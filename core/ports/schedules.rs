@@ -25,13 +25,7 @@ pub trait Schedules: Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
     /// Switches it on or off. Of one that is switched on, the ticks up to `at` count as looked at. `false`: it was so
     /// already, and nothing was changed.
-    async fn switch(
-        &self,
-        name: &str,
-        enabled: bool,
-        by: &str,
-        at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    async fn switch(&self, name: &str, enabled: bool, by: &str, at: Timestamp) -> Result<bool, StoreError>;
     /// Remembers what became of a tick, in the place of what is remembered of the same one: unless that was begun, or this
     /// one is missed. The newest [`TICKS_KEPT`](crate::schedule::TICKS_KEPT) of a schedule stay.
     async fn note(&self, tick: &TickRecord) -> Result<(), StoreError>;

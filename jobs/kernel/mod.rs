@@ -18,6 +18,7 @@ pub mod log;
 pub mod members;
 pub mod pauses;
 pub mod queue;
+pub mod rebuild;
 pub mod registry;
 pub mod relay;
 pub mod rescuer;

@@ -103,7 +103,11 @@ async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
             schedule.name.clone(),
             on_or_off(schedule).to_owned(),
             format!("{} {}", schedule.cron, schedule.zone),
-            schedule.next.first().map(|next| next.local.clone()).unwrap_or_default(),
+            schedule
+                .next
+                .first()
+                .map(|next| next.local.clone())
+                .unwrap_or_default(),
             schedule.missed.to_string(),
             schedule.results.first().map_or("none yet".to_owned(), told),
         ]);
@@ -151,9 +155,19 @@ async fn show(app: &App, args: NamedArgs) -> Result<Exit, CliError> {
         facts.push(("next", format!("{} ({})", next.at, next.local)));
     }
     output::say(&output::facts(&facts));
-    let mut table = Table::new(&[whole("TICK"), whole("OUTCOME"), whole("STATE"), whole("MADE"), text("ASKED BY")]);
+    let mut table = Table::new(&[
+        whole("TICK"),
+        whole("OUTCOME"),
+        whole("STATE"),
+        whole("MADE"),
+        text("ASKED BY"),
+    ]);
     for tick in &schedule.results {
-        let outcome = if tick.late { format!("{}, late", tick.outcome) } else { tick.outcome.clone() };
+        let outcome = if tick.late {
+            format!("{}, late", tick.outcome)
+        } else {
+            tick.outcome.clone()
+        };
         table.row([
             tick.at.clone(),
             outcome,
@@ -177,14 +191,22 @@ async fn run_now(app: &App, args: OrderArgs) -> Result<Exit, CliError> {
         return Ok(would(&schedule, &args, "would be run now; nothing was stored"));
     }
     let (made, words) = match timetable::run_now(app, name, &by(args.reason)).await? {
-        Asked::Job(id) => (json!({ "job_id": id }), format!("Job {id} does what {name} does.")),
-        Asked::Run(id) => (json!({ "run_id": id }), format!("Run {id} does what {name} does.")),
+        Asked::Job(id) => (
+            json!({ "job_id": id }),
+            format!("Job {id} does what {name} does."),
+        ),
+        Asked::Run(id) => (
+            json!({ "run_id": id }),
+            format!("Run {id} does what {name} does."),
+        ),
         Asked::Nothing => (json!({}), "There is nothing to do.".to_owned()),
         Asked::Busy => {
             return Err(CliError::failed(format!(
                 "the work of an earlier tick of {name} is not over, and two would do the same"
             ))
-            .hint(format!("`rolecall schedules show {name}` names the job or run; wait for its end, or cancel it.")));
+            .hint(format!(
+                "`rolecall schedules show {name}` names the job or run; wait for its end, or cancel it."
+            )));
         }
     };
     if args.format.json {

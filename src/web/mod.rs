@@ -33,12 +33,12 @@ mod openapi;
 #[cfg(test)]
 mod operators_tests;
 #[cfg(test)]
-mod schedules_tests;
-#[cfg(test)]
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;
 mod routes;
+#[cfg(test)]
+mod schedules_tests;
 mod server;
 #[cfg(test)]
 mod shown_tests;

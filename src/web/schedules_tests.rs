@@ -33,8 +33,16 @@ async fn a_schedule_tells_its_rules_and_its_next_ticks_in_utc_and_in_its_zone() 
     ])
     .await;
     let sync = served.schedule("discord_role_sync").await;
-    let told = ["cron", "zone", "missed_policy", "overlap_policy", "enabled", "missed", "results"]
-        .map(|field| sync[field].clone());
+    let told = [
+        "cron",
+        "zone",
+        "missed_policy",
+        "overlap_policy",
+        "enabled",
+        "missed",
+        "results",
+    ]
+    .map(|field| sync[field].clone());
     let expected = json!(["0 0 */6 * * *", "Asia/Kolkata", "once", "skip", true, 0, []]);
     assert_eq!(json!(told), expected);
     let next = sync["next"].as_array().unwrap();
@@ -53,7 +61,11 @@ async fn a_schedule_tells_its_rules_and_its_next_ticks_in_utc_and_in_its_zone() 
 async fn a_schedule_that_is_run_by_hand_is_told_with_who_asked_and_what_became_of_it() {
     let mut served = served(&[]).await;
     let (status, headers, body) = served
-        .json("post", "/v1/schedules/retention/run", json!({"reason": "the disk is nearly full"}))
+        .json(
+            "post",
+            "/v1/schedules/retention/run",
+            json!({"reason": "the disk is nearly full"}),
+        )
         .await;
     assert_eq!(status, 202, "{body}");
     let job = body["job_id"].as_str().unwrap().to_owned();
@@ -77,15 +89,30 @@ async fn a_schedule_that_is_run_by_hand_is_told_with_who_asked_and_what_became_o
 
     // Without a guild there is nothing to sync.
     let (status, body) = served.ordered("discord_role_sync", "run", Value::Null).await;
-    assert_eq!((status, &body["run_id"], &body["job_id"]), (200, &Value::Null, &Value::Null));
+    assert_eq!(
+        (status, &body["run_id"], &body["job_id"]),
+        (200, &Value::Null, &Value::Null)
+    );
     let (status, body) = served.ordered("hourly", "run", Value::Null).await;
     assert_eq!((status, &body["code"]), (404, &json!("unknown_schedule")));
     let (status, _) = served.ordered("retention", "run", json!({"reason": 5})).await;
     assert_eq!(status, 422);
 
-    let audit = served.app.services.audit.list(Some("schedule:retention"), None, 9).await.unwrap();
-    assert_eq!((audit.len(), audit[0].action.as_str(), audit[0].actor.as_str()), (1, "schedule.run", ADMIN));
-    assert_eq!(audit[0].after.as_ref().unwrap()["reason"], "the disk is nearly full");
+    let audit = served
+        .app
+        .services
+        .audit
+        .list(Some("schedule:retention"), None, 9)
+        .await
+        .unwrap();
+    assert_eq!(
+        (audit.len(), audit[0].action.as_str(), audit[0].actor.as_str()),
+        (1, "schedule.run", ADMIN)
+    );
+    assert_eq!(
+        audit[0].after.as_ref().unwrap()["reason"],
+        "the disk is nearly full"
+    );
     assert!(audit[0].request_id.is_some());
 }
 
@@ -94,7 +121,10 @@ async fn a_schedule_is_switched_off_and_on_and_each_change_is_recorded_once() {
     let mut served = served(&[]).await;
     for order in ["disable", "disable", "enable", "enable"] {
         let (status, body) = served.ordered("discord_health", order, Value::Null).await;
-        assert_eq!((status, body["enabled"].as_bool()), (200, Some(order == "enable")));
+        assert_eq!(
+            (status, body["enabled"].as_bool()),
+            (200, Some(order == "enable"))
+        );
         assert_eq!(body["changed_by"], ADMIN);
     }
     let (status, _) = served.ordered("hourly", "disable", Value::Null).await;

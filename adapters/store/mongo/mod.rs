@@ -22,8 +22,8 @@ mod refreshes;
 mod retention;
 mod retired_guilds;
 mod runs;
-mod schedules;
 mod scheduler_tasks;
+mod schedules;
 mod sealed_fields;
 mod settings;
 

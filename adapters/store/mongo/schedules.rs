@@ -86,13 +86,7 @@ impl Schedules for MongoStore {
         self.put_one(SCHEDULES, filter, seen, false).await
     }
 
-    async fn switch(
-        &self,
-        name: &str,
-        enabled: bool,
-        by: &str,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    async fn switch(&self, name: &str, enabled: bool, by: &str, at: Timestamp) -> Result<bool, StoreError> {
         // One that is not known yet is on.
         self.begin(name, at).await?;
         let mut switched = doc! {
@@ -126,7 +120,11 @@ impl Schedules for MongoStore {
         let ticks = self.collection(TICKS);
         let of_it = doc! { "schedule": &tick.schedule };
         let newest_first = doc! { "at": -1 };
-        let query = ticks.find(of_it).sort(newest_first).skip(TICKS_KEPT as u64).limit(1);
+        let query = ticks
+            .find(of_it)
+            .sort(newest_first)
+            .skip(TICKS_KEPT as u64)
+            .limit(1);
         let Some(old) = all(query).await?.into_iter().next() else {
             return Ok(());
         };

@@ -72,6 +72,7 @@ macro_rules! every_store {
                 what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,
             }
             control {
+                what_is_noted_as_sent_can_be_counted_and_forgotten,
                 a_waiting_job_is_cancelled_at_once_with_who_did_it_and_its_key_is_free,
                 a_running_job_is_told_and_cannot_wait_any_more,
                 a_running_job_that_ends_well_before_it_hears_of_a_cancel_is_completed,

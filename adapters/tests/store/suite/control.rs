@@ -145,3 +145,31 @@ pub(crate) async fn a_waiting_job_is_given_another_time<F: Fixture>(fixture: F) 
         Ordered::Not(JobState::Running)
     );
 }
+
+pub(crate) async fn what_is_noted_as_sent_can_be_counted_and_forgotten<F: Fixture>(fixture: F) {
+    let (ledger, control) = (&fixture.stores().ledger, &fixture.stores().control);
+    let (sent, other, running) = (
+        stored(ledger.as_ref(), job()).await,
+        stored(ledger.as_ref(), job()).await,
+        stored(ledger.as_ref(), job()).await,
+    );
+    ledger.mark_sent(&[sent, running]).await.unwrap();
+    claimed(ledger.as_ref(), running, LONG).await;
+    assert_eq!(control.sent(false).await.unwrap(), 1);
+    assert_eq!(control.sent(false).await.unwrap(), 1);
+    let due = || async {
+        let now = ledger.now().await.unwrap();
+        let due = ledger.due(job().lane, now - LONG, &[], 9).await.unwrap();
+        due.into_iter().map(|due| due.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due().await, [other]);
+    assert_eq!(control.sent(true).await.unwrap(), 1);
+    assert_eq!(due().await.len(), 2);
+    assert_eq!(
+        (
+            control.sent(true).await.unwrap(),
+            control.sent(false).await.unwrap()
+        ),
+        (0, 0)
+    );
+}

@@ -35,9 +35,24 @@ pub(crate) async fn a_schedule_is_on_until_it_is_switched_off_and_told_once<F: F
         changed: None,
     };
     assert_eq!(schedules.states().await.unwrap(), [known.clone()]);
-    assert!(!schedules.switch("retention", true, "user:eve", later(1)).await.unwrap());
-    assert!(schedules.switch("retention", false, "user:eve", later(2)).await.unwrap());
-    assert!(!schedules.switch("retention", false, "user:bob", later(3)).await.unwrap());
+    assert!(
+        !schedules
+            .switch("retention", true, "user:eve", later(1))
+            .await
+            .unwrap()
+    );
+    assert!(
+        schedules
+            .switch("retention", false, "user:eve", later(2))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !schedules
+            .switch("retention", false, "user:bob", later(3))
+            .await
+            .unwrap()
+    );
     let off = ScheduleState {
         enabled: false,
         changed: Some(("user:eve".to_owned(), later(2))),
@@ -45,7 +60,12 @@ pub(crate) async fn a_schedule_is_on_until_it_is_switched_off_and_told_once<F: F
     };
     assert_eq!(fixture.again().await.schedules.states().await.unwrap(), [off]);
     // What it would have done meanwhile is not missed.
-    assert!(schedules.switch("retention", true, "user:bob", later(50)).await.unwrap());
+    assert!(
+        schedules
+            .switch("retention", true, "user:bob", later(50))
+            .await
+            .unwrap()
+    );
     let on = ScheduleState {
         seen_until: later(50),
         changed: Some(("user:bob".to_owned(), later(50))),
@@ -53,7 +73,12 @@ pub(crate) async fn a_schedule_is_on_until_it_is_switched_off_and_told_once<F: F
     };
     assert_eq!(schedules.states().await.unwrap(), [on]);
     // One that nobody looked at yet can be switched off, too.
-    assert!(schedules.switch("another", false, "user:eve", later(4)).await.unwrap());
+    assert!(
+        schedules
+            .switch("another", false, "user:eve", later(4))
+            .await
+            .unwrap()
+    );
     let states = schedules.states().await.unwrap();
     assert_eq!((states.len(), states[0].enabled), (2, false));
 }
@@ -93,7 +118,16 @@ pub(crate) async fn a_tick_that_was_begun_stays_so_and_a_missed_one_takes_no_pla
     }
     let noted = schedules.ticks("retention", 9).await.unwrap();
     assert_eq!(noted, [begun.clone(), skipped, tick(1, TickOutcome::Nothing)]);
-    assert_eq!(fixture.again().await.schedules.ticks("retention", 1).await.unwrap(), [begun]);
+    assert_eq!(
+        fixture
+            .again()
+            .await
+            .schedules
+            .ticks("retention", 1)
+            .await
+            .unwrap(),
+        [begun]
+    );
     assert_eq!(schedules.ticks("another", 9).await.unwrap(), []);
 }
 
