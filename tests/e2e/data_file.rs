@@ -204,7 +204,7 @@ async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
     let mut accepted = Vec::new();
     let filler = fill(&all.sees(&small));
     let refused = wait_for("a refusal", Duration::from_secs(60), || async {
-        let body = serde_json::json!({ "scope": { "guild_id": world.guild.to_string() } });
+        let body = serde_json::json!({ "guild_ids": [world.guild.to_string()] });
         let answer = api.post("/v1/runs", Some(body)).await;
         Some(answer).filter(|answer| answer.status() != 202 && answer.status() != 200)
     });
