@@ -6,6 +6,8 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod export;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
