@@ -45,6 +45,7 @@ async fn try_start(app: &App, schedule: &Schedule, at: i64) -> Result<(), StoreE
         return Ok(());
     }
     let ticked = tick(&app.services, &app.queue, action, schedule.overlap, at).await?;
+    tracing::debug!(schedule = name, tick = at, ?ticked, "discord_sync: a tick");
     let record = TickRecord {
         schedule: name.to_owned(),
         at: moment(at),

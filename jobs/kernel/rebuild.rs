@@ -3,7 +3,7 @@
 use rolecall_core::error::StoreError;
 use rolecall_core::job::Lane;
 use rolecall_core::pause::Held;
-use rolecall_core::ports::{Delivery, DueJob, Envelope};
+use rolecall_core::ports::{Delivery, DeliveryError, DueJob, Envelope};
 
 use super::queue::Queue;
 use super::services::Services;
@@ -11,12 +11,12 @@ use super::services::Services;
 /// Sends what is due, not noted as sent and not held back, lane by lane, as far as the windows have room; says how many.
 ///
 /// # Errors
-/// If the store fails. A delivery that does not answer takes nothing.
+/// If the store fails; inside, if the delivery does. What was sent before stays sent.
 pub async fn send_due(
     services: &Services,
     queue: &Queue,
     delivery: &dyn Delivery,
-) -> Result<usize, StoreError> {
+) -> Result<Result<usize, DeliveryError>, StoreError> {
     let now = services.clock.now();
     let pauses = services.pauses.list().await?;
     let held: Vec<Held> = pauses
@@ -26,8 +26,10 @@ pub async fn send_due(
         .collect();
     let mut sent = 0;
     for lane in Lane::ALL {
-        let depth = delivery.depth(lane).await.unwrap_or(u64::MAX);
-        let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+        let depth = match delivery.depth(lane).await {
+            Ok(depth) => usize::try_from(depth).unwrap_or(usize::MAX),
+            Err(error) => return Ok(Err(error)),
+        };
         let room = delivery.window().saturating_sub(depth);
         if room == 0 {
             continue;
@@ -39,7 +41,10 @@ pub async fn send_due(
             kind: job.kind,
         };
         let batch: Vec<Envelope> = due.into_iter().map(envelope).collect();
-        sent += queue.send(lane, &batch).await;
+        match queue.send(lane, &batch).await {
+            Ok(taken) => sent += taken,
+            Err(error) => return Ok(Err(error)),
+        }
     }
-    Ok(sent)
+    Ok(Ok(sent))
 }

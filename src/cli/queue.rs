@@ -88,6 +88,7 @@ async fn rebuild(app: &App, args: RebuildArgs) -> Result<Exit, CliError> {
         Arc::clone(&services.clock),
     );
     let sent = send_due(services, &queue, delivery.as_ref()).await?;
+    let sent = sent.map_err(|e| not_reached(&e))?;
     let after = json!({ "envelopes_removed": removed, "notes_removed": forgotten, "sent": sent });
     let by = Cause::new(seams::actor(), "").into();
     let target = format!("queue:{}", app.config.installation);
