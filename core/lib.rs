@@ -44,6 +44,7 @@ pub mod recheck;
 pub mod retention;
 pub mod retire;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 pub mod spread;
 pub mod time;

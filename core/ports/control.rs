@@ -52,6 +52,9 @@ pub trait JobControl: Send + Sync + 'static {
 
     /// Gives a waiting job another time.
     async fn reschedule(&self, id: JobId, at: Timestamp) -> Result<Ordered, StoreError>;
+
+    /// How many waiting jobs are noted as sent. With `forget` the notes go, so that each is sent again when it is due.
+    async fn sent(&self, forget: bool) -> Result<u64, StoreError>;
 }
 
 /// Pauses (`rolecall_pauses`).

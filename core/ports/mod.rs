@@ -11,6 +11,7 @@ mod ledger;
 mod limiter;
 mod permissions;
 mod repositories;
+mod schedules;
 mod upkeep;
 mod vault;
 
@@ -32,6 +33,7 @@ pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
     StoreHealth,
 };
+pub use schedules::Schedules;
 pub use upkeep::{
     Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,
     SealedFields, TaskEnd, consent,

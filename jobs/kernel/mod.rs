@@ -23,6 +23,7 @@ pub mod observer;
 pub mod patience;
 pub mod pauses;
 pub mod queue;
+pub mod rebuild;
 pub mod recheck;
 pub mod registry;
 pub mod relay;

@@ -269,8 +269,8 @@ impl Steering {
         Ok(true)
     }
 
-    /// What is done is stored by now, so a record that cannot be is told in the log instead.
-    pub(crate) async fn note(
+    /// Records an act. What is done is stored by now, so a record that cannot be is told in the log instead.
+    pub async fn note(
         &self,
         action: &str,
         target: String,

@@ -107,7 +107,7 @@ fn all(api_prefix: &str) -> Router<Web> {
 
 /// Jobs, and what operators do to them.
 fn job_routes() -> Router<Web> {
-    use v1::{order_job, pauses};
+    use v1::{order_job, pauses, schedules};
     Router::new()
         .route("/v1/jobs", get(v1::list_jobs::list_jobs))
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job))
@@ -131,6 +131,10 @@ fn job_routes() -> Router<Web> {
         .route("/v1/runs/{run_id}/retry", post(v1::order_run::retry_run))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
+        .route("/v1/schedules", get(schedules::list_schedules))
+        .route("/v1/schedules/{name}/run", post(schedules::run_schedule))
+        .route("/v1/schedules/{name}/enable", post(schedules::enable_schedule))
+        .route("/v1/schedules/{name}/disable", post(schedules::disable_schedule))
 }
 
 /// The document and its viewer.

@@ -24,6 +24,7 @@ mod retention;
 mod retired_guilds;
 mod runs;
 mod scheduler_tasks;
+mod schedules;
 mod sealed_fields;
 mod server_clock;
 mod settings;

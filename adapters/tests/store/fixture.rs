@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings,
-    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -25,6 +25,7 @@ pub(crate) struct Stores {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) schedules: Arc<dyn Schedules>,
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
@@ -48,6 +49,7 @@ impl Stores {
             + OAuthStates
             + Audit
             + Runs
+            + Schedules
             + StoreHealth
             + SealedFields
             + Retention
@@ -69,6 +71,7 @@ impl Stores {
             audit: Arc::new(store.clone()),
             retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            schedules: Arc::new(store.clone()),
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),

@@ -72,6 +72,7 @@ macro_rules! every_store {
                 what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,
             }
             control {
+                what_is_noted_as_sent_can_be_counted_and_forgotten,
                 a_waiting_job_is_cancelled_at_once_with_who_did_it_and_its_key_is_free,
                 a_running_job_is_told_and_cannot_wait_any_more,
                 a_running_job_that_ends_well_before_it_hears_of_a_cancel_is_completed,
@@ -114,6 +115,12 @@ macro_rules! every_store {
                 health_is_noted_without_touching_anything_else,
                 a_changed_guild_keeps_its_health_and_who_added_it,
                 a_record_id_stays_as_long_as_the_guild,
+            }
+            schedules {
+                a_schedule_is_on_until_it_is_switched_off_and_told_once,
+                what_was_looked_at_moves_for_one_of_two_who_look,
+                a_tick_that_was_begun_stays_so_and_a_missed_one_takes_no_place,
+                only_the_newest_ticks_of_a_schedule_are_kept,
             }
             retired_guilds {
                 a_retired_guild_reads_back_as_it_was_given,

@@ -340,4 +340,23 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("listPauses", JOBS, READ, &[]),
     Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),
+    Entry::new("listSchedules", JOBS, READ, &[]),
+    Entry::new(
+        "runSchedule",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_schedule", "schedule_is_busy"]],
+    ),
+    Entry::new(
+        "enableSchedule",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_schedule"]],
+    ),
+    Entry::new(
+        "disableSchedule",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_schedule"]],
+    ),
 ];

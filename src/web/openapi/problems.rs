@@ -135,6 +135,8 @@ pub(super) const KNOWN: &[Known] = &[
         "there is no order 019a2c8e-5b1d-7c3a-9f00-0123456789ab about many jobs",
     ),
     Known::new("unknown_cause", 404, "there is no dead letter of the cause \"add_role|-|-|x\""),
+    Known::new("unknown_schedule", 404, "there is no schedule hourly")
+        .hint("GET /v1/schedules lists all."),
     Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
@@ -152,6 +154,12 @@ pub(super) const KNOWN: &[Known] = &[
         409,
         "no job of run 019a2c8e-5b1d-7c3a-9f00-0123456789ab has failed for good",
     ),
+    Known::new(
+        "schedule_is_busy",
+        409,
+        "the work of an earlier tick of retention is not over, and two would do the same",
+    )
+    .hint("GET /v1/schedules names the job or run; wait for its end, or cancel it."),
     Known::new("guild_exists", 409, "guild 123456789012345678 (My Corporation) is already configured")
         .hint("Change it with PUT /discord/guilds/{guild_id}."),
     Known::new(

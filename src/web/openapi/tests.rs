@@ -252,6 +252,7 @@ fn the_document_lists_all_routes() {
             "get /v1/runs",
             "get /v1/runs/{run_id}",
             "get /v1/runs/{run_id}/events",
+            "get /v1/schedules",
             "post /discord/auth/link",
             "post /discord/guilds",
             "post /discord/guilds/{guild_id}/role-mappings",
@@ -269,6 +270,9 @@ fn the_document_lists_all_routes() {
             "post /v1/runs",
             "post /v1/runs/{run_id}/cancel",
             "post /v1/runs/{run_id}/retry",
+            "post /v1/schedules/{name}/disable",
+            "post /v1/schedules/{name}/enable",
+            "post /v1/schedules/{name}/run",
             "put /discord/guilds/{guild_id}",
             "put /discord/role-mappings/{mapping_id}",
         ]

@@ -23,3 +23,4 @@ pub(crate) mod pauses;
 pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
+pub(crate) mod schedules;

@@ -157,4 +157,14 @@ impl JobControl for MongoStore {
             false => self.not_ordered(id).await,
         }
     }
+
+    async fn sent(&self, forget: bool) -> Result<u64, StoreError> {
+        let sent = doc! { "waiting_lane": { "$exists": true }, "sent_at": { "$exists": true } };
+        if forget {
+            let unset = doc! { "$unset": { "sent_at": "" } };
+            let answer = self.jobs().update_many(sent, unset).await;
+            return Ok(answer.map_err(store_error)?.modified_count);
+        }
+        self.jobs().count_documents(sent).await.map_err(store_error)
+    }
 }

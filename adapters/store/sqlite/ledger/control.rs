@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use super::settle::with;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::errors::Fault;
-use crate::store::sqlite::sql::{Result, change, id as read_id, json, name, one, to_json};
+use crate::store::sqlite::sql::{Result, change, count, id as read_id, json, name, one, to_json};
 
 #[async_trait]
 impl JobControl for SqliteStore {
@@ -34,6 +34,19 @@ impl JobControl for SqliteStore {
 
     async fn reschedule(&self, id: JobId, at: Timestamp) -> std::result::Result<Ordered, StoreError> {
         self.write(move |db, now| reschedule(db, id, at, now)).await
+    }
+
+    async fn sent(&self, forget: bool) -> std::result::Result<u64, StoreError> {
+        const SENT: &str = "sent_at IS NOT NULL AND state IN ('scheduled', 'available', 'retryable')";
+        if forget {
+            let sql = format!("UPDATE rolecall_jobs SET sent_at = NULL WHERE {SENT}");
+            return self.write(move |db, _| Ok(change(db, &sql, [])? as u64)).await;
+        }
+        let sql = format!("SELECT count(*) FROM rolecall_jobs WHERE {SENT}");
+        let count = self
+            .read(move |db| one(db, &sql, [], |row| count(row, 0)))
+            .await?;
+        Ok(count.unwrap_or(0))
     }
 }
 

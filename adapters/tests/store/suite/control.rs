@@ -255,3 +255,31 @@ pub(crate) async fn a_running_job_says_how_far_it_is_and_nobody_else_does<F: Fix
     let again = claimed(ledger.as_ref(), id, LONG).await;
     assert_eq!(again.progress, Some(progress), "it goes on from there");
 }
+
+pub(crate) async fn what_is_noted_as_sent_can_be_counted_and_forgotten<F: Fixture>(fixture: F) {
+    let (ledger, control) = (&fixture.stores().ledger, &fixture.stores().control);
+    let (sent, other, running) = (
+        stored(ledger.as_ref(), job()).await,
+        stored(ledger.as_ref(), job()).await,
+        stored(ledger.as_ref(), job()).await,
+    );
+    ledger.mark_sent(&[sent, running]).await.unwrap();
+    claimed(ledger.as_ref(), running, LONG).await;
+    assert_eq!(control.sent(false).await.unwrap(), 1);
+    assert_eq!(control.sent(false).await.unwrap(), 1);
+    let due = || async {
+        let now = ledger.now().await.unwrap();
+        let due = ledger.due(job().lane, now - LONG, &[], 9).await.unwrap();
+        due.into_iter().map(|due| due.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due().await, [other]);
+    assert_eq!(control.sent(true).await.unwrap(), 1);
+    assert_eq!(due().await.len(), 2);
+    assert_eq!(
+        (
+            control.sent(true).await.unwrap(),
+            control.sent(false).await.unwrap()
+        ),
+        (0, 0)
+    );
+}

@@ -22,5 +22,6 @@ pub(crate) mod rescue;
 pub(crate) mod retention;
 pub(crate) mod retired_guilds;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod sealed_fields;
 pub(crate) mod settle;
