@@ -12,6 +12,7 @@ pub mod audit;
 pub mod backoff;
 pub mod cap;
 pub mod cause;
+pub mod company;
 pub mod conditions;
 #[cfg(test)]
 mod conditions_tests;

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::company::Gathering;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -63,6 +64,7 @@ impl Engine {
             worker: self.worker,
             give_up: give_up.clone(),
             pauses: pauses.clone(),
+            gathering: Gathering::new(stop.clone()),
         };
         let tasks = TaskTracker::new();
         let relay = Relay {

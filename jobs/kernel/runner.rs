@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::cause::Cause;
+use rolecall_core::company::Company;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::pause::Face;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::company::{Entry, Gathering};
 use super::context::Context;
 use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
 use super::fault::{self, Mechanism, Point};
@@ -50,33 +52,51 @@ pub struct Runner {
     pub give_up: CancellationToken,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
+    /// Who may run beside whom in this process.
+    pub gathering: Gathering,
 }
 
 #[async_trait]
 impl EnvelopeHandler for Runner {
     async fn handle(&self, envelope: Envelope) {
-        let before = Instant::now();
-        match self
-            .services
-            .ledger
-            .claim(envelope.job_id, &self.worker, LEASE)
-            .await
-        {
-            Ok(Claim::Claimed(job)) => {
-                fault::pass(Point::K4, &job.kind);
-                let span = crate::job_span!(job, self.worker);
-                self.work(*job, before).instrument(span).await;
-            }
-            Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
-            Ok(Claim::Gone) => {}
-            Err(error) => {
-                tracing::warn!(%error, job.id = %envelope.job_id, "Could not claim a job; it will be sent again");
-            }
+        // Most jobs are no suspects; which is one, the claim tells.
+        let mut crashes = Some(0);
+        while let Some(so_many) = crashes {
+            crashes = self.try_claim(envelope.job_id, so_many).await;
         }
     }
 }
 
 impl Runner {
+    /// Claims and runs a job in the company that suits one with so many crashes. `Some`: it has this many.
+    async fn try_claim(&self, id: JobId, crashes: u32) -> Option<u32> {
+        // Before the claim: a job that waits for its turn must not be held by a process that may die of another one.
+        let _present = match self.gathering.enter(id, Company::of(crashes)).await {
+            Entry::In(present) => present,
+            Entry::Twice => return None,
+            Entry::PutOff => {
+                self.put_off(id).await;
+                return None;
+            }
+        };
+        let before = Instant::now();
+        let ledger = &self.services.ledger;
+        match ledger.claim_within(id, &self.worker, LEASE, crashes).await {
+            Ok(Claim::Claimed(job)) => {
+                fault::pass(Point::K4, &job.kind);
+                let span = crate::job_span!(job, self.worker);
+                self.work(*job, before).instrument(span).await;
+            }
+            Ok(Claim::Busy) => self.put_off(id).await,
+            Ok(Claim::Gone) => {}
+            Ok(Claim::Suspect(crashes)) => return Some(crashes),
+            Err(error) => {
+                tracing::warn!(%error, job.id = %id, "Could not claim a job; it will be sent again");
+            }
+        }
+        None
+    }
+
     async fn put_off(&self, id: JobId) {
         let until = self.services.clock.now() + BUSY_PAUSE.mul_f64(0.5 + fastrand::f64());
         if let Err(error) = self.services.ledger.defer(id, until).await {
