@@ -19,13 +19,21 @@ fn case() -> Case {
         roles: [(MEMBER, [ROLE].into())].into(),
         unmanaged: 71,
         client_log: "none".into(),
-        secret: "s".into(),
+        speed: 20.0,
+        before: [(MEMBER, BTreeSet::new())].into(),
+        wishes: Vec::new(),
+        secrets: Vec::new(),
         folders: Vec::new(),
         discarded: BTreeMap::new(),
         recovery_ms: Some(16_000),
+        deaths: Vec::new(),
         stops_ms: vec![100],
+        handed_over: Vec::new(),
         nothing_was_killed: true,
         lived: [("worker".to_owned(), true)].into(),
+        memory_kib: BTreeMap::new(),
+        clocks: BTreeMap::new(),
+        window: None,
     }
 }
 
@@ -59,7 +67,9 @@ fn write_by(job: &str) -> Call {
         method: "PUT".into(),
         route: "PUT /guilds/{guild}/members/{user}/roles/{role}".into(),
         status: 204,
+        path: format!("/api/v10/guilds/1/members/{MEMBER}/roles/{ROLE}"),
         audit_reason: Some(format!("rolecall: in a mapped group (job {job})")),
+        ..Call::default()
     }
 }
 

@@ -8,7 +8,10 @@ mod catalogue;
 mod check;
 mod evidence;
 mod http;
+mod lanes;
+mod leaks;
 mod ledger;
+mod obeys;
 mod outside;
 mod poison;
 mod processes;
@@ -17,6 +20,7 @@ mod runner;
 mod scenarios;
 mod servers;
 mod stage;
+mod stale;
 mod tokens;
 mod world;
 

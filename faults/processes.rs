@@ -101,6 +101,11 @@ struct State {
     deaths: Vec<i64>,
     /// How often it ended as it was told.
     ends: usize,
+    /// How often it was started, and how often it was told to stop.
+    starts: usize,
+    stops: usize,
+    /// The most memory that any of its lives had, in KiB.
+    memory_kib: u64,
     trouble: Option<String>,
 }
 
@@ -146,7 +151,10 @@ impl Supervised {
     async fn live_once(&self, program: &Program, args: &[&str], log: &Path) -> Result<(), String> {
         let fault = self.with(|s| s.faults.pop_front());
         let mut child = program.spawn(args, log, fault.as_deref())?;
-        self.with(|s| s.pid = child.id().and_then(|id| i32::try_from(id).ok()));
+        self.with(|s| {
+            s.pid = child.id().and_then(|id| i32::try_from(id).ok());
+            s.starts += 1;
+        });
         let status = tokio::select! {
             status = child.wait() => status.map_err(|e| e.to_string())?,
             () = self.over.cancelled() => {
@@ -180,6 +188,25 @@ impl Supervised {
         self.with(|s| s.deaths.clone())
     }
 
+    /// Whether it is the process that it was, except for those that were told to stop.
+    pub(crate) fn is_the_same(&self) -> bool {
+        self.with(|s| s.deaths.is_empty() && s.starts <= 1 + s.stops)
+    }
+
+    /// The most memory that it had so far, in KiB, by the kernel's own count.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        self.with(|s| {
+            let status = s
+                .pid
+                .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")));
+            let status = status.and_then(Result::ok).unwrap_or_default();
+            let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+            let peak = peak.and_then(|l| l.split_whitespace().next()?.parse().ok());
+            s.memory_kib = s.memory_kib.max(peak.unwrap_or(0));
+            s.memory_kib
+        })
+    }
+
     /// Why it cannot be started.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.with(|s| s.trouble.clone())
@@ -196,6 +223,8 @@ impl Supervised {
     pub(crate) async fn stop_once(&self) -> Result<i64, String> {
         let count = |s: &mut State| s.ends + s.deaths.len();
         let (before, began) = (self.with(count), now_ms());
+        self.memory_kib();
+        self.with(|s| s.stops += 1);
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);
         wait_for(&what, Duration::from_secs(60), async || {

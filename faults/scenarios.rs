@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::processes::{Supervised, wait_for};
 use crate::stage::{Mode, Needs, Stage};
+use crate::world::SPEED;
 use crate::{ledger, poison, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
@@ -83,6 +84,7 @@ impl Scenario {
             // Changes have to be under way, and others waiting, when the second request comes.
             write_ms: if self.is_slow() { 1_000 } else { 25 },
             one_group_each: self.is_slow(),
+            speed: SPEED,
             own_mongo: matches!(self.breaks, Break::MongoRestart(_)),
             without,
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::case::{Asked, Case, LedgerAt};
+use crate::case::{Asked, Case, LedgerAt, Secret, Wish};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
 use crate::servers::Server;
 use crate::tokens::OLD_KEY;
-use crate::world::{BOT_TOKEN, GROUPS, SPEED, World};
+use crate::world::{BOT_TOKEN, GROUPS, World};
 
 const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
 /// Far more than three rescues take on a slow machine.
@@ -47,6 +47,8 @@ pub(crate) struct Needs {
     pub(crate) one_group_each: bool,
     /// A Mongo server of its own.
     pub(crate) own_mongo: bool,
+    /// Simulated seconds in a real one.
+    pub(crate) speed: f64,
     /// The mechanism that is taken away.
     pub(crate) without: Option<&'static str>,
 }
@@ -61,6 +63,16 @@ pub(crate) struct Stage {
     /// End of the fault, in Unix milliseconds.
     pub(crate) fault_ended: Option<i64>,
     pub(crate) stops_ms: Vec<i64>,
+    /// When a process was told to stop while another one of its kind went on.
+    pub(crate) handed_over: Vec<i64>,
+    /// The most envelopes that were seen waiting in a lane of Redis, and how many may.
+    pub(crate) window: Option<(u64, u64)>,
+    /// What may be seen nowhere, besides what every scenario has.
+    pub(crate) secrets: Vec<Secret>,
+    /// Processes whose clocks are wrong, and by how many milliseconds.
+    pub(crate) clocks: BTreeMap<String, i64>,
+    wishes: std::sync::Mutex<Vec<Wish>>,
+    speed: f64,
     pub(crate) discarded: BTreeMap<String, usize>,
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
@@ -69,6 +81,21 @@ pub(crate) struct Stage {
     base: String,
     token: String,
     client: reqwest::Client,
+}
+
+/// What every scenario has.
+fn secrets_of_all() -> [Secret; 3] {
+    let secret = |name: &str, text: &str| Secret {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        stored_plain: false,
+    };
+    let key = OLD_KEY.split_once(':').map_or(OLD_KEY, |(_, key)| key);
+    [
+        secret("the bot's token", BOT_TOKEN),
+        secret("the secret of the callers' tokens", SECRET),
+        secret("the key that seals", key),
+    ]
 }
 
 impl Stage {
@@ -81,7 +108,7 @@ impl Stage {
         let mut env = vec![
             ("ROLECALL_DATA_DIR", data.display().to_string()),
             ("DISCORD_API_BASE_URL", world.api()),
-            ("ROLECALL_SIMULATOR_SPEED", SPEED.to_string()),
+            ("ROLECALL_SIMULATOR_SPEED", needs.speed.to_string()),
             ("DISCORD_SYNC_INTERVAL", "24h".to_owned()),
             ("JWT_SECRET", SECRET.to_owned()),
             ("HOST", "127.0.0.1".to_owned()),
@@ -124,6 +151,12 @@ impl Stage {
             processes: Vec::new(),
             fault_ended: None,
             stops_ms: Vec::new(),
+            handed_over: Vec::new(),
+            window: None,
+            secrets: Vec::new(),
+            clocks: BTreeMap::new(),
+            wishes: std::sync::Mutex::default(),
+            speed: needs.speed,
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
@@ -171,6 +204,11 @@ impl Stage {
     pub(crate) async fn import(&self) -> Result<(), String> {
         let file = self.folder.path().join("directory.csv");
         self.world.write_csv(&file)?;
+        let wish = Wish {
+            at: now_ms(),
+            roles: self.world.wished(),
+        };
+        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
         let file = file.display().to_string();
         self.program.run(&["directory", "import", &file]).await.map(drop)
     }
@@ -330,7 +368,7 @@ impl Stage {
     pub(crate) async fn case(&self, name: &str) -> Result<Case, String> {
         let lived = self.should_live.iter().map(|name| {
             let found = self.processes.iter().find(|p| p.name == *name);
-            ((*name).to_owned(), found.is_some_and(|p| p.deaths().is_empty()))
+            ((*name).to_owned(), found.is_some_and(Supervised::is_the_same))
         });
         // The directory's file has no secret; the rest is what processes wrote.
         Ok(Case {
@@ -342,13 +380,25 @@ impl Stage {
             roles: self.world.right.clone(),
             unmanaged: self.world.unmanaged,
             client_log: self.client_log(),
-            secret: BOT_TOKEN.to_owned(),
+            speed: self.speed,
+            before: self.world.before.clone(),
+            wishes: self.wishes.lock().map_err(|e| e.to_string())?.clone(),
+            secrets: self.secrets.iter().cloned().chain(secrets_of_all()).collect(),
             folders: vec![self.folder.path().to_owned()],
             discarded: self.discarded.clone(),
             recovery_ms: self.recovery().await?.0,
+            deaths: self.processes.iter().flat_map(Supervised::deaths).collect(),
             stops_ms: self.stops_ms.clone(),
+            handed_over: self.handed_over.clone(),
             nothing_was_killed: self.nothing_was_killed,
             lived: lived.collect(),
+            memory_kib: self
+                .processes
+                .iter()
+                .map(|p| (p.name.to_owned(), p.memory_kib()))
+                .collect(),
+            clocks: self.clocks.clone(),
+            window: self.window,
         })
     }
 
