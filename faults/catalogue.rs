@@ -1,7 +1,9 @@
 //! All scenarios, and the mechanisms that are taken away to see that they are noticed.
 
+use crate::engine_faults::{self, Upset};
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
+use crate::{discord_faults, races, removals};
 
 const EMBEDDED: Mode = Mode::Embedded;
 const DISTRIBUTED: Mode = Mode::Distributed;
@@ -72,7 +74,7 @@ const fn kill(of: Kill, mode: Mode) -> Scenario {
     other(fault, about, mode, linked, Break::Kill { who, at, times })
 }
 
-const fn other(
+pub(crate) const fn other(
     fault: &'static str,
     about: &'static str,
     mode: Mode,
@@ -89,7 +91,7 @@ const fn other(
     }
 }
 
-const fn short(scenario: Scenario) -> Scenario {
+pub(crate) const fn short(scenario: Scenario) -> Scenario {
     Scenario {
         short: true,
         ..scenario
@@ -153,6 +155,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
         other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
+    all.extend(discord_faults::all());
+    all.extend(engine_faults::all());
+    all.extend(removals::all());
+    all.extend(races::all());
     all
 }
 
@@ -182,6 +188,17 @@ pub(crate) fn mechanisms() -> Vec<(&'static str, Scenario, &'static str)> {
                 EMBEDDED,
             ),
             "I5",
+        ),
+        (
+            "Company",
+            other(
+                "E23",
+                "one of many kills",
+                EMBEDDED,
+                1,
+                Break::Engine(Upset::Poison),
+            ),
+            "I1",
         ),
     ]
 }

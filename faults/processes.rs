@@ -103,6 +103,8 @@ struct State {
     ends: usize,
     /// How often it was started, and how often it was told to stop.
     starts: usize,
+    /// It is not started again.
+    is_last: bool,
     stops: usize,
     /// The most memory that any of its lives had, in KiB.
     memory_kib: u64,
@@ -138,7 +140,7 @@ impl Supervised {
         let log = program.folder.join(format!("{name}.log"));
         let kept = supervised.clone();
         tokio::spawn(async move {
-            while !kept.over.is_cancelled() {
+            while !kept.over.is_cancelled() && !kept.with(|s| s.is_last && s.starts > 0) {
                 if let Err(trouble) = kept.live_once(&program, args, &log).await {
                     kept.with(|s| s.trouble = Some(trouble));
                     return;
@@ -232,6 +234,12 @@ impl Supervised {
         })
         .await?;
         Ok(now_ms() - began)
+    }
+
+    /// The same, and it is not started again.
+    pub(crate) async fn stop_for_good(&self) -> Result<i64, String> {
+        self.with(|s| s.is_last = true);
+        self.stop_once().await
     }
 
     /// The end of the scenario.

@@ -92,6 +92,21 @@ impl Server {
         self.up().await
     }
 
+    /// Puts bytes into a field of a hash of Redis.
+    pub(crate) async fn put(&self, key: &str, field: &str, bytes: &[u8]) -> Result<(), String> {
+        let put = async {
+            let client = redis::Client::open(self.url.as_str())?;
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("HSET")
+                .arg(key)
+                .arg(field)
+                .arg(bytes)
+                .exec_async(&mut connection)
+                .await
+        };
+        put.await.map_err(|e: redis::RedisError| e.to_string())
+    }
+
     /// Sends one command to Redis.
     pub(crate) async fn ask(&self, words: &[&str]) -> Result<redis::Value, String> {
         let ask = async {

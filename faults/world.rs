@@ -146,35 +146,41 @@ impl World {
             .collect()
     }
 
-    /// Takes so many members out of all groups. Says how many roles they lose.
-    pub(crate) fn expel(&mut self, members: usize) -> usize {
+    /// Who is in which groups.
+    pub(crate) fn groups(&self) -> BTreeMap<u64, BTreeSet<usize>> {
+        self.groups.clone()
+    }
+
+    /// All are in these groups again.
+    pub(crate) fn regain(&mut self, groups: BTreeMap<u64, BTreeSet<usize>>) {
+        for (account, groups) in &groups {
+            let roles = groups.iter().map(|i| self.roles[*i]);
+            self.right.entry(*account).or_default().extend(roles);
+        }
+        self.groups = groups;
+    }
+
+    /// Takes so many members out of all groups.
+    pub(crate) fn expel(&mut self, members: usize) {
         let managed = &self.roles;
-        let mut lost = 0;
         for (account, groups) in self
             .groups
             .iter_mut()
             .filter(|(_, g)| !g.is_empty())
             .take(members)
         {
-            lost += groups.len();
             groups.clear();
             self.right
                 .entry(*account)
                 .or_default()
                 .retain(|r| !managed.contains(r));
         }
-        lost
     }
 
     /// A member leaves the guild.
     pub(crate) fn leaves(&mut self, account: u64) {
         self.simulator.remove_member(self.guild, account);
         self.right.remove(&account);
-    }
-
-    /// Linked accounts.
-    pub(crate) fn linked(&self) -> Vec<u64> {
-        self.groups.keys().copied().collect()
     }
 
     /// Puts everybody into the second group, too.
