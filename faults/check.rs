@@ -277,10 +277,7 @@ fn repeats(evidence: &Evidence) -> Verdict {
         }
     }
     for job in &evidence.ledger.jobs {
-        // A number that was handed back is used again.
-        let used = job.attempts.iter().filter(|a| a.1 != "released").map(|a| a.0);
-        let (numbers, all): (BTreeSet<i64>, usize) = (used.clone().collect(), used.count());
-        if numbers.len() != all {
+        if has_two_ends(job) {
             wrong.push(format!(
                 "job {} has two ends of one attempt: {:?}",
                 job.id, job.attempts
@@ -305,6 +302,18 @@ fn repeats(evidence: &Evidence) -> Verdict {
         }
     }
     none(wrong, format!("{} repeats", duplicates(evidence)))
+}
+
+/// A number that was handed back is used again; and who runs a job again after its end begins a new count.
+fn has_two_ends(job: &JobRow) -> bool {
+    let mut numbers = BTreeSet::new();
+    job.attempts.iter().any(|(number, result, _)| {
+        let twice = !matches!(result.as_str(), "released" | "snooze") && !numbers.insert(*number);
+        if matches!(result.as_str(), "discard" | "cancel") {
+            numbers.clear();
+        }
+        twice
+    })
 }
 
 fn bounded(case: &Case, evidence: &Evidence) -> Verdict {

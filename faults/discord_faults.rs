@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rolecall_simulator::{BotIn, Fault, FaultKind};
 
 use crate::catalogue::{other, short};
+use crate::ledger::JobRow;
 use crate::processes::wait_for;
 use crate::scenarios::{Break, GIVE, Scenario};
 use crate::stage::{Mode, Stage};
@@ -44,7 +45,10 @@ const WAIT: f64 = 300.0;
 /// All of them.
 pub(crate) fn all() -> Vec<Scenario> {
     use Mode::{Distributed, Embedded};
-    let of = |fault, about, mode, trouble| other(fault, about, mode, 12, Break::Discord(trouble));
+    let of = |fault, about, mode, trouble: Trouble| {
+        let linked = if trouble.is_refusal() { 60 } else { 12 };
+        other(fault, about, mode, linked, Break::Discord(trouble))
+    };
     vec![
         of("E18", "slow answers, and none", Embedded, Trouble::Slow),
         of("E18", "slow answers, and none", Distributed, Trouble::Slow),
@@ -75,9 +79,19 @@ pub(crate) fn all() -> Vec<Scenario> {
 }
 
 impl Trouble {
-    /// A wait of minutes has to end within seconds, and to be far longer than what is on its way.
+    /// It says no, and waiting does not help.
+    const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Revoked | Self::RoleTooHigh | Self::RoleDeleted | Self::GuildLeft | Self::MemberLeft
+        )
+    }
+
+    /// A wait of minutes has to end within seconds, and to be far longer than what is on its way. What happens in the middle
+    /// of a run needs a run that has a middle.
     pub(crate) const fn speed(self) -> f64 {
         match self {
+            _ if self.is_refusal() => 4.0,
             Self::Limits | Self::OddLimits | Self::Bans => 60.0,
             _ => crate::world::SPEED,
         }
@@ -249,12 +263,15 @@ async fn used_up(stage: &Stage, again: Option<Duration>) -> Result<(), String> {
 async fn one_group_of_errors(stage: &Stage) -> Result<(), String> {
     let ledger = stage.look().await?;
     let dead: Vec<_> = ledger.jobs.iter().filter(|j| j.state == "discarded").collect();
-    let of_writes = dead.iter().filter(|j| j.kind == "add_role");
-    let causes: BTreeSet<_> = of_writes
-        .map(|j| j.fingerprint.clone().unwrap_or_default())
-        .collect();
-    if dead.is_empty() || causes.len() > 1 {
-        return Err(format!("{} dead letters, of the causes {causes:?}", dead.len()));
+    let code = |j: &&JobRow| j.attempts.last().and_then(|a| a.2.clone());
+    let causes: BTreeSet<_> = dead.iter().map(code).collect();
+    let groups: BTreeSet<_> = dead.iter().map(|j| (&j.kind, &j.fingerprint)).collect();
+    let kinds: BTreeSet<_> = dead.iter().map(|j| &j.kind).collect();
+    if causes.len() != 1 || groups.len() != kinds.len() {
+        let n = dead.len();
+        return Err(format!(
+            "{n} dead letters, of the causes {causes:?}, in the groups {groups:?}"
+        ));
     }
     Ok(())
 }
@@ -273,18 +290,21 @@ async fn role_deleted(stage: &mut Stage) -> Result<(), String> {
     let dead = ledger.jobs.iter().filter(|j| j.state == "discarded");
     for job in dead {
         let code = job.attempts.last().and_then(|a| a.2.clone()).unwrap_or_default();
-        if code != "unknown_role" {
+        if code != "discord_unknown_role" {
             return Err(format!("job {} ({}) ended as {code}", job.id, job.kind));
         }
         *stage
             .discarded
-            .entry(format!("{}: unknown_role", job.kind))
+            .entry(format!("{}: {code}", job.kind))
             .or_default() += 1;
     }
     if stage.discarded.is_empty() {
         return Err("no job met the deleted role".into());
     }
-    one_group_of_errors(stage).await
+    one_group_of_errors(stage).await?;
+    // A change of several roles failed whole. The next sync knows that one of them is gone, and gives the others.
+    stage.ask().await?;
+    stage.quiet().await
 }
 
 async fn member_left(stage: &mut Stage) -> Result<(), String> {

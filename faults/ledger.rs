@@ -112,7 +112,7 @@ fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
             finished_at: row.get(16)?,
             attempts: attempts(&json(row, 17)?),
             times: times(&json(row, 17)?),
-            payload: row.get(18)?,
+            payload: String::from_utf8_lossy(row.get_ref(18)?.as_bytes()?).into_owned(),
             lane: row.get(19)?,
             version: row.get(20)?,
             fingerprint: row.get(21)?,

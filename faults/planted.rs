@@ -85,7 +85,9 @@ async fn mongo(
     ids: &[String],
 ) -> Result<(), mongodb::error::Error> {
     let client = mongodb::Client::with_uri_str(uri).await?;
-    let all = client.database(database).collection::<mongodb::bson::Document>("rolecall_jobs");
+    let all = client
+        .database(database)
+        .collection::<mongodb::bson::Document>("rolecall_jobs");
     let rank = |lane: &str| match lane {
         "interactive" => 0,
         "normal" => 1,
@@ -124,7 +126,8 @@ pub(crate) async fn live(ledger: &LedgerAt) -> Result<u64, String> {
                 let db = Connection::open(path)?;
                 db.busy_timeout(std::time::Duration::from_secs(10))?;
                 let sql = "SELECT count(*) FROM rolecall_jobs WHERE finished_at IS NULL";
-                db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+                db.query_row(sql, [], |row| row.get::<_, i64>(0))
+                    .map(i64::unsigned_abs)
             };
             count().map_err(|e| format!("{}: {e}", path.display()))
         }

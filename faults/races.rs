@@ -54,6 +54,16 @@ impl Race {
     }
 }
 
+/// What runs, as soon as something does; nothing, if all is over.
+async fn some_running(stage: &Stage) -> Result<Vec<String>, String> {
+    let look = |ledger: &Ledger| {
+        let ids = running(ledger);
+        let over = ledger.jobs.iter().all(|j| j.finished_at.is_some());
+        (over || !ids.is_empty()).then_some(ids)
+    };
+    stage.see("a running job", look).await
+}
+
 fn running(ledger: &Ledger) -> Vec<String> {
     let all = ledger
         .jobs
@@ -77,10 +87,11 @@ async fn all_at_once(stage: &Stage, path: &str, body: &Value, right: &[u16]) -> 
 }
 
 async fn retry_running(stage: &Stage) -> Result<(), String> {
-    for _ in 0..5 {
-        let ids = stage
-            .see("a running job", |l| Some(running(l)).filter(|r| !r.is_empty()))
-            .await?;
+    for round in 0..5 {
+        let ids = some_running(stage).await?;
+        if round == 0 && ids.is_empty() {
+            return Err("no job was seen at work".into());
+        }
         for id in ids.iter().take(2) {
             // It runs, or has ended meanwhile: nothing that can be run again.
             all_at_once(stage, &format!("/v1/jobs/{id}/retry"), &json!({}), &[409]).await?;
@@ -90,10 +101,11 @@ async fn retry_running(stage: &Stage) -> Result<(), String> {
 }
 
 async fn cancel_ending(stage: &Stage) -> Result<(), String> {
-    for _ in 0..5 {
-        let ids = stage
-            .see("a running job", |l| Some(running(l)).filter(|r| !r.is_empty()))
-            .await?;
+    for round in 0..5 {
+        let ids = some_running(stage).await?;
+        if round == 0 && ids.is_empty() {
+            return Err("no job was seen at work".into());
+        }
         for id in ids.iter().take(2) {
             let path = format!("/v1/jobs/{id}/cancel");
             all_at_once(stage, &path, &json!({}), &[200, 202, 409]).await?;
@@ -104,7 +116,7 @@ async fn cancel_ending(stage: &Stage) -> Result<(), String> {
 
 async fn pause_claiming(stage: &Stage) -> Result<(), String> {
     for _ in 0..5 {
-        let pause = json!({ "kind": "add_role", "reason": "a race" });
+        let pause = json!({ "query": "kind:add_role", "reason": "a race" });
         let (status, said) = stage.call(Method::POST, "/v1/pauses", &pause).await?;
         let id = said["id"].as_str().filter(|_| status == 201);
         let id = id.ok_or_else(|| format!("POST /v1/pauses was answered with {status}: {said}"))?;
