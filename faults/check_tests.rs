@@ -278,7 +278,7 @@ fn a_call_before_its_time_breaks_the_eighth() {
 
 #[test]
 fn memory_clocks_and_lanes_break_theirs() {
-    let large = |c: &mut Case, _: &mut Evidence| drop(c.memory_kib.insert("all".into(), 1 << 20));
+    let large = |c: &mut Case, _: &mut Evidence| c.memory_kib.extend([("all".to_owned(), 1 << 20)]);
     assert_eq!(broken_by(large), ["I12"]);
     let clocks = broken_by(|c, e| {
         c.clocks.insert("worker".into(), 3_600_000);

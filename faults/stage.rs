@@ -401,6 +401,7 @@ impl Stage {
             let found = self.processes.iter().find(|p| p.name == *name);
             ((*name).to_owned(), found.is_some_and(Supervised::is_the_same))
         });
+        let wishes = self.wishes.lock().map_err(|e| e.to_string())?.clone();
         // The directory's file has no secret; the rest is what processes wrote.
         Ok(Case {
             name: name.to_owned(),
@@ -413,7 +414,7 @@ impl Stage {
             client_log: self.client_log(),
             speed: self.speed,
             before: self.world.before.clone(),
-            wishes: self.wishes.lock().map_err(|e| e.to_string())?.clone(),
+            wishes,
             secrets: self.secrets.iter().cloned().chain(secrets_of_all()).collect(),
             folders: vec![self.folder.path().to_owned()],
             discarded: self.discarded.clone(),
