@@ -187,6 +187,10 @@ fn accepted(case: &Case, evidence: &Evidence) -> Verdict {
     for job in evidence.ledger.jobs.iter().filter(|j| j.state == "discarded") {
         let code = job.attempts.last().and_then(|a| a.2.clone());
         let name = format!("{}: {}", job.kind, code.unwrap_or_else(|| "no reason".into()));
+        if job.crashes == CRASHES && case.killed_at_random && !case.discarded.contains_key(&name) {
+            // Somebody else killed its worker, three times.
+            continue;
+        }
         *put_aside.entry(name).or_default() += 1;
     }
     if put_aside != case.discarded {

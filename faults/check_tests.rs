@@ -30,6 +30,7 @@ fn case() -> Case {
         stops_ms: vec![100],
         handed_over: Vec::new(),
         nothing_was_killed: true,
+        killed_at_random: false,
         lived: [("worker".to_owned(), true)].into(),
         memory_kib: BTreeMap::new(),
         clocks: BTreeMap::new(),
