@@ -113,6 +113,17 @@ fn secrets_of_all() -> [Secret; 3] {
     ]
 }
 
+/// A server of its own, or the one that all scenarios share.
+async fn mongo_of(needs: Needs) -> Result<(String, Option<Server>), String> {
+    if needs.own_mongo {
+        let server = Server::mongo().await?;
+        return Ok((server.url.clone(), Some(server)));
+    }
+    let shared = std::env::var("TEST_MONGODB_URI");
+    let missing = |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it";
+    Ok((shared.map_err(missing)?, None))
+}
+
 impl Stage {
     /// Everything is set up; no process runs yet.
     pub(crate) async fn build(needs: Needs, tools: &Tools) -> Result<Self, String> {
@@ -138,16 +149,8 @@ impl Stage {
             let server = Server::redis().await?;
             env.push(("REDIS_URL", server.url.clone()));
             redis = Some(server);
-            let uri = if needs.own_mongo {
-                let server = Server::mongo().await?;
-                let uri = server.url.clone();
-                mongo = Some(server);
-                uri
-            } else {
-                std::env::var("TEST_MONGODB_URI").map_err(
-                    |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it",
-                )?
-            };
+            let uri;
+            (uri, mongo) = mongo_of(needs).await?;
             let database = format!("faults_{}", uuid::Uuid::new_v4().simple());
             env.push(("MONGODB_URI", uri.clone()));
             env.push(("MONGODB_DATABASE", database.clone()));
