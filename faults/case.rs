@@ -63,10 +63,13 @@ pub(crate) struct Case {
     pub(crate) killed_at_random: bool,
     /// Processes that should have lived through the fault, and whether they did.
     pub(crate) lived: BTreeMap<String, bool>,
-    /// The most memory that each process had, in KiB.
-    pub(crate) memory_kib: BTreeMap<String, u64>,
-    /// Processes whose clocks were wrong, and by how many milliseconds.
-    pub(crate) clocks: BTreeMap<String, i64>,
+    /// The most memory that each process that runs now ever had, in KiB.
+    pub(crate) peaks_kib: BTreeMap<String, u64>,
+    /// A link held what was sent, and let it go much later: what the ledger says of when a job was stored may be older
+    /// than its being there.
+    pub(crate) late_writes: bool,
+    /// A process's clock was wrong by an hour.
+    pub(crate) wrong_clocks: bool,
     /// The most envelopes that were seen waiting in a lane of Redis, and how many may.
     pub(crate) window: Option<(u64, u64)>,
 }

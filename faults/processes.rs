@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -106,8 +106,6 @@ struct State {
     /// It is not started again.
     is_last: bool,
     stops: usize,
-    /// The most memory that any of its lives had, in KiB.
-    memory_kib: u64,
     trouble: Option<String>,
 }
 
@@ -195,20 +193,6 @@ impl Supervised {
         self.with(|s| s.deaths.is_empty() && s.starts <= 1 + s.stops)
     }
 
-    /// The most memory that it had so far, in KiB, by the kernel's own count.
-    pub(crate) fn memory_kib(&self) -> u64 {
-        self.with(|s| {
-            let status = s
-                .pid
-                .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")));
-            let status = status.and_then(Result::ok).unwrap_or_default();
-            let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-            let peak = peak.and_then(|l| l.split_whitespace().next()?.parse().ok());
-            s.memory_kib = s.memory_kib.max(peak.unwrap_or(0));
-            s.memory_kib
-        })
-    }
-
     /// Why it cannot be started.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.with(|s| s.trouble.clone())
@@ -221,6 +205,30 @@ impl Supervised {
         kill_process(pid, signal).map_err(|e| format!("{}: {e}", self.name))
     }
 
+    /// The process as it is now may open so many files.
+    pub(crate) fn limit_files(&self, most: u64) -> Result<(), String> {
+        let pid = self.with(|s| s.pid).and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(
+            Some(pid.ok_or_else(|| format!("{} is not running", self.name))?),
+            Resource::Nofile,
+            limit,
+        )
+        .map(drop)
+        .map_err(|e| format!("{}: {e}", self.name))
+    }
+
+    /// The most memory that the process as it is now ever had, in KiB. `None` where the system does not tell.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        let pid = self.with(|s| s.pid)?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// SIGTERM; says how many milliseconds it took to end.
     pub(crate) async fn stop_once(&self) -> Result<i64, String> {
         let count = |s: &mut State| s.ends + s.deaths.len();
@@ -231,7 +239,6 @@ impl Supervised {
         })
         .await?;
         let (before, began) = (self.with(count), now_ms());
-        self.memory_kib();
         self.with(|s| s.stops += 1);
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);

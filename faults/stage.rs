@@ -79,14 +79,16 @@ pub(crate) struct Stage {
     pub(crate) window: Option<(u64, u64)>,
     /// What may be seen nowhere, besides what every scenario has.
     pub(crate) secrets: Vec<Secret>,
-    /// Processes whose clocks are wrong, and by how many milliseconds.
-    pub(crate) clocks: BTreeMap<String, i64>,
     wishes: std::sync::Mutex<Vec<Wish>>,
     speed: f64,
     pub(crate) discarded: BTreeMap<String, usize>,
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
     pub(crate) nothing_was_killed: bool,
+    /// What was sent to the store may have come late.
+    pub(crate) late_writes: bool,
+    /// A process's clock was wrong.
+    pub(crate) wrong_clocks: bool,
     /// Processes died at any time: a job may have been among what three deaths took along.
     pub(crate) killed_at_random: bool,
     /// What the scenario measured itself, for people.
@@ -172,12 +174,13 @@ impl Stage {
             handed_over: Vec::new(),
             window: None,
             secrets: Vec::new(),
-            clocks: BTreeMap::new(),
             wishes: std::sync::Mutex::default(),
             speed: needs.speed,
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
+            late_writes: false,
+            wrong_clocks: false,
             killed_at_random: false,
             told: None,
             patience: needs.without.map_or(PATIENCE, |_| PATIENCE_WITHOUT),
@@ -258,7 +261,18 @@ impl Stage {
         args: &'static [&'static str],
         faults: Vec<String>,
     ) -> Supervised {
-        let process = Supervised::start(self.program.clone(), name, args, faults);
+        self.start_in(self.program.clone(), name, args, faults)
+    }
+
+    /// The same with another environment.
+    pub(crate) fn start_in(
+        &mut self,
+        program: Program,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Supervised {
+        let process = Supervised::start(program, name, args, faults);
         self.processes.push(process.clone());
         process
     }
@@ -362,6 +376,10 @@ impl Stage {
             ((*name).to_owned(), found.is_some_and(Supervised::is_the_same))
         });
         let wishes = self.wishes.lock().map_err(|e| e.to_string())?.clone();
+        let peaks = self
+            .processes
+            .iter()
+            .filter_map(|p| Some((p.name.to_owned(), p.peak_kib()?)));
         // The directory's file has no secret; the rest is what processes wrote.
         Ok(Case {
             name: name.to_owned(),
@@ -385,12 +403,9 @@ impl Stage {
             nothing_was_killed: self.nothing_was_killed,
             killed_at_random: self.killed_at_random,
             lived: lived.collect(),
-            memory_kib: self
-                .processes
-                .iter()
-                .map(|p| (p.name.to_owned(), p.memory_kib()))
-                .collect(),
-            clocks: self.clocks.clone(),
+            peaks_kib: peaks.collect(),
+            late_writes: self.late_writes,
+            wrong_clocks: self.wrong_clocks,
             window: self.window,
         })
     }

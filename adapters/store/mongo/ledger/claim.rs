@@ -51,8 +51,8 @@ pub(super) async fn claim(
 
 /// Takes the job if it is due by the server's clock, and not more of a suspect than this, else changes nothing.
 ///
-/// A job that was due when it was stored is due for ever: the clock of the process that stored it may be a little
-/// ahead of the server's, and that must not cost its first envelope.
+/// A job that was due when it was stored is due for ever: what the process that stored it thinks of the server's clock may
+/// be a little ahead, and that must not cost its first envelope.
 fn taken(worker: &str, lease: Duration, crashes: u32) -> Document {
     // As numbers, which means the same: secantusdb 0.7, on which the tests run, compares $$NOW with stored dates wrongly.
     let due = doc! { "$or": [
