@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod canary;
 pub mod cap;
 pub mod cause;
+pub mod company;
 pub mod conditions;
 #[cfg(test)]
 mod conditions_tests;

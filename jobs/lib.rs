@@ -12,6 +12,8 @@ pub mod forget_account;
 pub mod forget_guild;
 pub mod join_guild;
 pub mod kernel;
+#[cfg(feature = "faults")]
+pub mod misbehave;
 pub mod note_syncs;
 pub mod notify_channel;
 pub mod refresh_token;
@@ -35,6 +37,8 @@ pub fn register(registry: &mut Registry) {
     registry.add::<forget_account::ForgetAccount>();
     registry.add::<forget_guild::ForgetGuild>();
     registry.add::<join_guild::JoinGuild>();
+    #[cfg(feature = "faults")]
+    registry.add::<misbehave::Misbehave>();
     registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();

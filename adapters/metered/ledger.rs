@@ -67,8 +67,14 @@ impl Ledger for MeteredLedger {
         Ok(inserted)
     }
 
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
-        timed("claim", self.inner.claim(id, worker, lease)).await
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError> {
+        timed("claim", self.inner.claim_within(id, worker, lease, crashes)).await
     }
 
     async fn renew(

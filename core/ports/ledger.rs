@@ -21,6 +21,8 @@ pub enum Claim {
     Claimed(Box<Job>),
     /// Another job with the same concurrency key is running.
     Busy,
+    /// It could be claimed, but more of its claims ended without a word than were asked for: so many. Nothing was changed.
+    Suspect(u32),
     /// It is not there to be claimed: final, running, not due, or unknown.
     Gone,
 }
@@ -190,8 +192,20 @@ pub trait Ledger: Send + Sync + 'static {
     /// No id is given twice at once.
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError>;
 
-    /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1.
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError>;
+    /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1. Only one of which at most `crashes`
+    /// claims ended without a word.
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError>;
+
+    /// The same, however many of its claims ended without a word.
+    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
+        self.claim_within(id, worker, lease, u32::MAX).await
+    }
 
     /// Renews the leases that are still held with this fence and worker; says which were.
     async fn renew(

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::by_hand::ByHand;
 use super::canary::Canaries;
+use super::company::Gathering;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -72,6 +73,7 @@ impl Engine {
             give_up: give_up.clone(),
             quiet: Arc::default(),
             pauses: pauses.clone(),
+            gathering: Gathering::new(stop.clone()),
         });
         let tasks = TaskTracker::new();
         let relay = Relay {

@@ -6,6 +6,7 @@
 
 pub mod by_hand;
 mod canary;
+pub mod company;
 pub mod context;
 pub mod dead_letters;
 mod ending;

@@ -12,6 +12,7 @@ use rolecall_core::outcome::Outcome;
 use serde_json::Value;
 
 use super::context::Context;
+use super::fault;
 use super::job::Job;
 
 /// A registered kind.
@@ -93,7 +94,7 @@ impl Registry {
         self.kinds.insert(
             J::KIND,
             Kind {
-                version: J::VERSION,
+                version: fault::version(J::KIND, J::VERSION),
                 timeout: J::TIMEOUT,
                 backoff: J::backoff(),
                 calls: J::CALLS,

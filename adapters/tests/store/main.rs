@@ -44,6 +44,7 @@ macro_rules! every_store {
                 sixteen_concurrent_claimers_never_run_one_job_twice,
                 what_is_not_there_to_be_claimed_is_gone,
                 only_one_running_job_per_concurrency_key,
+                a_suspect_is_not_claimed_by_who_wants_none,
                 a_renewed_lease_is_held_and_a_foreign_one_is_not,
             }
             settle {

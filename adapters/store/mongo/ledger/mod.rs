@@ -32,8 +32,14 @@ impl Ledger for MongoStore {
         insert::insert(self, &jobs).await
     }
 
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
-        claim::claim(self, id, worker, lease).await
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError> {
+        claim::claim(self, id, (worker, lease), crashes).await
     }
 
     async fn renew(

@@ -34,9 +34,15 @@ impl Ledger for SqliteStore {
         self.write(move |db, now| insert::insert(db, &jobs, now)).await
     }
 
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError> {
         let worker = worker.to_owned();
-        self.write(move |db, now| claim::claim(db, id, &worker, lease, now))
+        self.write(move |db, now| claim::claim(db, id, (&worker, lease), crashes, now))
             .await
     }
 

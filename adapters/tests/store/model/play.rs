@@ -200,7 +200,7 @@ impl<F: Fixture> Game<'_, F> {
         let (claimed, job) = match answer {
             Claim::Claimed(job) => (Claimed::Yes, Some(*job)),
             Claim::Busy => (Claimed::Busy, None),
-            Claim::Gone => (Claimed::Gone, None),
+            Claim::Gone | Claim::Suspect(_) => (Claimed::Gone, None),
         };
         let expected = self.model.claim(id, WORKERS[worker], lease, now);
         same("the answer", &claimed, &expected).map(|()| job)
