@@ -102,7 +102,10 @@ impl EventType {
 
     /// The kind of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, own, _)| *own == name).map(|(kind, ..)| *kind)
+        NAMES
+            .iter()
+            .find(|(_, own, _)| *own == name)
+            .map(|(kind, ..)| *kind)
     }
 
     fn entry(self) -> &'static (Self, &'static str, &'static str) {
@@ -348,7 +351,10 @@ impl Occasion {
         match self {
             Self::GroupOpened {
                 fingerprint, example, ..
-            } => format!("Jobs fail for good for a new cause, {fingerprint}.{}", such_as(example)),
+            } => format!(
+                "Jobs fail for good for a new cause, {fingerprint}.{}",
+                such_as(example)
+            ),
             Self::GroupReopened {
                 fingerprint,
                 was,
@@ -427,7 +433,11 @@ impl Event {
 /// Whether a lane is late. One that was stays so until its first job waits for less than half of the limit: a lane that
 /// swings around the limit is one event.
 pub fn is_late(was_late: bool, waited: Duration, limit: Duration) -> bool {
-    if was_late { waited >= limit / 2 } else { waited > limit }
+    if was_late {
+        waited >= limit / 2
+    } else {
+        waited > limit
+    }
 }
 
 #[cfg(test)]

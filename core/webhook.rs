@@ -133,9 +133,7 @@ impl Endpoint {
     /// Whether it is told of an event. It hears of nothing that began before it was there.
     pub fn hears(&self, event: &Event) -> bool {
         let kind = event.occasion.kind();
-        self.enabled
-            && event.at >= self.created_at
-            && (self.events.is_empty() || self.events.contains(&kind))
+        self.enabled && event.at >= self.created_at && (self.events.is_empty() || self.events.contains(&kind))
     }
 
     /// An attempt reached it.
@@ -160,10 +158,7 @@ impl Endpoint {
         if since + FAILS_AT_MOST > now {
             return next;
         }
-        next.switched_off(format!(
-            "nothing reached it since {} ({why})",
-            since.to_rfc3339()
-        ))
+        next.switched_off(format!("nothing reached it since {} ({why})", since.to_rfc3339()))
     }
 
     /// It is switched off for this reason.

@@ -45,7 +45,8 @@ impl Reach {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                "the address holds a user or a password; leave them out: messages are signed instead".to_owned(),
+                "the address holds a user or a password; leave them out: messages are signed instead"
+                    .to_owned(),
             );
         }
         let host = url.host_str().ok_or("the address names no host")?;
@@ -143,7 +144,13 @@ mod tests {
 
     #[test]
     fn only_public_addresses_are_public_however_they_are_dressed() {
-        for public in ["8.8.8.8", "192.0.1.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::808:808"] {
+        for public in [
+            "8.8.8.8",
+            "192.0.1.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "64:ff9b::808:808",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         for other in [

@@ -45,7 +45,9 @@ impl WebhookSender for HttpSender {
             .map(|secret| signature::sign(secret, &message.id, seconds, &message.body))
             .collect();
         let signatures = signatures.filter(|all| !all.is_empty()).ok_or_else(|| {
-            WebhookError::Secret("the endpoint's secret is no secret of Standard Webhooks (whsec_…)".to_owned())
+            WebhookError::Secret(
+                "the endpoint's secret is no secret of Standard Webhooks (whsec_…)".to_owned(),
+            )
         })?;
         // One client a message: they are few, and no connection outlives what was looked at.
         let client = http::client(url.as_str())

@@ -38,10 +38,16 @@ impl Alarms for MongoStore {
             Err(error) if is_duplicate(&error) => {}
             Err(error) => return Err(store_error(error)),
         }
-        let stands = self.alarms().find_one(doc! { "_id": key }).await.map_err(store_error)?;
+        let stands = self
+            .alarms()
+            .find_one(doc! { "_id": key })
+            .await
+            .map_err(store_error)?;
         match stands {
             Some(stands) => read(&stands),
-            None => Err(StoreError::unavailable("an alarm was cleared while it was raised")),
+            None => Err(StoreError::unavailable(
+                "an alarm was cleared while it was raised",
+            )),
         }
     }
 

@@ -15,6 +15,7 @@ use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
 use super::oauth_states::STATES;
+use super::schedules::TICKS;
 use super::webhooks::WEBHOOKS;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
@@ -99,6 +100,7 @@ fn specs() -> Vec<Spec> {
         plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
         plain(WEBHOOKS, doc! { "created_at": 1, "_id": 1 }),
+        plain(TICKS, doc! { "schedule": 1, "at": -1 }),
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }

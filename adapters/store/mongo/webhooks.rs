@@ -49,7 +49,8 @@ fn changeable(new: &StoredEndpoint, revision: i64) -> Result<Document, StoreErro
 impl Webhooks for MongoStore {
     async fn insert(&self, new: &StoredEndpoint) -> Result<bool, StoreError> {
         let id = new.endpoint.id.to_string();
-        let mut document = doc! { "_id": &id, "webhook_id": &id, "created_at": date(new.endpoint.created_at) };
+        let mut document =
+            doc! { "_id": &id, "webhook_id": &id, "created_at": date(new.endpoint.created_at) };
         document.extend(changeable(new, new.revision)?);
         match self.webhooks().insert_one(document).await {
             Ok(_) => Ok(true),

@@ -39,8 +39,15 @@ impl Alarms for SqliteStore {
     }
 
     async fn list(&self) -> std::result::Result<Vec<Alarm>, StoreError> {
-        self.read(|db| all(db, "SELECT key, since, told FROM rolecall_alarms ORDER BY key", [], alarm))
-            .await
+        self.read(|db| {
+            all(
+                db,
+                "SELECT key, since, told FROM rolecall_alarms ORDER BY key",
+                [],
+                alarm,
+            )
+        })
+        .await
     }
 }
 

@@ -36,13 +36,27 @@ impl Webhooks for SqliteStore {
     }
 
     async fn get(&self, id: EndpointId) -> std::result::Result<Option<StoredEndpoint>, StoreError> {
-        self.read(move |db| one(db, &format!("{SELECT} WHERE webhook_id = ?1"), [id.to_string()], endpoint))
-            .await
+        self.read(move |db| {
+            one(
+                db,
+                &format!("{SELECT} WHERE webhook_id = ?1"),
+                [id.to_string()],
+                endpoint,
+            )
+        })
+        .await
     }
 
     async fn list(&self) -> std::result::Result<Vec<StoredEndpoint>, StoreError> {
-        self.read(|db| all(db, &format!("{SELECT} ORDER BY created_at, webhook_id"), [], endpoint))
-            .await
+        self.read(|db| {
+            all(
+                db,
+                &format!("{SELECT} ORDER BY created_at, webhook_id"),
+                [],
+                endpoint,
+            )
+        })
+        .await
     }
 
     async fn replace(

@@ -1,16 +1,15 @@
--- Who is told of events, and what was told.
+-- How far a job is and why it was told to wait, the canary of a pause, and what operators said of causes.
 
-CREATE TABLE rolecall_webhooks (
-    webhook_id TEXT NOT NULL PRIMARY KEY,
-    revision   INTEGER NOT NULL,
-    secret     TEXT NOT NULL,           -- sealed; empty for a sink without one
-    old_secret TEXT NOT NULL,           -- sealed; empty: none
-    created_at INTEGER NOT NULL,
-    document   TEXT NOT NULL            -- the rest, as JSON
-) STRICT;
+ALTER TABLE rolecall_jobs ADD COLUMN waits TEXT;     -- JSON, the newest
+ALTER TABLE rolecall_jobs ADD COLUMN progress TEXT;  -- JSON
 
-CREATE TABLE rolecall_alarms (
-    key   TEXT NOT NULL PRIMARY KEY,
-    since INTEGER NOT NULL,
-    told  INTEGER NOT NULL
+ALTER TABLE rolecall_pauses ADD COLUMN canary TEXT;  -- JSON
+
+CREATE TABLE rolecall_cause_marks (
+    fingerprint TEXT NOT NULL PRIMARY KEY,
+    said        TEXT NOT NULL,
+    until       INTEGER,
+    at          INTEGER NOT NULL,
+    author      TEXT NOT NULL,
+    reason      TEXT NOT NULL
 ) STRICT;

@@ -96,7 +96,11 @@ pub(crate) async fn of_sixteen_changes_of_one_reading_one_counts<F: Fixture>(fix
         changes.spawn(async move {
             let mut new = old.clone();
             new.endpoint.failures = n as u64 + 1;
-            webhooks.replace(&old, &new).await.unwrap().then_some(n as u64 + 1)
+            webhooks
+                .replace(&old, &new)
+                .await
+                .unwrap()
+                .then_some(n as u64 + 1)
         });
     }
     let counted: Vec<u64> = changes.join_all().await.into_iter().flatten().collect();
@@ -110,7 +114,10 @@ pub(crate) async fn a_change_is_refused_when_a_secret_was_sealed_anew_meanwhile<
     let old = endpoint(1, 0);
     stores.webhooks.insert(&old).await.unwrap();
     let fields = &stores.sealed_fields;
-    let secrets = fields.page(SecretKind::WebhookSecret, None, None, 9).await.unwrap();
+    let secrets = fields
+        .page(SecretKind::WebhookSecret, None, None, 9)
+        .await
+        .unwrap();
     assert_eq!(secrets.len(), 1);
     assert_eq!(secrets[0].name, id(1).to_string());
     assert!(fields.replace(&secrets[0], "rc1:newest:s").await.unwrap());
@@ -118,7 +125,10 @@ pub(crate) async fn a_change_is_refused_when_a_secret_was_sealed_anew_meanwhile<
     new.endpoint.enabled = false;
     assert!(!stores.webhooks.replace(&old, &new).await.unwrap());
     let now = stores.webhooks.get(id(1)).await.unwrap().unwrap();
-    assert_eq!((now.secret.as_str(), now.endpoint.enabled), ("rc1:newest:s", true));
+    assert_eq!(
+        (now.secret.as_str(), now.endpoint.enabled),
+        ("rc1:newest:s", true)
+    );
     let off = StoredEndpoint {
         endpoint: new.endpoint,
         ..now.clone()
@@ -154,7 +164,12 @@ pub(crate) async fn of_sixteen_who_raise_an_alarm_all_hear_of_the_same<F: Fixtur
     let mut raised = JoinSet::new();
     for n in 0..16 {
         let alarms = stores[n % 2].alarms.clone();
-        raised.spawn(async move { alarms.raise("x", PAST + Duration::from_secs(n as u64)).await.unwrap() });
+        raised.spawn(async move {
+            alarms
+                .raise("x", PAST + Duration::from_secs(n as u64))
+                .await
+                .unwrap()
+        });
     }
     let all = raised.join_all().await;
     assert!(all.iter().all(|alarm| *alarm == all[0]), "{all:?}");
