@@ -23,7 +23,7 @@ pub enum EventType {
     QueueLate,
     /// A worker went away in the middle of a job.
     WorkerLost,
-    /// A schedule's tick had no process to make it, and was made up for.
+    /// Ticks of a schedule had no process to make them at their time.
     TickMissed,
     /// A run would have taken too much away, and took nothing.
     RunHeld,
@@ -60,7 +60,7 @@ const NAMES: [(EventType, &str, &str); 9] = [
     (
         EventType::TickMissed,
         "tick.missed",
-        "No process made a schedule's tick at its time; it was made up for.",
+        "No process made a schedule's ticks at their time; they were made up for, or left out, as the schedule says.",
     ),
     (
         EventType::RunHeld,
@@ -183,8 +183,12 @@ pub enum Occasion {
     TickMissed {
         /// The schedule.
         schedule: String,
-        /// The tick.
-        tick: Timestamp,
+        /// Ticks after this moment were not looked at.
+        after: Timestamp,
+        /// Ticks that are left out.
+        missed: u64,
+        /// Ticks that were made up for.
+        made_up_for: u64,
     },
     /// See [`EventType::RunHeld`].
     RunHeld {
@@ -278,7 +282,7 @@ impl Occasion {
             } => format!("{fingerprint}:{}", said_at.0),
             Self::QueueLate { lane, .. } => lane.to_string(),
             Self::WorkerLost { worker, .. } => worker.clone(),
-            Self::TickMissed { schedule, tick } => format!("{schedule}:{}", tick.0),
+            Self::TickMissed { schedule, after, .. } => format!("{schedule}:{}", after.0),
             Self::RunHeld {
                 run_id,
                 job_id,
@@ -317,9 +321,14 @@ impl Occasion {
             Self::WorkerLost { worker, job_id, kind } => {
                 json!({ "worker": worker, "job_id": job_id, "kind": kind })
             }
-            Self::TickMissed { schedule, tick } => {
-                json!({ "schedule": schedule, "tick": tick.to_rfc3339() })
-            }
+            Self::TickMissed {
+                schedule,
+                after,
+                missed,
+                made_up_for,
+            } => json!({
+                "schedule": schedule, "after": after.to_rfc3339(), "missed": missed, "made_up_for": made_up_for,
+            }),
             Self::RunHeld {
                 run_id,
                 job_id,
@@ -373,9 +382,14 @@ impl Occasion {
             Self::WorkerLost { worker, job_id, kind } => {
                 format!("The worker {worker} went away in the middle of job {job_id} ({kind}).")
             }
-            Self::TickMissed { schedule, tick } => format!(
-                "No process made the tick of {schedule} at {}; it was made up for.",
-                tick.to_rfc3339()
+            Self::TickMissed {
+                schedule,
+                after,
+                missed,
+                made_up_for,
+            } => format!(
+                "No process looked at ticks of {schedule} after {}: {made_up_for} were made up for, {missed} left out.",
+                after.to_rfc3339()
             ),
             Self::RunHeld {
                 guild_id,

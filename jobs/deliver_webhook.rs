@@ -97,7 +97,8 @@ impl Job for DeliverWebhook {
 impl DeliverWebhook {
     /// Tells the other endpoints that this one was just switched off.
     async fn tell_if_off(&self, context: &Context, now: Option<Endpoint>) -> Result<(), JobError> {
-        let Some((endpoint, why)) = now.and_then(|now| now.disabled_reason.clone().map(|why| (now, why))) else {
+        let Some((endpoint, why)) = now.and_then(|now| now.disabled_reason.clone().map(|why| (now, why)))
+        else {
             return Ok(());
         };
         tracing::warn!(webhook.id = %self.endpoint_id, "An endpoint of events was switched off: {why}");
@@ -157,11 +158,17 @@ fn judge(sent: Result<WebhookAnswer, WebhookError>) -> Judged {
         200..=299 => Judged::Done,
         410 => Judged::Gone,
         429 | 503 if status == 429 || answer.retry_after.is_some() => {
-            let wait = answer.retry_after.unwrap_or(USUAL_PAUSE).max(Duration::from_secs(1));
+            let wait = answer
+                .retry_after
+                .unwrap_or(USUAL_PAUSE)
+                .max(Duration::from_secs(1));
             Judged::Later(failed(JobError::wait(
                 "webhook_asks_to_wait",
                 wait,
-                format!("the endpoint answered {status} and asks to wait for {} s", wait.as_secs()),
+                format!(
+                    "the endpoint answered {status} and asks to wait for {} s",
+                    wait.as_secs()
+                ),
             )))
         }
         300..=399 => Judged::Failed(failed(
@@ -183,8 +190,9 @@ fn secrets(services: &Services, stored: &StoredEndpoint) -> Result<Vec<SecretStr
     let name = stored.endpoint.id.to_string();
     let open = |kind: SecretKind, sealed: &str| {
         services.vault.open(sealed, &kind.place(&name)).map_err(|error| {
-            JobError::transient("webhook_secret_unreadable", error.to_string())
-                .with_remedy("See `rolecall secrets verify`, or make a new secret with `rolecall webhooks rotate`.")
+            JobError::transient("webhook_secret_unreadable", error.to_string()).with_remedy(
+                "See `rolecall secrets verify`, or make a new secret with `rolecall webhooks rotate`.",
+            )
         })
     };
     let mut secrets = vec![open(SecretKind::WebhookSecret, &stored.secret)?];
@@ -257,7 +265,10 @@ mod tests {
             let Judged::Failed(error) = answered(status, None) else {
                 panic!("{status}")
             };
-            assert_eq!((error.class, error.http_status), (ErrorClass::Transient, Some(status)));
+            assert_eq!(
+                (error.class, error.http_status),
+                (ErrorClass::Transient, Some(status))
+            );
         }
     }
 

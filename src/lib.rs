@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod data_folder;
 pub mod demo;
+mod endpoint_view;
 pub mod export;
 #[cfg(test)]
 mod fuzz_tests;

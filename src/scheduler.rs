@@ -13,8 +13,10 @@ use chrono::Utc;
 use futures::FutureExt;
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
+use rolecall_core::event::{Event, Occasion};
 use rolecall_core::ports::TaskEnd;
 use rolecall_core::schedule::{ScheduleState, TICKS_KEPT, TickOutcome, TickRecord};
+use rolecall_jobs::kernel::events;
 use rolecall_workflows::schedule::{Ticked, tick, tick_id};
 use tokio_util::sync::CancellationToken;
 
@@ -187,6 +189,18 @@ async fn make_up(
     }
     for tick in &review.make_up {
         try_start(app, schedule, tick.timestamp()).await?;
+    }
+    if review != Review::default() {
+        let event = Event {
+            occasion: Occasion::TickMissed {
+                schedule: name.to_owned(),
+                after: from,
+                missed: review.missed_in_all,
+                made_up_for: review.make_up.len() as u64,
+            },
+            at: app.services.clock.now(),
+        };
+        events::tell(&app.services, &app.queue, &event).await?;
     }
     // Last, so that what fails or is killed before is looked at again.
     let first = app.schedules.see(name, from, until, review.missed_in_all).await?;

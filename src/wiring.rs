@@ -12,10 +12,12 @@ use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
 use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
+use rolecall_adapters::webhook::HttpSender;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
-    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
-    Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Accounts, Alarms, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl,
+    Ledger, Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions,
+    Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Webhooks,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -94,6 +96,8 @@ struct Stored {
     sealed_fields: Arc<dyn SealedFields>,
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
+    webhooks: Arc<dyn Webhooks>,
+    alarms: Arc<dyn Alarms>,
     health: Arc<dyn StoreHealth>,
     clock: Arc<dyn Clock>,
     directory: Arc<dyn Directory>,
@@ -123,6 +127,8 @@ impl Stored {
             + ApiKeys
             + Refreshes
             + SealedFields
+            + Webhooks
+            + Alarms
             + Retention,
         D: Directory + Import,
     {
@@ -145,6 +151,8 @@ impl Stored {
             sealed_fields: Arc::clone(store) as _,
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
+            webhooks: Arc::clone(store) as _,
+            alarms: Arc::clone(store) as _,
             health: Arc::clone(store) as _,
             clock: Arc::new(SystemClock),
             directory: Arc::clone(&directory) as _,
@@ -188,6 +196,11 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         audit: stored.audit,
         refreshes: stored.refreshes,
         sealed_fields: stored.sealed_fields,
+        webhooks: stored.webhooks,
+        alarms: stored.alarms,
+        webhook_sender: Arc::new(HttpSender {
+            reach: config.webhooks.reach,
+        }),
         retention: stored.retention,
         scheduler_tasks: stored.scheduler_tasks,
         directory: stored.directory,
@@ -230,6 +243,7 @@ fn settings(config: &Config) -> Settings {
         guard: config.guard,
         token_refresh_threshold: config.discord.token_refresh_threshold,
         retention: config.upkeep.retention.clone(),
+        queue_late_after: config.webhooks.queue_late_after,
         ..Settings::default()
     }
 }

@@ -59,6 +59,7 @@ mod tests {
                 "cancel_run",
                 "check_guild",
                 "check_guilds",
+                "deliver_webhook",
                 "finish_run",
                 "forget_account",
                 "forget_guild",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rolecall_core::cap::{self, Change};
 use rolecall_core::desired::Desired;
+use rolecall_core::event::Occasion;
 use rolecall_core::guard::{self, Limits, Removals};
 use rolecall_core::guild::GuildInfo;
 use rolecall_core::hierarchy::{BotStanding, obstacle};
@@ -41,6 +42,8 @@ pub struct Planner<'a> {
     pub only: Option<RoleId>,
     /// Whether the outcome names the roles that a dry run would move: the plan is of one member.
     pub names_roles: bool,
+    /// What operators are told, if the removals were held.
+    pub held: Option<Occasion>,
     /// What was found, for the outcome of the planning job.
     pub outcome: Outcome,
 }
@@ -66,6 +69,7 @@ impl<'a> Planner<'a> {
             joining: Vec::new(),
             only: None,
             names_roles: false,
+            held: None,
             outcome: Outcome::unchanged(),
         }
     }
@@ -205,6 +209,15 @@ impl<'a> Planner<'a> {
             );
             tracing::warn!(guild.id = %guild, "discord_sync: {line}");
             self.outcome.notes.push(line);
+            if !self.dry_run {
+                self.held = Some(Occasion::RunHeld {
+                    run_id: self.context.run_id,
+                    job_id: self.context.job_id,
+                    guild_id: guild,
+                    removals: n as u64,
+                    why: why.to_string(),
+                });
+            }
         }
         if let Some(max) = self.cap() {
             self.cut(max, held.is_some());

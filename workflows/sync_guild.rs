@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rolecall_core::cost::Calls;
 use rolecall_core::error::{ErrorClass, JobError};
+use rolecall_core::event::Event;
 use rolecall_core::guild::Member;
 use rolecall_core::job::Subject;
 use rolecall_core::link::ActiveLink;
@@ -17,6 +18,7 @@ use rolecall_core::ports::{CallError, CallFailure, MEMBER_PAGE};
 use rolecall_core::run::counts;
 use rolecall_core::{DiscordId, GuildId, MappingId, RoleId, UserId};
 use rolecall_jobs::kernel::context::Context;
+use rolecall_jobs::kernel::events;
 use rolecall_jobs::kernel::fault::{self, Point};
 use rolecall_jobs::kernel::guilds::{NotReady, ReadyGuild};
 use rolecall_jobs::kernel::job::Job;
@@ -97,6 +99,13 @@ impl Job for SyncGuild {
         self.plan(context, &guild, &mut planner).await?;
         let jobs = planner.finish(context.services.settings.guard, self.allow_removals);
         context.insert_or_await(jobs).await?;
+        if let Some(occasion) = planner.held.take() {
+            let event = Event {
+                occasion,
+                at: context.services.clock.now(),
+            };
+            events::tell(&context.services, &context.queue, &event).await?;
+        }
         let mut outcome = planner.outcome;
         if outcome.counts.keys().any(|k| k.starts_with("planned_")) && !self.dry_run {
             outcome.effect = Effect::Applied;

@@ -40,7 +40,7 @@ pub const SPANS: &str = "rolecall_spans";
 pub struct DiscordClient {
     http: reqwest::Client,
     base: String,
-    limiter: Arc<dyn Limiter>,
+    pub(super) limiter: Arc<dyn Limiter>,
     speed: f64,
 }
 

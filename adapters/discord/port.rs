@@ -16,6 +16,10 @@ use super::DiscordClient;
 
 #[async_trait]
 impl Discord for DiscordClient {
+    fn is_refused_too_often(&self) -> bool {
+        self.limiter.is_refused_too_often()
+    }
+
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {
         self.get_me(token, options).await
     }

@@ -189,6 +189,12 @@ impl Limiter for MemoryLimiter {
         }
     }
 
+    fn is_refused_too_often(&self) -> bool {
+        let mut shared = self.lock();
+        let now = self.now();
+        shared.state.is_refused_too_often(now)
+    }
+
     fn waiting_for(&self) -> Option<String> {
         let mut shared = self.lock();
         let now = self.now();

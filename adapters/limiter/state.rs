@@ -282,6 +282,11 @@ impl State {
         }
     }
 
+    /// Whether so many calls were invalid lately that only interactive ones go on.
+    pub(super) fn is_refused_too_often(&mut self, now: f64) -> bool {
+        self.invalid.open_until(now) > now
+    }
+
     /// An answer came. Gives `true` if too many calls were invalid, with this one.
     pub(super) fn complete(&mut self, now: f64, ticket: u64, answer: &Answer) -> bool {
         let Some(ticket) = self.tickets.remove(&ticket) else {

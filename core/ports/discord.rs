@@ -248,6 +248,11 @@ pub struct Application {
 /// Calls to Discord. Every one passes the limiter.
 #[async_trait]
 pub trait Discord: Send + Sync + 'static {
+    /// Whether Discord refused so many calls of this process lately that it may ban the address.
+    fn is_refused_too_often(&self) -> bool {
+        false
+    }
+
     /// `GET /users/@me`: whose token is it.
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError>;
 

@@ -118,4 +118,9 @@ pub trait Limiter: Send + Sync + 'static {
 
     /// What is being waited for now, in words, for progress bars: such as `role-write of guild 1 (4 s)`.
     fn waiting_for(&self) -> Option<String>;
+
+    /// Whether so many calls were invalid lately that Discord may ban the address.
+    fn is_refused_too_often(&self) -> bool {
+        false
+    }
 }

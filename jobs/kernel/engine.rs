@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::by_hand::ByHand;
 use super::canary::Canaries;
 use super::company::Gathering;
+use super::event_watch::EventWatch;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -87,6 +88,12 @@ impl Engine {
             clock: Arc::clone(&self.services.clock),
         };
         tasks.spawn(relay.run(stop.clone()));
+        let watch = EventWatch {
+            services: Arc::clone(&self.services),
+            queue: self.queue.clone(),
+            worker: runner.worker.clone(),
+        };
+        tasks.spawn(watch.run(stop.clone()));
         tasks.spawn(rescuer::run(
             Arc::clone(&self.services),
             self.queue.clone(),

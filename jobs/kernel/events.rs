@@ -87,10 +87,7 @@ pub fn delivery(endpoint: &Endpoint, event: &Event) -> Enqueue {
             },
             cause,
         ),
-        Sink::DiscordChannel {
-            guild_id,
-            channel_id,
-        } => Enqueue::new(
+        Sink::DiscordChannel { guild_id, channel_id } => Enqueue::new(
             &NotifyChannel {
                 guild_id,
                 channel_id,

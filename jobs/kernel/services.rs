@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings,
-    OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
-    SealedFields, Vault,
+    Accounts, Alarms, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links,
+    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
+    SealedFields, Vault, WebhookSender, Webhooks,
 };
 use rolecall_core::retention::Policy;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub token_refresh_batch: usize,
     /// How long what is over is kept.
     pub retention: Policy,
+    /// A lane whose first job waits for longer than this is late.
+    pub queue_late_after: Duration,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             token_refresh_threshold: Duration::from_secs(24 * 3600),
             token_refresh_batch: 50,
             retention: Policy::default(),
+            queue_late_after: Duration::from_secs(900),
         }
     }
 }
@@ -67,6 +70,12 @@ pub struct Services {
     pub audit: Arc<dyn Audit>,
     /// How refreshes of tokens go.
     pub refreshes: Arc<dyn Refreshes>,
+    /// Who is told of events.
+    pub webhooks: Arc<dyn Webhooks>,
+    /// What is wrong now, and was told.
+    pub alarms: Arc<dyn Alarms>,
+    /// Sends to endpoints.
+    pub webhook_sender: Arc<dyn WebhookSender>,
     /// Stored secrets.
     pub sealed_fields: Arc<dyn SealedFields>,
     /// Deletes what is old.

@@ -30,6 +30,7 @@ pub mod user;
 mod values;
 mod version;
 mod view;
+pub mod webhooks;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -163,6 +164,11 @@ pub enum Operate {
     /// Example: rolecall keys create --name ci --scope discord:sync:manage
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Tells operators of events: by signed messages to a program, or in a Discord channel
+    ///
+    /// Example: rolecall webhooks add https://ops.example.com/rolecall
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
 }
 
 impl Operate {
@@ -255,6 +261,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::User(command) => user::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
         Operate::Keys(command) => keys::run(&app, command).await,
+        Operate::Webhooks(command) => webhooks::run(&app, command).await,
     };
     exit::finish(result)
 }

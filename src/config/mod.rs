@@ -10,6 +10,7 @@ mod reader;
 pub mod settings;
 mod telemetry;
 mod upkeep;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,7 @@ pub use durations::parse as parse_duration;
 use reader::Reader;
 pub use telemetry::{TelemetryConfig, TracesConfig};
 pub use upkeep::UpkeepConfig;
+pub use webhooks::WebhooksConfig;
 
 /// Something wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +132,8 @@ pub struct Config {
     pub upkeep: UpkeepConfig,
     /// What others are told of the process itself.
     pub telemetry: TelemetryConfig,
+    /// What operators are told of.
+    pub webhooks: WebhooksConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -190,6 +194,7 @@ impl Config {
             api,
             upkeep: UpkeepConfig::read(&mut reader),
             telemetry: TelemetryConfig::read(&mut reader),
+            webhooks: WebhooksConfig::read(&mut reader),
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[
@@ -269,6 +274,7 @@ impl Config {
         ];
         lines.extend(self.upkeep.describe());
         lines.extend(self.telemetry.describe());
+        lines.extend(self.webhooks.describe());
         lines
     }
 }

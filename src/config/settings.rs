@@ -332,6 +332,21 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "true: no traces are sent, whatever else is set",
     ),
+    setting(
+        "ROLECALL_QUEUE_LATE_AFTER",
+        "15m",
+        "operators are told that a queue is late when its first job waits for longer than this",
+    ),
+    setting(
+        "ROLECALL_WEBHOOKS_ALLOW_HTTP",
+        "false",
+        "true: endpoints of events may have addresses without TLS; only where nobody can listen",
+    ),
+    setting(
+        "ROLECALL_WEBHOOKS_ALLOW_PRIVATE",
+        "false",
+        "true: endpoints of events may be on this machine or in a private network",
+    ),
     setting("LOG_FORMAT", "auto", "auto, json or pretty"),
     setting("RUST_LOG", "info", "what is logged, such as info,rolecall=debug"),
     setting(

@@ -52,7 +52,8 @@ fn all(api_prefix: &str) -> Router<Web> {
         .route("/v1/runs/{run_id}", get(v1::get_run::get_run))
         .route("/v1/runs/{run_id}/events", get(v1::run_events::run_events))
         .route("/v1/me/export", get(v1::me_export::export_own))
-        .merge(job_routes());
+        .merge(job_routes())
+        .merge(webhook_routes());
     for prefix in prefixes(api_prefix) {
         let at = |path: &str| format!("{prefix}/discord{path}");
         routes = documents(routes, prefix)
@@ -135,6 +136,24 @@ fn job_routes() -> Router<Web> {
         .route("/v1/schedules/{name}/run", post(schedules::run_schedule))
         .route("/v1/schedules/{name}/enable", post(schedules::enable_schedule))
         .route("/v1/schedules/{name}/disable", post(schedules::disable_schedule))
+}
+
+/// Who is told of events.
+fn webhook_routes() -> Router<Web> {
+    use v1::webhooks;
+    Router::new()
+        .route(
+            "/v1/webhooks",
+            get(webhooks::list_webhooks).post(webhooks::create_webhook),
+        )
+        .route(
+            "/v1/webhooks/{webhook_id}",
+            get(webhooks::get_webhook)
+                .patch(webhooks::change_webhook)
+                .delete(webhooks::delete_webhook),
+        )
+        .route("/v1/webhooks/{webhook_id}/test", post(webhooks::test_webhook))
+        .route("/v1/webhooks/{webhook_id}/rotate", post(webhooks::rotate_webhook))
 }
 
 /// The document and its viewer.

@@ -89,6 +89,13 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("post", "/v1/schedules/{name}/run", MANAGE_JOBS),
     ("post", "/v1/schedules/{name}/enable", MANAGE_JOBS),
     ("post", "/v1/schedules/{name}/disable", MANAGE_JOBS),
+    ("get", "/v1/webhooks", Needs(&[])),
+    ("post", "/v1/webhooks", Needs(&[])),
+    ("get", "/v1/webhooks/{webhook_id}", Needs(&[])),
+    ("patch", "/v1/webhooks/{webhook_id}", Needs(&[])),
+    ("delete", "/v1/webhooks/{webhook_id}", Needs(&[])),
+    ("post", "/v1/webhooks/{webhook_id}/test", Needs(&[])),
+    ("post", "/v1/webhooks/{webhook_id}/rotate", Needs(&[])),
 ];
 
 /// Setting and group of each permission.
@@ -107,6 +114,7 @@ fn filled(path: &str) -> String {
         .replace("{discord_id}", "7")
         .replace("{run_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{name}", "retention")
+        .replace("{webhook_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{pause_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{job_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
 }

@@ -34,6 +34,8 @@ pub(crate) struct ReadJobs;
 pub(crate) struct ReadMetrics;
 /// Orders about jobs, and pauses.
 pub(crate) struct ManageJobs;
+/// Who is told of events: an endpoint gets to know much.
+pub(crate) struct ManageWebhooks;
 /// Runs: also for those who may ask for one.
 pub(crate) struct ReadRuns;
 
@@ -43,6 +45,9 @@ impl Right for ManageGuilds {
 impl Right for ManageSync {
     const ANY_OF: &'static [&'static str] = &[ADMIN, SYNC];
     const OPENABLE: bool = true;
+}
+impl Right for ManageWebhooks {
+    const ANY_OF: &'static [&'static str] = &[ADMIN];
 }
 impl Right for ReadUsers {
     const ANY_OF: &'static [&'static str] = &[ADMIN];

@@ -1,6 +1,7 @@
 //! The `OpenAPI` document, put together from the handlers and completed by tables, and its viewer.
 
 mod complete;
+mod events;
 mod headers;
 mod operations;
 mod parameters;
@@ -78,6 +79,13 @@ use super::{auth, health, legacy, metrics, v1};
         v1::schedules::run_schedule,
         v1::schedules::enable_schedule,
         v1::schedules::disable_schedule,
+        v1::webhooks::list_webhooks,
+        v1::webhooks::create_webhook,
+        v1::webhooks::get_webhook,
+        v1::webhooks::change_webhook,
+        v1::webhooks::delete_webhook,
+        v1::webhooks::test_webhook,
+        v1::webhooks::rotate_webhook,
         v1::me_export::export_own,
         serve::document,
         viewer::page,
@@ -95,6 +103,7 @@ use super::{auth, health, legacy, metrics, v1};
         (name = "Runs", description = "Syncs and what became of them"),
         (name = "Jobs", description = "Stored pieces of work, one for each change at Discord"),
         (name = "Schedules", description = "What happens by the clock"),
+        (name = "Webhooks", description = "Who is told of events, and how"),
         (name = "Own data", description = "What is stored about oneself"),
         (name = "Health", description = "For platforms that watch a process"),
         (name = "Documents", description = "This document and its viewer"),
@@ -131,6 +140,7 @@ fn whole() -> (Value, Vec<String>) {
     match serde_json::to_value(Document::openapi()) {
         Ok(mut document) => {
             let gaps = complete::complete(&mut document);
+            document["webhooks"] = events::section();
             (document, gaps)
         }
         Err(error) => (

@@ -359,4 +359,29 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[WRITE, BODY, &["unknown_schedule"]],
     ),
+    Entry::new("listWebhooks", ADMIN, READ, &[]),
+    Entry::new("createWebhook", ADMIN, READ, &[WRITE, BODY]),
+    Entry::new("getWebhook", ADMIN, READ, &[&["unknown_webhook"]]),
+    Entry::new(
+        "changeWebhook",
+        ADMIN,
+        READ,
+        &[WRITE, BODY, &["unknown_webhook", "webhook_busy"]],
+    ),
+    Entry::new("deleteWebhook", ADMIN, READ, &[WRITE, &["unknown_webhook"]]),
+    Entry::new(
+        "testWebhook",
+        ADMIN,
+        READ,
+        &[WRITE, &["unknown_webhook", "webhook_disabled"]],
+    ),
+    Entry::new(
+        "rotateWebhook",
+        ADMIN,
+        READ,
+        &[
+            WRITE,
+            &["unknown_webhook", "webhook_has_no_secret", "webhook_busy"],
+        ],
+    ),
 ];

@@ -25,7 +25,7 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "pattern": MAPPING}),
             json!("64b000000000000000000001"),
         ),
-        ("path", "run_id" | "job_id" | "pause_id") | ("query", "run" | "parent") => (
+        ("path", "run_id" | "job_id" | "pause_id" | "webhook_id") | ("query", "run" | "parent") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
         ),

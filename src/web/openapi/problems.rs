@@ -137,6 +137,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known::new("unknown_cause", 404, "there is no dead letter of the cause \"add_role|-|-|x\""),
     Known::new("unknown_schedule", 404, "there is no schedule hourly")
         .hint("GET /v1/schedules lists all."),
+    Known::new("unknown_webhook", 404, "there is no endpoint 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
@@ -144,6 +145,21 @@ pub(super) const KNOWN: &[Known] = &[
         "Discord knows no such guild, or the bot is not in it",
     ),
     Known::new("body_too_slow", 408, "the body did not arrive within 5 s; nothing was changed"),
+    Known::new(
+        "webhook_has_no_secret",
+        409,
+        "messages to a Discord channel are not signed, so there is no secret to replace",
+    ),
+    Known::new(
+        "webhook_disabled",
+        409,
+        "the endpoint is switched off, and nothing is sent to it; switch it on first",
+    ),
+    Known::new(
+        "webhook_busy",
+        409,
+        "the endpoint was changed by somebody else at the same time; try again",
+    ),
     Known::new(
         "run_is_over",
         409,

@@ -1,6 +1,7 @@
 //! What the types of Rust do not say of a field: patterns, limits, sets of words, and what a plain name means.
 
 use rolecall_core::dead_letter::{Said, Standing};
+use rolecall_core::event::EventType;
 use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::parameters::{MAPPING, SNOWFLAKE};
 use crate::web::v1::order_job::LONGEST_REASON;
+use crate::web::v1::webhooks::LONGEST_DESCRIPTION;
 
 /// One line, which may be empty.
 const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
@@ -34,6 +36,7 @@ pub(super) const BODIES: &[&str] = &[
     "RetryRunBody",
     "SettingsBody",
     "UserSyncBody",
+    "WebhookBody",
 ];
 
 /// What has to be in the body of an operation that shares its schema with one where it may be absent.
@@ -61,7 +64,13 @@ pub(super) fn more(schema: &str, property: &str) -> Option<Value> {
 /// Properties of bodies.
 fn sent(schema: &str, property: &str) -> Option<Value> {
     Some(match (schema, property) {
-        (_, "guild_id" | "discord_role_id" | "audit_channel_id" | "notification_channel_id") => snowflake(),
+        (
+            _,
+            "guild_id" | "channel_id" | "discord_role_id" | "audit_channel_id" | "notification_channel_id",
+        ) => snowflake(),
+        ("WebhookBody", "url") => json!({"maxLength": 2_000, "format": "uri"}),
+        ("WebhookBody", "description") => json!({"maxLength": LONGEST_DESCRIPTION, "pattern": LINE}),
+        ("WebhookBody", "events") => list(&json!({"enum": event_names()})),
         (_, "guild_ids") => list(&snowflake()),
         (_, "user_ids" | "required_permissions" | "excluded_groups") => {
             list(&json!({"type": ["string", "null"]}))
@@ -98,6 +107,9 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
 fn told(schema: &str, property: &str) -> Option<Value> {
     let words = |words: &[&str]| Some(json!({"enum": words}));
     match (schema, property) {
+        ("EndpointView", "sink") => words(&["webhook", "discord_channel"]),
+        ("EndpointView", "events") => Some(json!({"items": {"enum": event_names()}})),
+        (_, "failing_since" | "old_secret_until") => Some(json!({"format": "date-time"})),
         ("Health", "status") => words(&["ok", "unhealthy", "draining"]),
         ("Check", "status") => words(&["ok", "failed"]),
         ("StatusResponse", "status") => words(&["healthy", "degraded", "unhealthy"]),
@@ -155,6 +167,10 @@ fn snowflake() -> Value {
         // Beyond 2^53, senders such as JavaScript have rounded it: it has to be a text.
         "maximum": 9_007_199_254_740_992_u64,
     })
+}
+
+fn event_names() -> Vec<&'static str> {
+    EventType::all().map(EventType::as_str).collect()
 }
 
 fn list(items: &Value) -> Value {

@@ -24,3 +24,4 @@ pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
 pub(crate) mod schedules;
+pub(crate) mod webhooks;
