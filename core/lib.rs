@@ -9,7 +9,9 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod audit_chain;
 pub mod backoff;
+pub mod canonical;
 pub mod cap;
 pub mod cause;
 pub mod conditions;
@@ -35,6 +37,7 @@ pub mod ports;
 pub mod query;
 #[cfg(test)]
 mod query_tests;
+pub mod replies;
 pub mod retention;
 pub mod retire;
 pub mod run;

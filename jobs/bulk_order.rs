@@ -7,18 +7,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{Job as Record, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::{JobCursor, JobFilter, Ordered, Share, SplitBy};
-use rolecall_core::{RunId, Timestamp, query};
+use rolecall_core::{JobId, RunId, Timestamp, query};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::kernel::audit::{audited, record_of_system};
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
+use crate::kernel::queue::{Enqueue, Queue};
 use crate::kernel::services::Services;
 use crate::kernel::steering::{By, Steering};
 
@@ -85,6 +88,19 @@ pub async fn preview(
     })
 }
 
+/// Stores the job that carries the order out, and records who gave it. `job` is [`Enqueue::new`] of the order.
+///
+/// # Errors
+/// If the store fails; then nothing was ordered.
+pub async fn give(services: &Services, queue: &Queue, job: Enqueue, by: &By) -> Result<JobId, StoreError> {
+    let id = job.0.id;
+    let act = Act::new("jobs.bulk_ordered", format!("job:{id}")).after(&json!({
+        "action": job.0.payload["action"], "query": job.0.payload["query"],
+    }));
+    audited(services, by, act, queue.insert(vec![job])).await?;
+    Ok(id)
+}
+
 impl Job for BulkOrder {
     const KIND: &'static str = "bulk_order";
     const LANE: Lane = Lane::Normal;
@@ -110,14 +126,9 @@ impl Job for BulkOrder {
             "jobs": outcome.counts,
             "aborted": outcome.reason.is_some(),
         });
-        let by = By {
-            cause: Cause::new(context.cause.actor.clone(), self.reason.clone()),
-            request_id: self.request_id.clone(),
-        };
-        let target = format!("job:{}", context.job_id);
-        steering(context)
-            .note("jobs.bulk_ordered", target, None, Some(after), &by)
-            .await;
+        let cause = Cause::new(context.cause.actor.clone(), self.reason.clone());
+        let act = Act::new("jobs.bulk_ended", format!("job:{}", context.job_id)).after(&after);
+        record_of_system(&context.services, &cause, act).await?.done();
         Ok(outcome)
     }
 }

@@ -24,6 +24,7 @@ pub mod secret_files;
 pub mod simulator_process;
 #[cfg(test)]
 mod testing;
+pub mod trail;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod web;

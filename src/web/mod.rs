@@ -11,6 +11,8 @@
 mod access_tests;
 #[cfg(test)]
 mod answers_tests;
+#[cfg(test)]
+mod audit_tests;
 mod auth;
 #[cfg(test)]
 mod bulk_tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -27,6 +27,7 @@ pub(crate) struct Stores {
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -50,6 +51,7 @@ impl Stores {
             + SealedFields
             + Retention
             + Refreshes
+            + Replies
             + RetiredGuilds
             + Clone,
     {
@@ -69,6 +71,7 @@ impl Stores {
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

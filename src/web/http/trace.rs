@@ -14,6 +14,8 @@ pub(crate) struct RequestNames {
     pub(crate) traceparent: String,
     /// `X-Request-Id`: the caller's, or a new one.
     pub(crate) request_id: String,
+    /// An id for what this request stores, the same however often it is repeated with its `Idempotency-Key`.
+    pub(crate) repeatable: Option<Uuid>,
 }
 
 impl RequestNames {
@@ -28,6 +30,7 @@ impl RequestNames {
         Self {
             traceparent,
             request_id,
+            repeatable: None,
         }
     }
 

@@ -30,6 +30,12 @@ const BODY: &[&str] = &[
     "unsupported_media_type",
     "validation_failed",
 ];
+/// Every POST: `Idempotency-Key`.
+pub(super) const REPEATABLE: &[&str] = &[
+    "idempotency_key_invalid",
+    "request_under_way",
+    "idempotency_key_reused",
+];
 /// Honours `If-Match`.
 const MATCHED: &[&str] = &["changed_meanwhile"];
 /// Continues a list.
@@ -84,6 +90,7 @@ const OWN_RUN: &str = "The run of one's own sync needs a valid token, others the
 const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, unless the operator opened jobs with \
      `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
 
+const AUDIT: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
@@ -308,6 +315,9 @@ pub(super) const ALL: &[Entry] = &[
     ),
     Entry::new("bulkOrder", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("listDeadLetters", JOBS, READ, &[]),
+    Entry::new("listAudit", AUDIT, READ, &[CURSOR]),
+    Entry::new("verifyAudit", AUDIT, READ, &[]),
+    Entry::new("exportAudit", AUDIT, READ, &[]),
     Entry::new("listPauses", JOBS, READ, &[]),
     Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),

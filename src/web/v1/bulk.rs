@@ -9,7 +9,7 @@ use rolecall_core::Timestamp;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
-use rolecall_jobs::bulk_order::{BulkOrder, preview};
+use rolecall_jobs::bulk_order::{self, BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
@@ -123,12 +123,11 @@ pub(crate) async fn bulk_order(
             query: query::write(&filter),
             reason: by.cause.reason.clone(),
             asked_at: now,
-            request_id: by.request_id,
+            request_id: by.request_id.clone(),
         };
-        let mut job = Enqueue::new(&order, by.cause);
+        let mut job = Enqueue::new(&order, by.cause.clone());
         job.0.trace = trace;
-        let id = job.0.id;
-        web.queue.insert(vec![job]).await?;
+        let id = bulk_order::give(&web.services, &web.queue, job, &by).await?;
         let body = Json(detail(&web, id).await?);
         Ok((StatusCode::ACCEPTED, [(LOCATION, path(id))], body).into_response())
     };

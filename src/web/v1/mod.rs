@@ -2,6 +2,7 @@
 
 pub(crate) mod accepted;
 pub(crate) mod asked_jobs;
+pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod create_run;
 pub(crate) mod dead_letters;
