@@ -38,6 +38,8 @@ mod operators_tests;
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;
+#[cfg(test)]
+mod repeats_tests;
 mod routes;
 mod server;
 #[cfg(test)]

@@ -185,6 +185,7 @@ fn every_error_of_the_document_is_one_that_the_code_tells() {
         let used = operations::ALL
             .iter()
             .any(|entry| entry.errors().contains(&known.code));
+        let used = used || operations::REPEATABLE.contains(&known.code);
         assert!(used, "no operation answers {}", known.code);
     }
 }
