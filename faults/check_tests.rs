@@ -83,7 +83,7 @@ fn evidence() -> Evidence {
         jobs: [("completed".to_owned(), 2)].into(),
         ..RunRow::default()
     }];
-    evidence.audit = crate::audit::tests::of_run("run");
+    evidence.audit = audit::tests::of_run("run");
     evidence.asked = vec![Asked {
         path: "POST /v1/runs".into(),
         status: 202,

@@ -102,7 +102,7 @@ impl MongoStore {
             .sort(doc! { "at": 1, "_id": 1 }))
         .await?;
         for doc in old {
-            self.at_the_end(&New::Old(unchained(&doc)?)).await?;
+            self.at_the_end(&New::Old(&unchained(&doc)?)).await?;
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl MongoStore {
 enum New<'a> {
     Draft(&'a Draft),
     /// It is stored, without a place.
-    Old(AuditRecord),
+    Old(&'a AuditRecord),
 }
 
 impl New<'_> {
@@ -169,7 +169,7 @@ impl New<'_> {
                 let mut record = AuditRecord {
                     seq: head.seq + 1,
                     prev: head.hash,
-                    ..old.clone()
+                    ..(*old).clone()
                 };
                 record.seal();
                 record

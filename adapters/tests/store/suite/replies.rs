@@ -1,6 +1,5 @@
 //! Answers to requests with a key.
 
-use rolecall_core::ports::Replies;
 use rolecall_core::replies::{Admission, Asked, GIVEN_UP_AFTER, Reply};
 use std::time::Duration;
 use uuid::Uuid;
