@@ -37,6 +37,7 @@ pub mod ports;
 pub mod query;
 #[cfg(test)]
 mod query_tests;
+pub mod quiet;
 pub mod replies;
 pub mod retention;
 pub mod retire;

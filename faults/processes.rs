@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -192,9 +192,39 @@ impl Supervised {
         kill_process(pid, signal).map_err(|e| format!("{}: {e}", self.name))
     }
 
+    /// The process as it is now may open so many files.
+    pub(crate) fn limit_files(&self, most: u64) -> Result<(), String> {
+        let pid = self.with(|s| s.pid).and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(
+            Some(pid.ok_or_else(|| format!("{} is not running", self.name))?),
+            Resource::Nofile,
+            limit,
+        )
+        .map(drop)
+        .map_err(|e| format!("{}: {e}", self.name))
+    }
+
+    /// The most memory that the process as it is now ever had, in KiB. `None` where the system does not tell.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        let pid = self.with(|s| s.pid)?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// SIGTERM; says how many milliseconds it took to end.
     pub(crate) async fn stop_once(&self) -> Result<i64, String> {
         let count = |s: &mut State| s.ends + s.deaths.len();
+        // Its last end may be a moment ago.
+        let running = format!("{} to run", self.name);
+        wait_for(&running, Duration::from_secs(60), async || {
+            self.with(|s| s.pid).map(drop)
+        })
+        .await?;
         let (before, began) = (self.with(count), now_ms());
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);

@@ -5,12 +5,17 @@ use std::time::Duration;
 use rolecall_simulator::{Fault, FaultKind};
 use rustix::process::Signal;
 
+use crate::links::Broken;
 use crate::processes::{Supervised, wait_for};
+use crate::redis_faults::Ill;
 use crate::stage::{Mode, Needs, Stage};
-use crate::{ledger, poison, tokens};
+use crate::{contrast, ledger, links, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
+
+/// Decides what a lossy link loses.
+const SEED: u64 = 1;
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +55,34 @@ pub(crate) enum Break {
     Deploys(usize),
     /// Three schedulers at once.
     Schedulers,
+    /// A link that fails.
+    Link(Broken),
+    /// All links are poor.
+    Poor(crate::proxy::Link),
+    /// A Redis that answers, and is no good.
+    Redis(Ill),
+    /// The Mongo server sleeps for so many seconds.
+    MongoAsleep(u64),
+    /// No file is left to open.
+    NoFiles,
+    /// This process's clock is wrong.
+    Clock(&'static str),
     /// A second request while the first one's change is under way; with more groups, or with the same.
     TwoRequests { more: bool },
+    /// A plan takes longer than a lease.
+    SlowReads,
+    /// A scheduler sleeps over a tick.
+    SleepsOverATick,
+    /// Members lose a group, and get it back before their role is taken.
+    ChangeOfMind,
+    /// A planner dies, and plans again while what it stored waits.
+    PlansAgain,
+    /// Discord answers 429 with a time.
+    ToldToWait,
+    /// Thousands of jobs are due at once.
+    Many,
+    /// SIGKILL right after the answer 202.
+    KilledWhenPromised,
 }
 
 /// See the module.
@@ -69,11 +100,7 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn name(&self) -> String {
-        let mode = match self.mode {
-            Mode::Embedded => "embedded",
-            Mode::Distributed => "distributed",
-        };
-        format!("{} {}, {mode}", self.fault, self.about)
+        format!("{} {}, {}", self.fault, self.about, self.mode)
     }
 
     pub(crate) fn needs(&self, without: Option<&'static str>) -> Needs {
@@ -82,8 +109,8 @@ impl Scenario {
             linked: self.linked,
             // Changes have to be under way, and others waiting, when the second request comes.
             write_ms: if self.is_slow() { 1_000 } else { 25 },
-            one_group_each: self.is_slow(),
-            own_mongo: matches!(self.breaks, Break::MongoRestart(_)),
+            one_group_each: self.is_slow() || matches!(self.breaks, Break::ChangeOfMind | Break::PlansAgain),
+            own_mongo: matches!(self.breaks, Break::MongoRestart(_) | Break::MongoAsleep(_)),
             without,
         }
     }
@@ -112,6 +139,18 @@ impl Scenario {
             Break::Deploys(times) => self.deploys(stage, times).await,
             Break::Schedulers => self.schedulers(stage).await,
             Break::TwoRequests { more } => self.two_requests(stage, more).await,
+            Break::Link(broken) => links::broken(stage, broken, SEED).await,
+            Break::Poor(how) => links::poor(stage, how, SEED).await,
+            Break::Redis(ill) => ill.play(stage, SEED).await,
+            Break::NoFiles => redis_faults::no_files(stage).await,
+            Break::Clock(whose) => links::clocks(stage, whose).await,
+            Break::SlowReads => plays::slow_reads(self, stage).await,
+            Break::SleepsOverATick => plays::sleeps_over_a_tick(self, stage).await,
+            Break::ChangeOfMind => plays::change_of_mind(self, stage).await,
+            Break::PlansAgain => plays::plans_again(self, stage).await,
+            Break::ToldToWait => contrast::told_to_wait(self, stage, GIVE).await,
+            Break::Many => contrast::many(self, stage).await,
+            Break::KilledWhenPromised => plays::killed_when_promised(self, stage).await,
             _ => self.servers(stage).await,
         }
     }
@@ -135,6 +174,8 @@ impl Scenario {
                 (stage.deaths() >= kills).then_some(())
             })
             .await?;
+        } else {
+            stage.be_patient();
         }
         stage.quiet().await
     }
@@ -209,6 +250,10 @@ impl Scenario {
                     .restart(Duration::from_secs(s))
                     .await?
             }
+            Break::MongoAsleep(s) => {
+                let asked = stage.ask_meanwhile(Duration::from_secs(s));
+                stage.mongo.as_ref().ok_or(missing)?.sleep(asked).await?;
+            }
             Break::PoisonEnvelopes => poison::envelopes(stage.redis.as_ref().ok_or(missing)?).await?,
             _ => {}
         }
@@ -279,14 +324,7 @@ impl Scenario {
     }
 
     async fn schedulers(&self, stage: &mut Stage) -> Result<(), String> {
-        stage
-            .program
-            .env
-            .retain(|(name, _)| name != "DISCORD_SYNC_INTERVAL");
-        stage
-            .program
-            .env
-            .push(("DISCORD_SYNC_INTERVAL".into(), "1m".into()));
+        stage.set("DISCORD_SYNC_INTERVAL", "1m");
         stage.start_all(self.mode, "", &[]);
         stage.start("scheduler", &["scheduler"], Vec::new());
         stage.start("another", &["scheduler"], Vec::new());
@@ -307,7 +345,7 @@ impl Scenario {
 
 /// SIGSTOP. A process that sleeps in the middle of a write to SQLite holds up all others, which is another story: then it
 /// is woken, and stopped again.
-async fn stop_outside_a_write(stage: &Stage, process: &Supervised) -> Result<(), String> {
+pub(crate) async fn stop_outside_a_write(stage: &Stage, process: &Supervised) -> Result<(), String> {
     wait_for("a moment without a write", Duration::from_secs(3), async || {
         process.signal(Signal::STOP).ok()?;
         if ledger::takes_writes(&stage.ledger) {

@@ -76,6 +76,7 @@ struct Stored {
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
     health: Arc<dyn StoreHealth>,
+    clock: Arc<dyn Clock>,
     directory: Arc<dyn Directory>,
     import: Arc<dyn Import>,
     /// What go-falcon grants, where its collections are.
@@ -124,6 +125,7 @@ impl Stored {
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
             health: Arc::clone(store) as _,
+            clock: Arc::new(SystemClock),
             directory: Arc::clone(&directory) as _,
             import: directory,
             granted,
@@ -136,12 +138,12 @@ impl Stored {
 /// # Errors
 /// A sentence that says what is wrong and what to do.
 pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let is_new = !config.data_dir.join(STORE_FILE).exists();
     let stored = match &config.store {
         Store::Embedded => embedded(&config).await?,
         Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
     };
+    let clock = Arc::clone(&stored.clock);
     let jwt_secret = jwt_secret(&config)?;
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
@@ -272,6 +274,7 @@ async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Res
     let directory = Arc::new(Chosen::new(store.clone(), setting));
     let store = Arc::new(store);
     let mut stored = Stored::of(&store, directory, granted);
+    stored.clock = Arc::new(store.server_clock());
     if config.upkeep.scheduler_tasks {
         stored.scheduler_tasks = store;
     }

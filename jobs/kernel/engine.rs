@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::by_hand::ByHand;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -55,19 +56,21 @@ impl Engine {
             over.clone(),
         )?;
         let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
-        let runner = Runner {
+        let runner = Arc::new(Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
             registry: self.registry,
             heartbeat: heartbeat.clone(),
             worker: self.worker,
             give_up: give_up.clone(),
+            quiet: Arc::default(),
             pauses: pauses.clone(),
-        };
+        });
         let tasks = TaskTracker::new();
         let relay = Relay {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
+            by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone()),
             pauses,
             queue: self.queue.clone(),
             clock: Arc::clone(&self.services.clock),
@@ -80,7 +83,7 @@ impl Engine {
         ));
         let token = stop.clone();
         let shutdown = Shutdown::new(move || token.clone().cancelled_owned());
-        let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(Arc::new(runner), shutdown));
+        let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(runner, shutdown));
 
         stop.cancelled().await;
         fault::pass(Point::K15, "");

@@ -1,6 +1,6 @@
 //! Claims a job, runs it, settles it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::pause::Face;
 use rolecall_core::ports::{Claim, Envelope, EnvelopeHandler, Settlement};
+use rolecall_core::quiet::Quiet;
 use rolecall_core::verdict::{Trial, judge};
 use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, v
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::patience::{self, in_time, within};
 use super::pauses::PauseBoard;
 use super::queue::{Enqueue, Queue};
 use super::registry::{Failure, Kind, Registry};
@@ -32,6 +34,8 @@ const LEAVE_TO_NEWER: Duration = Duration::from_secs(30);
 const NEWER_RELEASE: &str = "newer_release_needed";
 /// A job whose concurrency key is taken comes back after about this long.
 const BUSY_PAUSE: Duration = Duration::from_millis(400);
+/// How long after a claim without an answer the ledger is asked what became of it.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +52,8 @@ pub struct Runner {
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
     pub give_up: CancellationToken,
+    /// Every slot of a worker says the same when the store is away.
+    pub quiet: Arc<Mutex<Quiet>>,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
 }
@@ -56,30 +62,57 @@ pub struct Runner {
 impl EnvelopeHandler for Runner {
     async fn handle(&self, envelope: Envelope) {
         let before = Instant::now();
-        match self
-            .services
-            .ledger
-            .claim(envelope.job_id, &self.worker, LEASE)
-            .await
-        {
-            Ok(Claim::Claimed(job)) => {
-                fault::pass(Point::K4, &job.kind);
-                let span = crate::job_span!(job, self.worker);
-                self.work(*job, before).instrument(span).await;
-            }
+        match in_time(self.services.ledger.claim(envelope.job_id, &self.worker, LEASE)).await {
+            Ok(Claim::Claimed(job)) => self.begin(*job, before).await,
             Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
             Ok(Claim::Gone) => {}
             Err(error) => {
-                tracing::warn!(%error, job.id = %envelope.job_id, "Could not claim a job; it will be sent again");
+                if let Some(held_back) = self.may_speak() {
+                    tracing::warn!(
+                        %error, held_back, job.id = %envelope.job_id,
+                        "Could not claim a job; it will be sent again"
+                    );
+                }
+                if let Some(job) = self.claimed_after_all(envelope.job_id, before).await {
+                    self.begin(job, before).await;
+                }
             }
         }
     }
 }
 
 impl Runner {
+    fn may_speak(&self) -> Option<u32> {
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.may_speak(std::time::Instant::now())
+    }
+
+    async fn begin(&self, job: Record, claimed_before: Instant) {
+        fault::pass(Point::K4, &job.kind);
+        let span = crate::job_span!(job, self.worker);
+        self.work(job, claimed_before).instrument(span).await;
+    }
+
+    /// The answer to a claim was lost; it may have been made. Then the job is this worker's, and would count as one that
+    /// killed its worker if nobody ran it. (Or it is an older claim of this worker: the heartbeat knows those.)
+    async fn claimed_after_all(&self, id: JobId, claimed_before: Instant) -> Option<Record> {
+        while claimed_before.elapsed() < patience::STORE {
+            tokio::time::sleep(ASK_AGAIN).await;
+            if let Ok(job) = within(patience::RENEWAL, self.services.ledger.get(id)).await {
+                let now = self.services.clock.now();
+                let is_mine = |job: &Record| {
+                    let lease = job.lease.as_ref().filter(|lease| lease.until > now);
+                    job.state == JobState::Running && lease.is_some_and(|lease| lease.owner == self.worker)
+                };
+                return job.filter(is_mine);
+            }
+        }
+        None
+    }
+
     async fn put_off(&self, id: JobId) {
         let until = self.services.clock.now() + BUSY_PAUSE.mul_f64(0.5 + fastrand::f64());
-        if let Err(error) = self.services.ledger.defer(id, until).await {
+        if let Err(error) = in_time(self.services.ledger.defer(id, until)).await {
             tracing::debug!(%error, job.id = %id, "Could not put off a busy job; it will be sent again");
         }
         self.queue.bell().notify_one();
@@ -104,7 +137,9 @@ impl Runner {
                 .await;
             return;
         };
-        let (held, lease) = self.heartbeat.hold(job.id, job.fence, claimed_before);
+        let Some((held, lease)) = self.heartbeat.hold(job.id, job.fence, claimed_before) else {
+            return;
+        };
         let end = self.attempt(&job, &kind, lease.clone()).await;
         if matches!(end, End::Lost) {
             return;
@@ -269,12 +304,8 @@ impl Runner {
         let mut pause = Duration::from_millis(100);
         let fence = self.fence(job).await;
         loop {
-            match self
-                .services
-                .ledger
-                .settle(job.id, fence, settlement.clone())
-                .await
-            {
+            let written = self.services.ledger.settle(job.id, fence, settlement.clone());
+            match within(patience::RENEWAL, written).await {
                 Ok(true) => break,
                 Ok(false) => {
                     tracing::warn!(job.id = %job.id, "The lease was over before job {} settled", job.id);
@@ -285,7 +316,9 @@ impl Runner {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, job.id = %job.id, "Could not settle yet; trying again");
+                    if let Some(held_back) = self.may_speak() {
+                        tracing::warn!(%error, held_back, job.id = %job.id, "Could not settle yet; trying again");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }

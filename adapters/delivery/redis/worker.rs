@@ -7,13 +7,13 @@ use apalis::prelude::{BackendExt, Data, WorkerBuilder, WorkerContext};
 use apalis_redis::RedisStorage;
 use futures::FutureExt;
 use rolecall_core::job::Lane;
+use rolecall_core::quiet::Quiet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::bell::{Bell, Wake};
 use super::codec::Raw;
 use super::connection::Connection;
-use super::quiet::Quiet;
 use super::settings::RedisSettings;
 use super::sweep::bury;
 use crate::delivery::envelope::{Desk, decode};
