@@ -15,7 +15,7 @@ use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
     Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
-    Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -91,6 +91,7 @@ struct Stored {
     oauth_states: Arc<dyn OAuthStates>,
     audit: Arc<dyn Audit>,
     refreshes: Arc<dyn Refreshes>,
+    replies: Arc<dyn Replies>,
     sealed_fields: Arc<dyn SealedFields>,
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
@@ -122,6 +123,7 @@ impl Stored {
             + StoreHealth
             + ApiKeys
             + Refreshes
+            + Replies
             + SealedFields
             + Retention,
         D: Directory + Import,
@@ -142,6 +144,7 @@ impl Stored {
             oauth_states: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             refreshes: Arc::clone(store) as _,
+            replies: Arc::clone(store) as _,
             sealed_fields: Arc::clone(store) as _,
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
@@ -187,6 +190,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         oauth_states: stored.oauth_states,
         audit: stored.audit,
         refreshes: stored.refreshes,
+        replies: stored.replies,
         sealed_fields: stored.sealed_fields,
         retention: stored.retention,
         scheduler_tasks: stored.scheduler_tasks,

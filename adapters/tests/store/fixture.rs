@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings,
-    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields, StoreHealth,
+    OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
+    StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -29,6 +30,7 @@ pub(crate) struct Stores {
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -54,6 +56,7 @@ impl Stores {
             + SealedFields
             + Retention
             + Refreshes
+            + Replies
             + RetiredGuilds
             + Clone,
     {
@@ -75,6 +78,7 @@ impl Stores {
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }
