@@ -16,7 +16,7 @@ use rolecall_adapters::webhook::HttpSender;
 use rolecall_core::ports::{
     Accounts, Alarms, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl,
     Ledger, Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions,
-    Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Refreshes, Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
     Webhooks,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
@@ -93,6 +93,7 @@ struct Stored {
     oauth_states: Arc<dyn OAuthStates>,
     audit: Arc<dyn Audit>,
     refreshes: Arc<dyn Refreshes>,
+    replies: Arc<dyn Replies>,
     sealed_fields: Arc<dyn SealedFields>,
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
@@ -126,6 +127,7 @@ impl Stored {
             + StoreHealth
             + ApiKeys
             + Refreshes
+            + Replies
             + SealedFields
             + Webhooks
             + Alarms
@@ -148,6 +150,7 @@ impl Stored {
             oauth_states: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             refreshes: Arc::clone(store) as _,
+            replies: Arc::clone(store) as _,
             sealed_fields: Arc::clone(store) as _,
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
@@ -195,6 +198,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         oauth_states: stored.oauth_states,
         audit: stored.audit,
         refreshes: stored.refreshes,
+        replies: stored.replies,
         sealed_fields: stored.sealed_fields,
         webhooks: stored.webhooks,
         alarms: stored.alarms,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::JobId;
+use rolecall_core::audit::Act;
 use rolecall_core::error::StoreError;
 use rolecall_core::event::{Event, EventType, Occasion};
 use rolecall_core::secrets::SecretKind;
@@ -11,6 +12,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::audit::audited;
 use super::events;
 use super::steering::{By, Steering};
 
@@ -90,15 +92,8 @@ impl Steering {
             secret: sealed,
             old_secret: String::new(),
         };
-        self.services.webhooks.insert(&stored).await?;
-        self.note(
-            "webhook.added",
-            target(endpoint.id),
-            None,
-            Some(told(&endpoint)),
-            by,
-        )
-        .await;
+        let act = Act::new("webhook.added", target(endpoint.id)).after(&told(&endpoint));
+        audited(&self.services, by, act, self.services.webhooks.insert(&stored)).await?;
         Ok((endpoint, secret))
     }
 
@@ -136,12 +131,10 @@ impl Steering {
             endpoint: next,
             ..old.clone()
         };
-        if !self.services.webhooks.replace(&old, &new).await? {
-            return Err(EndpointError::Changed);
-        }
-        let (before, after) = (told(&old.endpoint), told(&new.endpoint));
-        self.note("webhook.changed", target(id), Some(before), Some(after), by)
-            .await;
+        let act = Act::new("webhook.changed", target(id))
+            .before(&told(&old.endpoint))
+            .after(&told(&new.endpoint));
+        audited(&self.services, by, act, self.put(&old, &new)).await?;
         Ok(new.endpoint)
     }
 
@@ -151,12 +144,14 @@ impl Steering {
     /// See [`EndpointError`].
     pub async fn remove_endpoint(&self, id: EndpointId, by: &By) -> Result<(), EndpointError> {
         let old = self.endpoint(id).await?;
-        if !self.services.webhooks.remove(id).await? {
-            return Err(EndpointError::Unknown(id));
-        }
-        self.note("webhook.removed", target(id), Some(told(&old.endpoint)), None, by)
-            .await;
-        Ok(())
+        let act = Act::new("webhook.removed", target(id)).before(&told(&old.endpoint));
+        audited(&self.services, by, act, async {
+            match self.services.webhooks.remove(id).await? {
+                true => Ok(()),
+                false => Err(EndpointError::Unknown(id)),
+            }
+        })
+        .await
     }
 
     /// Replaces an endpoint's secret; for [`OVERLAP`] messages are signed with both. The new one, which is told this once.
@@ -192,10 +187,8 @@ impl Steering {
             old_secret,
             ..old.clone()
         };
-        if !self.services.webhooks.replace(&old, &new).await? {
-            return Err(EndpointError::Changed);
-        }
-        self.note("webhook.rotated", target(id), None, None, by).await;
+        let act = Act::new("webhook.rotated", target(id));
+        audited(&self.services, by, act, self.put(&old, &new)).await?;
         Ok((new.endpoint, secret))
     }
 
@@ -215,16 +208,22 @@ impl Steering {
             },
             at: self.services.clock.now(),
         };
-        self.queue
-            .insert(vec![events::delivery(&endpoint, &event)])
-            .await?;
-        self.note("webhook.tested", target(id), None, None, by).await;
+        let act = Act::new("webhook.tested", target(id));
+        let delivery = events::delivery(&endpoint, &event);
+        audited(&self.services, by, act, self.queue.insert(vec![delivery])).await?;
         Ok(event.delivery(id.0))
     }
 
     async fn endpoint(&self, id: EndpointId) -> Result<StoredEndpoint, EndpointError> {
         let found = self.services.webhooks.get(id).await?;
         found.ok_or(EndpointError::Unknown(id))
+    }
+
+    async fn put(&self, old: &StoredEndpoint, new: &StoredEndpoint) -> Result<(), EndpointError> {
+        match self.services.webhooks.replace(old, new).await? {
+            true => Ok(()),
+            false => Err(EndpointError::Changed),
+        }
     }
 
     fn check_sink(&self, sink: &Sink) -> Result<(), EndpointError> {

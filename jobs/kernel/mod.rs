@@ -4,6 +4,7 @@
 //! here, when nothing can be sent), [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
+pub mod audit;
 pub mod by_hand;
 mod canary;
 pub mod company;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
     Accounts, Alarms, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links,
-    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
-    SealedFields, Vault, WebhookSender, Webhooks,
+    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs,
+    SchedulerTasks, SealedFields, Vault, WebhookSender, Webhooks,
 };
 use rolecall_core::retention::Policy;
 
@@ -76,6 +76,8 @@ pub struct Services {
     pub alarms: Arc<dyn Alarms>,
     /// Sends to endpoints.
     pub webhook_sender: Arc<dyn WebhookSender>,
+    /// Answers that are kept for whoever asks the same once more.
+    pub replies: Arc<dyn Replies>,
     /// Stored secrets.
     pub sealed_fields: Arc<dyn SealedFields>,
     /// Deletes what is old.

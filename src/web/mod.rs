@@ -11,6 +11,8 @@
 mod access_tests;
 #[cfg(test)]
 mod answers_tests;
+#[cfg(test)]
+mod audit_tests;
 mod auth;
 #[cfg(test)]
 mod bulk_tests;
@@ -37,6 +39,8 @@ mod operators_tests;
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;
+#[cfg(test)]
+mod repeats_tests;
 mod routes;
 #[cfg(test)]
 mod schedules_tests;
@@ -50,6 +54,8 @@ mod v1;
 mod wait;
 #[cfg(test)]
 mod walk_tests;
+#[cfg(test)]
+mod webhooks_tests;
 
 pub use auth::issue_token;
 pub use auth::memory::hash as hash_of_key;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, Alarms, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links,
-    Mappings, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
-    StoreHealth, Webhooks,
+    Mappings, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules,
+    SealedFields, StoreHealth, Webhooks,
 };
 
 /// One handle on a store, as its ports.
@@ -32,6 +32,7 @@ pub(crate) struct Stores {
     pub(crate) refreshes: Arc<dyn Refreshes>,
     pub(crate) webhooks: Arc<dyn Webhooks>,
     pub(crate) alarms: Arc<dyn Alarms>,
+    pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -57,6 +58,7 @@ impl Stores {
             + SealedFields
             + Retention
             + Refreshes
+            + Replies
             + RetiredGuilds
             + Webhooks
             + Alarms
@@ -82,6 +84,7 @@ impl Stores {
             refreshes: Arc::new(store.clone()),
             webhooks: Arc::new(store.clone()),
             alarms: Arc::new(store.clone()),
+            replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

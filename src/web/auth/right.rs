@@ -36,6 +36,8 @@ pub(crate) struct ReadMetrics;
 pub(crate) struct ManageJobs;
 /// Who is told of events: an endpoint gets to know much.
 pub(crate) struct ManageWebhooks;
+/// Who did what.
+pub(crate) struct ReadAudit;
 /// Runs: also for those who may ask for one.
 pub(crate) struct ReadRuns;
 
@@ -51,6 +53,9 @@ impl Right for ManageWebhooks {
 }
 impl Right for ReadUsers {
     const ANY_OF: &'static [&'static str] = &[ADMIN];
+}
+impl Right for ReadAudit {
+    const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_MANAGE];
 }
 impl Right for ReadRuns {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ, SYNC];

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderName};
+use axum::response::IntoResponse;
 use rolecall_core::event::EventType;
 use rolecall_core::webhook::{EndpointId, Sink};
 use rolecall_core::{ChannelId, GuildId};
@@ -22,6 +24,8 @@ use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
+/// The answer holds a secret.
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 /// Most characters of a description.
 pub(crate) const LONGEST_DESCRIPTION: usize = 200;
 
@@ -85,7 +89,7 @@ pub(crate) async fn create_webhook(
     Allowed(caller, _): Allowed<ManageWebhooks>,
     names: RequestNames,
     Body(mut fields): Body,
-) -> Result<(StatusCode, Json<EndpointView>), ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let change = read(&mut fields);
     if change.sink.is_none() {
         fields.require("url");
@@ -115,7 +119,7 @@ pub(crate) async fn create_webhook(
             endpoint = web.steering.change_endpoint(endpoint.id, off, &by).await?;
         }
         let view = EndpointView::with_secret(&endpoint, secret.as_ref());
-        Ok((StatusCode::CREATED, Json(view)))
+        Ok((StatusCode::CREATED, NO_STORE, Json(view)))
     };
     change_of.whole(act).await
 }
@@ -226,7 +230,7 @@ pub(crate) async fn rotate_webhook(
     Allowed(caller, _): Allowed<ManageWebhooks>,
     names: RequestNames,
     Path(id): Path<String>,
-) -> Result<Json<EndpointView>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let id = id_of(&id)?;
     let change = Change {
         web: web.clone(),
@@ -237,7 +241,10 @@ pub(crate) async fn rotate_webhook(
     let by = change.by(String::new());
     let act = async move {
         let (endpoint, secret) = web.steering.rotate_endpoint(id, &by).await?;
-        Ok(Json(EndpointView::with_secret(&endpoint, Some(&secret))))
+        Ok((
+            NO_STORE,
+            Json(EndpointView::with_secret(&endpoint, Some(&secret))),
+        ))
     };
     change.whole(act).await
 }
