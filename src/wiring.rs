@@ -11,7 +11,7 @@ use rolecall_adapters::delivery::memory::MemoryDelivery;
 use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
-use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter, RedisLimiter};
 use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
@@ -148,7 +148,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
     let delivery = delivery(&config, purpose, &instance).await?;
-    let limiter = limiter(&config);
+    let limiter = limiter(&config, &instance)?;
     let discord = discord(&config, &limiter)?;
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
@@ -211,12 +211,27 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn limiter(config: &Config) -> Arc<dyn Limiter> {
-    Arc::new(MemoryLimiter::new(LimiterSettings {
+/// Processes that share a Redis keep Discord's limits together: commands and the API call Discord, too.
+fn limiter(config: &Config, instance: &str) -> Result<Arc<dyn Limiter>, StartError> {
+    let settings = LimiterSettings {
         speed: config.discord.speed,
         min_spacing: config.discord.rate_limit_delay,
         ..LimiterSettings::default()
-    }))
+    };
+    let Some(url) = redis_url(config) else {
+        return Ok(Arc::new(MemoryLimiter::new(settings)));
+    };
+    let limiter = RedisLimiter::new(url.expose_secret(), &config.installation, instance, settings)
+        .map_err(|e| StartError(format!("{e}; check REDIS_URL")))?;
+    Ok(Arc::new(limiter))
+}
+
+/// Where processes meet, if they do.
+const fn redis_url(config: &Config) -> Option<&SecretString> {
+    match &config.store {
+        Store::Distributed { redis, .. } => redis.as_ref(),
+        Store::Embedded => None,
+    }
 }
 
 fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient, StartError> {
@@ -360,11 +375,7 @@ async fn delivery(
 ) -> Result<Option<Arc<dyn Delivery>>, StartError> {
     let slots = Slots::shared(config.slots);
     let window = (config.slots * WINDOW_PER_SLOT).clamp(16, 1_000);
-    let redis = match &config.store {
-        Store::Distributed { redis, .. } => redis.as_ref(),
-        Store::Embedded => None,
-    };
-    match (redis, purpose) {
+    match (redis_url(config), purpose) {
         (_, Purpose::Command) | (None, Purpose::Serve) => Ok(None),
         (None, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(
             window,

@@ -16,10 +16,10 @@
 
 mod bell;
 mod codec;
-mod connection;
+pub(crate) mod connection;
 mod inspect;
 mod push;
-mod settings;
+pub(crate) mod settings;
 mod sweep;
 mod worker;
 
