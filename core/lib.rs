@@ -9,12 +9,18 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod audit_chain;
 pub mod backoff;
+pub mod canary;
+pub mod canonical;
 pub mod cap;
 pub mod cause;
+pub mod company;
 pub mod conditions;
 #[cfg(test)]
 mod conditions_tests;
+pub mod cost;
+pub mod dead_letter;
 pub mod desired;
 pub mod error;
 pub mod explain;
@@ -32,14 +38,19 @@ pub mod outcome;
 pub mod pause;
 pub mod plan;
 pub mod ports;
+pub mod progress;
 pub mod query;
 #[cfg(test)]
 mod query_tests;
 pub mod quiet;
+pub mod recheck;
+pub mod replies;
 pub mod retention;
 pub mod retire;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
+pub mod spread;
 pub mod time;
 pub mod timeline;
 pub mod verdict;

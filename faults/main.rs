@@ -3,30 +3,40 @@
 //! `run` plays scenarios (catalogue.rs, scenarios.rs) with a `rolecall` that can be killed at chosen points; after each one, `check`
 //! runs as a process of its own over what is left (evidence.rs, check.rs). It shares no code with the engine.
 
+mod audit;
 mod case;
 mod catalogue;
 mod check;
 mod client;
 mod contrast;
+mod discord_faults;
+mod engine_faults;
 mod environment;
 mod evidence;
 mod http;
+mod lanes;
+mod leaks;
 mod ledger;
 mod links;
 mod mechanisms;
+mod obeys;
 mod outside;
 mod page;
+mod planted;
 mod plays;
 mod poison;
 mod processes;
 mod proxy;
+mod races;
 mod redis_faults;
+mod removals;
 mod report;
 mod runner;
 mod scenarios;
 mod servers;
 mod soak;
 mod stage;
+mod stale;
 mod tokens;
 mod world;
 

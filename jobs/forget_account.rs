@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
@@ -16,14 +17,10 @@ use rolecall_core::{DiscordId, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::audit;
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::refresh_token::token_place;
-
-/// What the audit trail calls an account.
-pub fn audit_target(account: DiscordId) -> String {
-    format!("account:{account}")
-}
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +35,7 @@ pub struct ForgetAccount {
 
 impl Job for ForgetAccount {
     const KIND: &'static str = "forget_account";
+    const CALLS: Calls = Calls::OTHER;
     /// More than fit before [`Self::until`]: the last ones delete without asking Discord.
     const MAX_ATTEMPTS: u32 = 40;
 
@@ -77,7 +75,7 @@ impl Job for ForgetAccount {
             }
         }
         let removed = services.accounts.remove(self.discord_id).await?;
-        services.audit.blank(&audit_target(self.discord_id)).await?;
+        audit::erase(services, &audit::account(self.discord_id), &context.cause).await?;
         let mut done = if removed {
             Outcome::applied(0, 0)
         } else {

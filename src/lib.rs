@@ -3,8 +3,11 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod data_folder;
 pub mod demo;
 pub mod export;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
@@ -25,6 +28,8 @@ pub mod simulator_process;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
+mod timetable;
+pub mod trail;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod web;

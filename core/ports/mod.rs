@@ -10,13 +10,15 @@ mod discord;
 mod ledger;
 mod limiter;
 mod permissions;
+mod replies;
 mod repositories;
+mod schedules;
 mod upkeep;
 mod vault;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
-pub use control::{JobControl, Ordered, Pauses};
+pub use control::{CauseMarks, JobControl, Ordered, Pauses, Redrive};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
@@ -28,10 +30,12 @@ pub use ledger::{
 };
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
+pub use replies::Replies;
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
     StoreHealth,
 };
+pub use schedules::Schedules;
 pub use upkeep::{
     Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,
     SealedFields, TaskEnd, consent,

@@ -4,7 +4,10 @@
 //! here, when nothing can be sent), [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
+pub mod audit;
 pub mod by_hand;
+mod canary;
+pub mod company;
 pub mod context;
 pub mod dead_letters;
 mod ending;
@@ -22,6 +25,8 @@ pub mod observer;
 pub mod patience;
 pub mod pauses;
 pub mod queue;
+pub mod rebuild;
+pub mod recheck;
 pub mod registry;
 pub mod relay;
 pub mod rescuer;
@@ -29,3 +34,4 @@ pub mod runner;
 pub mod services;
 pub mod steering;
 pub mod taking;
+pub mod waiting;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings, OAuthClient,
-    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, Vault,
+    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings,
+    OAuthClient, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, SchedulerTasks,
+    SealedFields, Vault,
 };
 use rolecall_core::retention::Policy;
 
@@ -54,6 +55,8 @@ pub struct Services {
     pub mappings: Arc<dyn Mappings>,
     /// What operators hold back.
     pub pauses: Arc<dyn Pauses>,
+    /// What operators said of causes of dead letters.
+    pub cause_marks: Arc<dyn CauseMarks>,
     /// Linked accounts.
     pub links: Arc<dyn Links>,
     /// Linked accounts, as people see them.
@@ -64,6 +67,8 @@ pub struct Services {
     pub audit: Arc<dyn Audit>,
     /// How refreshes of tokens go.
     pub refreshes: Arc<dyn Refreshes>,
+    /// Answers that are kept for whoever asks the same once more.
+    pub replies: Arc<dyn Replies>,
     /// Stored secrets.
     pub sealed_fields: Arc<dyn SealedFields>,
     /// Deletes what is old.

@@ -17,6 +17,9 @@ pub enum Exit {
     BadInput = 2,
     /// 3: a sync was held back, or a part of it failed.
     Held = 3,
+    /// 4: the store cannot be used: it is damaged, full, locked, may not be written, was written by a newer rolecall, is
+    /// missing where one was, or does not answer.
+    Store = 4,
     /// 130: interrupted while it waited (Ctrl-C), as shells count it.
     Interrupted = 130,
 }
@@ -50,6 +53,11 @@ impl CliError {
         Self::new(Exit::BadInput, message)
     }
 
+    /// The store cannot be used.
+    pub fn store(message: impl Into<String>) -> Self {
+        Self::new(Exit::Store, message)
+    }
+
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -77,7 +85,7 @@ impl CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::failed(error.to_string()).hint("`rolecall doctor` looks at the store and says what to do.")
+        Self::store(error.to_string()).hint("`rolecall doctor` looks at the store and says what to do.")
     }
 }
 

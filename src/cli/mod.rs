@@ -3,6 +3,7 @@
 //! One file a command, or a folder where it has several. Everything a script reads goes to standard output,
 //! everything else to standard error. Exit codes: see [`exit::Exit`].
 
+pub mod audit;
 mod confirm;
 pub mod dead_letters;
 pub mod directory;
@@ -17,8 +18,10 @@ pub(crate) mod output;
 pub mod pauses;
 pub mod processes;
 pub mod prune;
+pub mod queue;
 mod reach;
 pub mod runs;
+pub mod schedules;
 mod seams;
 pub mod secrets;
 pub mod sync;
@@ -56,7 +59,8 @@ pub use version::version;
         rolecall directory import members.csv\n  \
         rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789\n  \
         rolecall sync --dry-run --wait\n\n\
-        Exit codes: 0 well, 1 failed or not found, 2 wrong usage or input, 3 held back or only partly done."
+        Exit codes: 0 well, 1 failed or not found, 2 wrong usage or input, 3 held back or only partly done, 4 the store cannot be \
+        used."
 )]
 pub struct Cli {
     /// What to do.
@@ -128,6 +132,16 @@ pub enum Operate {
     /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
+    /// Rebuilds what Redis carries
+    ///
+    /// Example: rolecall queue rebuild --dry-run
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Shows what happens by the clock, runs it now, and switches it on and off
+    ///
+    /// Example: rolecall schedules list
+    #[command(subcommand)]
+    Schedules(schedules::SchedulesCommand),
     /// Checks and renews the seals of stored tokens
     ///
     /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
@@ -150,6 +164,13 @@ pub enum Operate {
     /// Example: rolecall keys create --name ci --scope discord:sync:manage
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Shows who did what, and checks that nothing of it was changed
+    ///
+    /// Every act that changes something leaves one record, and each record holds the hash of the one before it.
+    ///
+    /// Example: rolecall audit verify
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 impl Operate {
@@ -235,11 +256,14 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::DeadLetters(command) => dead_letters::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
+        Operate::Queue(command) => queue::run(&app, command).await,
+        Operate::Schedules(command) => schedules::run(&app, command).await,
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,
         Operate::User(command) => user::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
         Operate::Keys(command) => keys::run(&app, command).await,
+        Operate::Audit(command) => audit::run(&app, command).await,
     };
     exit::finish(result)
 }

@@ -41,6 +41,12 @@ pub const SETTINGS: &[Setting] = &[
         "folder of the embedded store; default ~/.local/share/rolecall",
     ),
     setting(
+        "ROLECALL_NEW_DATABASE",
+        "make",
+        "make: where the embedded store has no database, a new one is made; refuse: that is an error, for disks that may be \
+         missing",
+    ),
+    setting(
         "ROLECALL_INSTALLATION",
         "",
         "name of this installation, part of every Redis key; default: the database's name",
@@ -214,6 +220,11 @@ pub const SETTINGS: &[Setting] = &[
         "DISCORD_RATE_LIMIT_DELAY",
         "0s",
         "shortest time between two calls of one budget; Discord's own limits are kept anyway",
+    ),
+    setting(
+        "API_IDEMPOTENCY_KEPT",
+        "24h",
+        "how long the answer to a POST with an Idempotency-Key is kept, to be repeated",
     ),
     setting(
         "ROLECALL_RETENTION_JOBS",

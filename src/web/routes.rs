@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use super::http::cors;
 use super::http::layers::{self, Gates};
 use super::http::limit::Limits;
 use super::http::read_only::ReadOnly;
+use super::http::repeats;
 use super::legacy::{guilds, mappings, users};
 use super::state::Web;
 use super::{health, legacy, metrics, openapi, v1};
@@ -20,15 +22,18 @@ use crate::app::App;
 /// Everything that is answered over HTTP.
 pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
     let routes = all(&app.config.api_prefix);
-    let api = &app.config.api;
     let memory = Arc::new(Memory::default());
+    let web = Web::new(app, stop, memory);
+    // Inside all gates: what they refuse is not asked for.
+    let routes = routes.layer(from_fn_with_state(web.clone(), repeats::check));
+    let api = &web.config.api;
     let gates = Gates {
         cors: cors::layer(&api.cors_origins),
-        limits: Limits::new(api, app.jwt_secret.clone(), Arc::clone(&memory)),
+        limits: Limits::new(api, web.jwt_secret.clone(), Arc::clone(&web.memory)),
         origins: Origins(api.cors_origins.clone().into()),
         read_only: ReadOnly(api.read_only),
     };
-    layers::around(routes, Some(gates)).with_state(Web::new(app, stop, memory))
+    layers::around(routes, Some(gates)).with_state(web)
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
@@ -107,7 +112,7 @@ fn all(api_prefix: &str) -> Router<Web> {
 
 /// Jobs, and what operators do to them.
 fn job_routes() -> Router<Web> {
-    use v1::{order_job, pauses};
+    use v1::{order_job, pauses, schedules};
     Router::new()
         .route("/v1/jobs", get(v1::list_jobs::list_jobs))
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job))
@@ -116,10 +121,28 @@ fn job_routes() -> Router<Web> {
         .route("/v1/jobs/{job_id}/discard", post(order_job::discard_job))
         .route("/v1/jobs/{job_id}/reschedule", post(order_job::reschedule_job))
         .route("/v1/jobs/{job_id}/clone", post(order_job::clone_job))
-        .route("/v1/bulk", post(v1::bulk::bulk_order))
+        .route(
+            "/v1/bulk",
+            get(v1::bulk_orders::list_bulk_orders).post(v1::bulk::bulk_order),
+        )
+        .route("/v1/bulk/{job_id}", get(v1::bulk_orders::get_bulk_order))
         .route("/v1/dead-letters", get(v1::dead_letters::list_dead_letters))
+        .route("/v1/dead-letters/mark", post(v1::mark_cause::mark_dead_letters))
+        .route(
+            "/v1/dead-letters/check",
+            post(v1::check_cause::check_dead_letters),
+        )
+        .route("/v1/runs/{run_id}/cancel", post(v1::order_run::cancel_run))
+        .route("/v1/runs/{run_id}/retry", post(v1::order_run::retry_run))
+        .route("/v1/audit", get(v1::audit::list_audit))
+        .route("/v1/audit/verify", get(v1::audit::verify_audit))
+        .route("/v1/audit/export", get(v1::audit::export_audit))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
+        .route("/v1/schedules", get(schedules::list_schedules))
+        .route("/v1/schedules/{name}/run", post(schedules::run_schedule))
+        .route("/v1/schedules/{name}/enable", post(schedules::enable_schedule))
+        .route("/v1/schedules/{name}/disable", post(schedules::disable_schedule))
 }
 
 /// The document and its viewer.

@@ -75,10 +75,23 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("post", "/v1/jobs/{job_id}/reschedule", MANAGE_JOBS),
     ("post", "/v1/jobs/{job_id}/clone", MANAGE_JOBS),
     ("post", "/v1/bulk", MANAGE_JOBS),
+    ("get", "/v1/bulk", JOBS),
+    ("get", "/v1/bulk/{job_id}", JOBS),
     ("get", "/v1/dead-letters", JOBS),
+    ("post", "/v1/dead-letters/mark", MANAGE_JOBS),
+    ("post", "/v1/dead-letters/check", MANAGE_JOBS),
+    ("post", "/v1/runs/{run_id}/cancel", MANAGE_JOBS),
+    ("post", "/v1/runs/{run_id}/retry", MANAGE_JOBS),
+    ("get", "/v1/audit", MANAGE_JOBS),
+    ("get", "/v1/audit/verify", MANAGE_JOBS),
+    ("get", "/v1/audit/export", MANAGE_JOBS),
     ("get", "/v1/pauses", JOBS),
     ("post", "/v1/pauses", MANAGE_JOBS),
     ("delete", "/v1/pauses/{pause_id}", MANAGE_JOBS),
+    ("get", "/v1/schedules", JOBS),
+    ("post", "/v1/schedules/{name}/run", MANAGE_JOBS),
+    ("post", "/v1/schedules/{name}/enable", MANAGE_JOBS),
+    ("post", "/v1/schedules/{name}/disable", MANAGE_JOBS),
 ];
 
 /// Setting and group of each permission.
@@ -96,6 +109,7 @@ fn filled(path: &str) -> String {
         .replace("{user_id}", "somebody-else")
         .replace("{discord_id}", "7")
         .replace("{run_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
+        .replace("{name}", "retention")
         .replace("{pause_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{job_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
 }

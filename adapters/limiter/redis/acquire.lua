@@ -62,13 +62,13 @@ end
 -- The end of a lane's range before `order`.
 local function before(l, order) return '(' .. num(l == lane and order or (l + 1) * LANE) end
 
--- Places before ours whose time comes until the horizon; it is enough to know whether they are as many as `free`.
+-- Places before ours whose time comes before the horizon; it is enough to know whether they are as many as `free`.
 local function held(order, horizon, free)
     local count, most = 0, math.min(free, 1000) + 1
     for l = 0, lane do
         for _, name in ipairs(redis.call('ZRANGEBYSCORE', places.order, num(l * LANE), before(l, order), 'LIMIT', 0, most)) do
             local planned = tonumber(redis.call('ZSCORE', places.plan, name) or 0)
-            if planned > horizon then break end
+            if planned >= horizon then break end
             count = count + 1
         end
     end

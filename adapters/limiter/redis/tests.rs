@@ -25,6 +25,7 @@ struct Call {
 }
 
 struct Both {
+    seed: u64,
     dice: fastrand::Rng,
     now: f64,
     state: State,
@@ -47,6 +48,7 @@ impl Both {
             ..LimiterSettings::default()
         };
         Self {
+            seed,
             dice: fastrand::Rng::with_seed(seed),
             now: 1_000.0,
             state: State::new(settings.rules()),
@@ -91,7 +93,7 @@ impl Both {
         };
         let told = serde_json::to_string(&ask).unwrap();
         let (go, seconds, text, _): (u8, f64, String, usize) = self.run(&ACQUIRE, told).await;
-        let what = format!("{} {lane} at {}", route.bucket, self.now);
+        let what = format!("seed {}: {} {lane} at {}", self.seed, route.bucket, self.now);
         assert_eq!(
             go == 1,
             pure.is_some(),
@@ -172,7 +174,7 @@ async fn redis_and_the_pure_functions_decide_the_same() {
         let mut both = Both::new(seed).await;
         let mut went = 0;
         for _ in 0..300 {
-            both.now += [0.0, 0.003, 0.07, 0.5][both.dice.usize(0..4)];
+            both.now += [0.0, 0.006, 0.14, 1.0][both.dice.usize(0..4)] * both.dice.f64();
             if both.dice.u8(0..5) < 3 {
                 let before = both.calls.len();
                 both.acquire().await;

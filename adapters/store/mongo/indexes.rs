@@ -15,6 +15,8 @@ use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
 use super::oauth_states::STATES;
+use super::replies::REPLIES;
+use super::schedules::TICKS;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
 /// Source: MongoDB's error codes.
@@ -94,9 +96,14 @@ fn specs() -> Vec<Spec> {
             kept: Some(Duration::from_secs(3_600)),
             ..plain(STATES, doc! { "expires_at": 1 })
         },
-        plain(AUDIT, doc! { "at": -1, "_id": -1 }),
-        plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
+        sparse(unique(AUDIT, doc! { "seq": 1 })),
+        plain(AUDIT, doc! { "at": 1 }),
+        plain(AUDIT, doc! { "target": 1, "seq": -1 }),
+        plain(AUDIT, doc! { "actor": 1, "seq": -1 }),
+        plain(AUDIT, doc! { "action": 1, "seq": -1 }),
+        plain(REPLIES, doc! { "until": 1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
+        plain(TICKS, doc! { "schedule": 1, "at": -1 }),
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod cause_marks;
 mod connect;
 pub(crate) mod documents;
 mod durations;
@@ -19,10 +20,12 @@ mod mappings;
 mod oauth_states;
 mod pauses;
 mod refreshes;
+mod replies;
 mod retention;
 mod retired_guilds;
 mod runs;
 mod scheduler_tasks;
+mod schedules;
 mod sealed_fields;
 mod server_clock;
 mod settings;
@@ -125,7 +128,10 @@ impl StoreHealth for MongoStore {
     }
 
     async fn prepare(&self) -> Result<Vec<String>, StoreError> {
-        indexes::prepare(self).await
+        let sentences = indexes::prepare(self).await?;
+        // After the indexes: one of them keeps two from the same place.
+        self.adopt_audit().await?;
+        Ok(sentences)
     }
 
     async fn describe(&self) -> Result<Vec<(String, String)>, StoreError> {

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::audit;
 use super::errors::{Fault, OpenError};
 use super::sql::Result;
+use super::wal;
 
 /// How long a call waits for another process to let go of the file.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +25,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/5.sql"),
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
+    include_str!("migrations/8.sql"),
+    include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
 ];
 
 /// The version that this program writes.
@@ -38,6 +44,13 @@ pub(super) fn open(path: &Path) -> std::result::Result<Connection, OpenError> {
     }
     if path.exists() && !path.is_file() {
         return Err(OpenError::NotAFile(path.to_owned()));
+    }
+    let lost = wal::lost_commits(path);
+    if lost > 0 {
+        return Err(OpenError::DamagedLog {
+            path: path.to_owned(),
+            commits: lost,
+        });
     }
     let begin = Instant::now();
     loop {
@@ -114,6 +127,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<()> {
     for statements in MIGRATIONS.iter().skip(done) {
         tx.execute_batch(statements)?;
     }
+    audit::adopt(&tx)?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
     tx.pragma_update(None, "user_version", newest().max(version(&tx)?))?;
     Ok(tx.commit()?)

@@ -64,7 +64,7 @@ async fn a_job_costs_few_round_trips_to_redis() {
         .unwrap();
     let calls: u32 = line.split(['=', ',']).nth(1).unwrap().parse().unwrap();
     // A look that sends it away, one that lets it go, one answer; and some that look again.
-    assert!((200..=500).contains(&calls), "{calls} round trips for 100 jobs");
+    assert!((200..=800).contains(&calls), "{calls} round trips for 100 jobs");
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use crate::{SPEED, go, ok, redis_pair};
 async fn without_redis_each_process_goes_on_with_its_part_and_meets_the_others_again() {
     let mut server = Server::start().await;
     let [one, two] = redis_pair(&server.url(), 50);
-    for limiter in [&one, &two] {
+    // Twice, so that each has seen the other.
+    for limiter in [&one, &two, &one, &two] {
         let ticket = go(limiter, "guild", Lane::Normal).await;
         if let Ok(ticket) = ticket {
             limiter.complete(ticket, &ok(1_000, 999, 1.0));

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings,
+    OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
+    StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -15,6 +16,7 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) control: Arc<dyn JobControl>,
     pub(crate) pauses: Arc<dyn Pauses>,
+    pub(crate) cause_marks: Arc<dyn CauseMarks>,
     pub(crate) guilds: Arc<dyn Guilds>,
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
@@ -24,9 +26,11 @@ pub(crate) struct Stores {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) schedules: Arc<dyn Schedules>,
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -38,6 +42,7 @@ impl Stores {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Guilds
             + Mappings
             + Links
@@ -46,10 +51,12 @@ impl Stores {
             + OAuthStates
             + Audit
             + Runs
+            + Schedules
             + StoreHealth
             + SealedFields
             + Retention
             + Refreshes
+            + Replies
             + RetiredGuilds
             + Clone,
     {
@@ -57,6 +64,7 @@ impl Stores {
             ledger: Arc::new(store.clone()),
             control: Arc::new(store.clone()),
             pauses: Arc::new(store.clone()),
+            cause_marks: Arc::new(store.clone()),
             guilds: Arc::new(store.clone()),
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),
@@ -66,9 +74,11 @@ impl Stores {
             audit: Arc::new(store.clone()),
             retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            schedules: Arc::new(store.clone()),
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

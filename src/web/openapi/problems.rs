@@ -116,6 +116,27 @@ pub(super) const KNOWN: &[Known] = &[
     .hint("Programs send `Authorization: Bearer <token>` instead of the cookie."),
     Known::new("read_only", 403, "nothing can be changed here at present")
         .hint("The operator set ROLECALL_READ_ONLY=true; ask again when it is over, or use the command line."),
+    Known::new(
+        "idempotency_key_invalid",
+        400,
+        "the Idempotency-Key cannot be read; nothing was done",
+    )
+    .at(
+        "header.idempotency-key",
+        "expected one key of 1 to 255 printable characters, best a UUID in quotes",
+    ),
+    Known::new("request_under_way", 409, "a request with this Idempotency-Key is under way")
+        .hint("Ask again in a moment for its answer. If its process died, the key is free after 60 s.")
+        .later(1),
+    Known::new(
+        "idempotency_key_reused",
+        422,
+        "this Idempotency-Key was used for another request; nothing was done",
+    )
+    .at(
+        "header.idempotency-key",
+        "belongs to a request with another path or body; make a new key for a new request",
+    ),
     Known::new("account_of_other_user", 403, "Discord account belongs to different user"),
     Known::new("unknown_guild", 404, "guild configuration not found"),
     Known::new("unknown_mapping", 404, "role mapping not found"),
@@ -129,6 +150,14 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+    Known::new(
+        "unknown_bulk_order",
+        404,
+        "there is no order 019a2c8e-5b1d-7c3a-9f00-0123456789ab about many jobs",
+    ),
+    Known::new("unknown_cause", 404, "there is no dead letter of the cause \"add_role|-|-|x\""),
+    Known::new("unknown_schedule", 404, "there is no schedule hourly")
+        .hint("GET /v1/schedules lists all."),
     Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
@@ -136,6 +165,22 @@ pub(super) const KNOWN: &[Known] = &[
         "Discord knows no such guild, or the bot is not in it",
     ),
     Known::new("body_too_slow", 408, "the body did not arrive within 5 s; nothing was changed"),
+    Known::new(
+        "run_is_over",
+        409,
+        "run 019a2c8e-5b1d-7c3a-9f00-0123456789ab is completed: only a running one can be cancelled",
+    ),
+    Known::new(
+        "nothing_failed",
+        409,
+        "no job of run 019a2c8e-5b1d-7c3a-9f00-0123456789ab has failed for good",
+    ),
+    Known::new(
+        "schedule_is_busy",
+        409,
+        "the work of an earlier tick of retention is not over, and two would do the same",
+    )
+    .hint("GET /v1/schedules names the job or run; wait for its end, or cancel it."),
     Known::new("guild_exists", 409, "guild 123456789012345678 (My Corporation) is already configured")
         .hint("Change it with PUT /discord/guilds/{guild_id}."),
     Known::new(

@@ -2,7 +2,11 @@
 
 pub(crate) mod accepted;
 pub(crate) mod asked_jobs;
+pub(crate) mod audit;
 pub(crate) mod bulk;
+pub(crate) mod bulk_orders;
+pub(crate) mod bulk_view;
+pub(crate) mod check_cause;
 pub(crate) mod create_run;
 pub(crate) mod dead_letters;
 pub(crate) mod get_job;
@@ -11,10 +15,13 @@ pub(crate) mod job_detail;
 pub(crate) mod job_view;
 pub(crate) mod list_jobs;
 pub(crate) mod list_runs;
+pub(crate) mod mark_cause;
 pub(crate) mod me_export;
 pub(crate) mod order_job;
+pub(crate) mod order_run;
 mod own_run;
 pub(crate) mod pauses;
 pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
+pub(crate) mod schedules;
