@@ -249,7 +249,7 @@ fn limiter(config: &Config, instance: &str) -> Result<Arc<dyn Limiter>, StartErr
         return Ok(Arc::new(MemoryLimiter::new(settings)));
     };
     let limiter = RedisLimiter::new(url.expose_secret(), &config.installation, instance, settings)
-        .map_err(|e| StartError(format!("{e}; check REDIS_URL")))?;
+        .map_err(|e| StartError::new(format!("{e}; check REDIS_URL")))?;
     Ok(Arc::new(limiter))
 }
 

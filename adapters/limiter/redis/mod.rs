@@ -2,7 +2,7 @@
 //!
 //! The decisions are those of [`bucket`](super::bucket), [`queue`](super::queue) and [`state`](super::state), made by
 //! scripts inside Redis and on its clock, so that two processes never decide at once: one round trip for each look of
-//! a caller, one for each answer. While Redis does not answer, each process goes on with its [share](share).
+//! a caller, one for each answer. While Redis does not answer, each process goes on with its part of each limit (`share`).
 
 mod scripts;
 mod share;
