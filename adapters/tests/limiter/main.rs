@@ -7,6 +7,10 @@
 
 mod conformance;
 #[path = "../../limiter/model.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the limiter of one process, which use more of it"
+)]
 mod model;
 mod outage;
 #[path = "../delivery/server.rs"]
