@@ -39,10 +39,12 @@ pub mod retention;
 pub mod retire;
 pub mod run;
 pub mod secrets;
+pub mod throughput;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
 pub mod waiting;
+pub mod worker;
 
 pub use ids::{ChannelId, DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 pub use time::Timestamp;

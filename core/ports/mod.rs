@@ -13,6 +13,7 @@ mod permissions;
 mod repositories;
 mod upkeep;
 mod vault;
+mod workers;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
@@ -37,3 +38,4 @@ pub use upkeep::{
     SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};
+pub use workers::{Heard, JobMinutes, Workers};

@@ -1,7 +1,8 @@
 //! What runs jobs.
 //!
 //! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
-//! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
+//! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all,
+//! [`presence`] tells of the process and hears orders about it.
 
 pub mod context;
 pub mod dead_letters;
@@ -10,13 +11,17 @@ pub mod engine;
 mod fair;
 pub mod fault;
 pub mod find;
+pub mod fleet;
 pub mod guilds;
 pub mod heartbeat;
 pub mod job;
+pub mod lanes;
 pub mod leaving;
 pub mod log;
 pub mod members;
+pub mod meter;
 pub mod pauses;
+pub mod presence;
 pub mod queue;
 pub mod registry;
 pub mod relay;

@@ -9,6 +9,7 @@ use rolecall_core::ports::JobFilter;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism, Point};
+use super::meter::Meter;
 use super::queue::Queue;
 use super::runner::finish_if_empty;
 use super::services::Services;
@@ -25,7 +26,7 @@ pub const QUARANTINE_AFTER: u32 = 3;
 const RUN_GRACE_MS: i64 = 60_000;
 
 /// Rescues until `stop`.
-pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
+pub async fn run(services: Arc<Services>, queue: Queue, meter: Meter, stop: CancellationToken) {
     let mut looks = 0u32;
     // Processes that start together should not look together.
     let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
@@ -35,7 +36,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
             () = tokio::time::sleep(pause) => {}
         }
         pause = LOOK_EVERY;
-        rescue(&services, &queue).await;
+        rescue(&services, &queue, &meter).await;
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(RUNS_EVERY) {
             close_empty_runs(&services, &queue).await;
@@ -43,7 +44,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
     }
 }
 
-async fn rescue(services: &Services, queue: &Queue) {
+async fn rescue(services: &Services, queue: &Queue, meter: &Meter) {
     if fault::without(Mechanism::Rescuer) {
         return;
     }
@@ -67,6 +68,12 @@ async fn rescue(services: &Services, queue: &Queue) {
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
             "Took back job {} ({}), whose worker went away", job.id, job.kind
         );
+        // Taken back is tried again: an attempt that failed.
+        let ended = match job.state {
+            JobState::Discarded => JobState::Discarded,
+            _ => JobState::Retryable,
+        };
+        meter.ended(services.clock.now(), job.lane, ended, None);
         if job.state == JobState::Discarded
             && let Some(run) = job.run_id
         {

@@ -20,6 +20,7 @@ use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, v
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::meter::Meter;
 use super::pauses::PauseBoard;
 use super::queue::{Enqueue, Queue};
 use super::registry::{Failure, Kind, Registry};
@@ -44,6 +45,8 @@ pub struct Runner {
     pub registry: Arc<Registry>,
     /// The leases of this process.
     pub heartbeat: Heartbeat,
+    /// Where their ends are counted.
+    pub meter: Meter,
     /// This worker's name, new with every start of the process.
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
@@ -117,7 +120,15 @@ impl Runner {
             &settlement,
             self.services.clock.now().millis_since(started_at),
         );
-        self.settle(&job, settlement).await;
+        let (mut state, counts) = (settlement.state, !settlement.give_back);
+        if lease.is_cancelled() && state.is_waiting() {
+            // What the ledger makes of it.
+            state = JobState::Cancelled;
+        }
+        if self.settle(&job, settlement).await && counts {
+            let waited = started_at.millis_since(job.run_at);
+            self.meter.ended(started_at, job.lane, state, Some(waited));
+        }
         drop(held);
         self.queue.bell().notify_one();
     }
@@ -262,8 +273,8 @@ impl Runner {
     }
 
     /// Writes the settlement, trying for as long as the lease may last. If it cannot, the rescuer takes the job back,
-    /// and what it did is done again, which is harmless.
-    async fn settle(&self, job: &Record, settlement: Settlement) {
+    /// and what it did is done again, which is harmless. Says whether it is written.
+    async fn settle(&self, job: &Record, settlement: Settlement) -> bool {
         let is_final = settlement.state.is_final();
         let deadline = Instant::now() + LEASE;
         let mut pause = Duration::from_millis(100);
@@ -278,11 +289,11 @@ impl Runner {
                 Ok(true) => break,
                 Ok(false) => {
                     tracing::warn!(job.id = %job.id, "The lease was over before job {} settled", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) if Instant::now() > deadline => {
                     tracing::error!(%error, job.id = %job.id, "Could not settle job {}; it will run again", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) => {
                     tracing::warn!(%error, job.id = %job.id, "Could not settle yet; trying again");
@@ -295,6 +306,7 @@ impl Runner {
         if let (true, Some(run)) = (is_final && job.kind != FinishRun::KIND, job.run_id) {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
+        true
     }
 }
 

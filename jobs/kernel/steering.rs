@@ -11,10 +11,12 @@ use rolecall_core::job::{Inserted, Job, NewJob};
 use rolecall_core::order::Order;
 use rolecall_core::pause::{Pause, PauseId};
 use rolecall_core::ports::Ordered;
+use rolecall_core::worker::{Drain, Status};
 use rolecall_core::{JobId, RunId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::fleet::fleet;
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
 use super::runner::finish_if_empty;
@@ -58,6 +60,28 @@ pub enum Cloned {
     Twin(JobId),
     /// There is no such job.
     Unknown,
+}
+
+/// What came of an order to drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainOrdered {
+    /// It is stored; the process hears of it with its next beat.
+    Done,
+    /// Nothing was stored: the process hears nothing any more.
+    Deaf(Status),
+    /// There is no such process.
+    Unknown,
+}
+
+impl DrainOrdered {
+    /// In words.
+    pub fn told(self, id: &str) -> String {
+        match self {
+            Self::Done => format!("process {id} hears of it within 5 s"),
+            Self::Deaf(status) => format!("process {id} is {status}: it hears no orders"),
+            Self::Unknown => format!("there is no process {id}, or it was not heard of for a day"),
+        }
+    }
 }
 
 impl Steering {
@@ -183,6 +207,29 @@ impl Steering {
             .await;
         self.queue.bell().notify_one();
         Ok(true)
+    }
+
+    /// Orders a process to take no more jobs, or takes the order back (`None`).
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn drain(&self, id: &str, drain: Option<&Drain>, by: &By) -> Result<DrainOrdered, StoreError> {
+        let fleet = fleet(&self.services).await?;
+        let Some(member) = fleet.member(id) else {
+            return Ok(DrainOrdered::Unknown);
+        };
+        if !member.status.hears() {
+            return Ok(DrainOrdered::Deaf(member.status));
+        }
+        if !self.services.workers.order_drain(id, drain).await? {
+            return Ok(DrainOrdered::Unknown);
+        }
+        let (action, after) = match drain {
+            Some(drain) => ("worker.drained", Some(json!({ "exit": drain.exit }))),
+            None => ("worker.undrained", None),
+        };
+        self.note(action, format!("worker:{id}"), None, after, by).await;
+        Ok(DrainOrdered::Done)
     }
 
     /// What is done is stored by now, so a record that cannot be is told in the log instead.

@@ -8,13 +8,16 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use rolecall_core::error::StoreError;
+use rolecall_core::{throughput, worker};
 
 use super::MongoStore;
 use super::api_keys::API_KEYS;
 use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
+use super::job_minutes::MINUTES;
 use super::oauth_states::STATES;
+use super::workers::WORKERS;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
 /// Source: MongoDB's error codes.
@@ -97,6 +100,14 @@ fn specs() -> Vec<Spec> {
         plain(AUDIT, doc! { "at": -1, "_id": -1 }),
         plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
+        Spec {
+            kept: Some(worker::KEPT),
+            ..plain(WORKERS, doc! { "seen_at": 1 })
+        },
+        Spec {
+            kept: Some(throughput::KEPT),
+            ..plain(MINUTES, doc! { "minute": 1 })
+        },
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }

@@ -13,6 +13,7 @@ pub(crate) mod errors;
 mod guilds;
 mod imported;
 mod indexes;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -25,6 +26,7 @@ mod runs;
 mod scheduler_tasks;
 mod sealed_fields;
 mod settings;
+mod workers;
 
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};

@@ -13,6 +13,7 @@ mod errors;
 mod guilds;
 mod health;
 mod import;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -26,6 +27,7 @@ mod runs;
 mod schema;
 mod sealed_fields;
 mod sql;
+mod workers;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, JobMinutes, Ledger, Links, Mappings,
+    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth, Workers,
 };
 
 /// One handle on a store, as its ports.
@@ -27,6 +27,8 @@ pub(crate) struct Stores {
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) workers: Arc<dyn Workers>,
+    pub(crate) job_minutes: Arc<dyn JobMinutes>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -51,6 +53,8 @@ impl Stores {
             + Retention
             + Refreshes
             + RetiredGuilds
+            + Workers
+            + JobMinutes
             + Clone,
     {
         Self {
@@ -69,6 +73,8 @@ impl Stores {
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            workers: Arc::new(store.clone()),
+            job_minutes: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

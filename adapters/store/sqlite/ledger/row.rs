@@ -13,7 +13,7 @@ macro_rules! job_columns {
         "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
          lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
          role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at, \
-         cancel_by, redriven_at"
+         cancel_by, redriven_at, claimed_at"
     };
 }
 pub(super) use job_columns;
@@ -25,6 +25,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
     let time = |column: usize| -> Result<Option<Timestamp>> {
         Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
     };
+    let since = time(33)?;
     Ok(Job {
         id: id(row, 0)?,
         kind: row.get(1)?,
@@ -40,6 +41,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
         fence: row.get(11)?,
         lease: owner.zip(until).map(|(owner, until)| Lease {
             owner,
+            since,
             until: Timestamp(until),
         }),
         unique_key: row.get(14)?,
