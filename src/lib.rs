@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod export;
+mod fleet_view;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
@@ -14,6 +15,7 @@ mod keys;
 pub mod logging;
 mod member;
 pub mod processes;
+mod queue_view;
 pub mod random;
 #[cfg(test)]
 mod refresh_tests;

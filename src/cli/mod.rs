@@ -3,6 +3,7 @@
 //! One file a command, or a folder where it has several. Everything a script reads goes to standard output,
 //! everything else to standard error. Exit codes: see [`exit::Exit`].
 
+pub mod completions;
 mod confirm;
 pub mod dead_letters;
 pub mod directory;
@@ -17,17 +18,22 @@ pub(crate) mod output;
 pub mod pauses;
 pub mod processes;
 pub mod prune;
+pub mod queues;
 mod reach;
+pub mod reference;
 pub mod runs;
 mod seams;
 pub mod secrets;
+mod sparkline;
 pub mod sync;
 mod table;
 pub mod token;
+pub mod top;
 pub mod user;
 mod values;
 mod version;
 mod view;
+pub mod workers;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -128,6 +134,17 @@ pub enum Operate {
     /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
+    /// Shows queues: what waits, since when, and how fast it is done
+    ///
+    /// Example: rolecall queues list
+    #[command(subcommand)]
+    Queues(queues::QueuesCommand),
+    /// Shows the processes of rolecall, and lets one take no more jobs
+    ///
+    /// Example: rolecall workers list
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
+    Top(top::TopArgs),
     /// Checks and renews the seals of stored tokens
     ///
     /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
@@ -235,6 +252,9 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::DeadLetters(command) => dead_letters::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
+        Operate::Queues(command) => queues::run(&app, command).await,
+        Operate::Workers(command) => workers::run(&app, command).await,
+        Operate::Top(args) => top::run(&app, args).await,
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,
         Operate::User(command) => user::run(&app, command).await,

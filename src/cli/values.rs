@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rolecall_core::ids::NotASnowflake;
-use rolecall_core::job::JobState;
+use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::{ChannelId, MappingId, UserId};
 
@@ -96,6 +96,20 @@ pub(super) fn interval(text: &str) -> Result<OrNone<Duration>, String> {
         Some(interval) if interval >= Duration::from_secs(60) => Ok(interval),
         _ => Err("it has to be a length of time such as 30m or 2h, of at least a minute, or none".to_owned()),
     })
+}
+
+/// Time between two looks, of at least half a second.
+pub(super) fn refresh(text: &str) -> Result<Duration, String> {
+    match parse_duration(text.trim()) {
+        Some(time) if time >= Duration::from_millis(500) => Ok(time),
+        _ => Err("it has to be a length of time such as 2s, of at least 500ms".to_owned()),
+    }
+}
+
+/// A queue, by its written name.
+pub(super) fn queue() -> impl TypedValueParser<Value = Lane> {
+    PossibleValuesParser::new(Lane::ALL.map(Lane::as_str))
+        .try_map(|name| Lane::from_name(&name).ok_or("no such queue"))
 }
 
 /// A state of jobs, by its written name.

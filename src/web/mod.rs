@@ -20,6 +20,8 @@ mod change;
 #[cfg(test)]
 mod documents_tests;
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
 mod guilds_tests;
 mod health;
 mod http;

@@ -18,6 +18,7 @@ mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod fleet;
 mod frontend;
 mod guilds;
 mod joins;

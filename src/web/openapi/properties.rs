@@ -5,6 +5,7 @@ use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
 use rolecall_core::run::{RunKind, RunState};
+use rolecall_core::worker::{Role, Status};
 use serde_json::{Value, json};
 
 use super::parameters::{MAPPING, SNOWFLAKE};
@@ -19,6 +20,7 @@ const MOST_ENTRIES: usize = 1_000;
 pub(super) const BODIES: &[&str] = &[
     "BulkBody",
     "ConditionsBody",
+    "DrainBody",
     "GuildBody",
     "LinkBody",
     "ManualSyncBody",
@@ -62,7 +64,7 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         (_, "mapping_ids") => list(&json!({"type": ["string", "null"], "pattern": or_empty(MAPPING)})),
         (_, "mapping_id") => json!({"pattern": or_empty(MAPPING)}),
         ("BulkBody", "action") => json!({"enum": BulkAction::ALL.map(BulkAction::as_str)}),
-        ("BulkBody" | "OrderBody" | "PauseBody" | "RescheduleBody", "reason") => {
+        ("BulkBody" | "DrainBody" | "OrderBody" | "PauseBody" | "RescheduleBody", "reason") => {
             json!({"maxLength": LONGEST_REASON, "pattern": LINE})
         }
         (_, "guild_name" | "group_id" | "discord_role_name") => json!({"maxLength": 200, "pattern": LINE}),
@@ -95,6 +97,15 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("SaidView", "decision") => words(&["grants", "denies", "undecided", "inactive"]),
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
+        ("HeldJob", "queue") | ("QueueView", "name") => words(&Lane::ALL.map(Lane::as_str)),
+        ("WorkerView", "status") => words(&Status::ALL.map(Status::as_str)),
+        ("WorkerView", "roles") => {
+            Some(json!({"items": {"type": "string", "enum": Role::ALL.map(Role::as_str)}}))
+        }
+        ("WorkerView", "queues") => {
+            Some(json!({"items": {"type": "string", "enum": Lane::ALL.map(Lane::as_str)}}))
+        }
+        (_, "seen_at" | "claimed_at" | "oldest_due_at") => Some(json!({"format": "date-time"})),
         ("BulkPreview", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
         ("ChildView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("EventView", "at") | (_, "first_seen" | "last_seen" | "redriven_at") => {

@@ -15,6 +15,8 @@ pub(crate) mod me_export;
 pub(crate) mod order_job;
 mod own_run;
 pub(crate) mod pauses;
+pub(crate) mod queues;
 pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
+pub(crate) mod workers;
