@@ -35,6 +35,7 @@ pub mod ports;
 pub mod query;
 #[cfg(test)]
 mod query_tests;
+pub mod quiet;
 pub mod retention;
 pub mod retire;
 pub mod run;

@@ -128,7 +128,9 @@ impl World {
 
 pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
     let job_id = JobId(Uuid::now_v7());
-    let (held, lease) = Heartbeat::default().hold(job_id, 1, tokio::time::Instant::now());
+    let (held, lease) = Heartbeat::default()
+        .hold(job_id, 1, tokio::time::Instant::now())
+        .expect("a claim that nobody holds");
     let context = Context {
         services: Arc::clone(&app.services),
         queue: app.queue.clone(),

@@ -12,6 +12,7 @@ use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
 use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
 use crate::keys;
 use crate::secret_files::{random_hex, read_or_make};
+use crate::telemetry::{Gauges, JobObserver};
 
 /// Name of the embedded store's file in the data folder.
 pub const STORE_FILE: &str = "rolecall.db";
@@ -77,6 +79,7 @@ struct Stored {
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
     health: Arc<dyn StoreHealth>,
+    clock: Arc<dyn Clock>,
     directory: Arc<dyn Directory>,
     import: Arc<dyn Import>,
     /// What go-falcon grants, where its collections are.
@@ -127,6 +130,7 @@ impl Stored {
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
             health: Arc::clone(store) as _,
+            clock: Arc::new(SystemClock),
             directory: Arc::clone(&directory) as _,
             import: directory,
             granted,
@@ -139,12 +143,13 @@ impl Stored {
 /// # Errors
 /// A sentence that says what is wrong and what to do.
 pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let is_new = !config.data_dir.join(STORE_FILE).exists();
     let stored = match &config.store {
         Store::Embedded => embedded(&config).await?,
         Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
     };
+    let clock = Arc::clone(&stored.clock);
+    let ledger: Arc<dyn Ledger> = Arc::new(MeteredLedger::new(Arc::clone(&stored.ledger)));
     let jwt_secret = jwt_secret(&config)?;
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
@@ -154,7 +159,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
     let services = Services {
-        ledger: Arc::clone(&stored.ledger),
+        ledger: Arc::clone(&ledger),
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
@@ -177,10 +182,11 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         clock: Arc::clone(&clock),
         oauth: oauth(&config),
         settings: settings(&config),
+        observer: Arc::new(JobObserver),
         cache: Arc::new(GuildCache::default()),
     };
     let services = Arc::new(services);
-    let queue = Queue::new(stored.ledger, delivery.clone(), clock);
+    let queue = Queue::new(ledger, delivery.clone(), clock);
     let registry = Arc::new(rolecall_workflows::registry());
     Ok(App {
         steering: Steering {
@@ -197,6 +203,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         api_keys: stored.api_keys,
         delivery,
         limiter,
+        gauges: Gauges::default(),
         instance,
         jwt_secret,
         config,
@@ -276,6 +283,7 @@ async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Res
     let directory = Arc::new(Chosen::new(store.clone(), setting));
     let store = Arc::new(store);
     let mut stored = Stored::of(&store, directory, granted);
+    stored.clock = Arc::new(store.server_clock());
     if config.upkeep.scheduler_tasks {
         stored.scheduler_tasks = store;
     }

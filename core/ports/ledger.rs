@@ -32,6 +32,8 @@ pub struct DueJob {
     pub kind: String,
     /// Its guild.
     pub guild_id: Option<GuildId>,
+    /// It was handed over before, and nobody took it.
+    pub sent_before: bool,
 }
 
 /// How a claimed job is left.

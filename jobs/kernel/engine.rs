@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::by_hand::ByHand;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -59,7 +60,7 @@ impl Engine {
             over.clone(),
         )?;
         let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
-        let runner = Runner {
+        let runner = Arc::new(Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
             registry: self.registry,
@@ -67,14 +68,17 @@ impl Engine {
             meter: self.presence.meter().clone(),
             worker: self.worker,
             give_up: give_up.clone(),
+            quiet: Arc::default(),
             pauses: pauses.clone(),
-        };
+        });
         let tasks = TaskTracker::new();
         let relay = Relay {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
+            by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone(), self.presence.draining()),
             pauses,
             queue: self.queue.clone(),
+            observer: Arc::clone(&self.services.observer),
             clock: Arc::clone(&self.services.clock),
         };
         tasks.spawn(relay.run(stop.clone()));
@@ -84,7 +88,7 @@ impl Engine {
             self.presence.meter().clone(),
             stop.clone(),
         ));
-        let (delivery, runner) = (Arc::clone(&self.delivery), Arc::new(runner));
+        let delivery = Arc::clone(&self.delivery);
         let work: JoinHandle<()> = tokio::spawn(work(delivery, runner, self.presence, stop.clone()));
 
         stop.cancelled().await;

@@ -85,8 +85,11 @@ async fn depth(services: &Services, lane: Lane) -> Result<Vec<(JobState, u64)>, 
     Ok(live.into_iter().map(|state| (state, of(state))).collect())
 }
 
-/// The first job that the relay would send if nothing had been sent.
-async fn oldest_due(
+/// Since when the first job is due that the relay would send if nothing had been sent; those held back do not count.
+///
+/// # Errors
+/// If the store fails.
+pub async fn oldest_due(
     services: &Services,
     lane: Lane,
     held: &[Held],

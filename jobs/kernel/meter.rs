@@ -9,6 +9,8 @@ use rolecall_core::job::{JobState, Lane};
 use rolecall_core::ports::JobMinutes;
 use rolecall_core::throughput::{Counts, Minute, minute_of};
 
+use super::patience::in_time;
+
 /// See the module. Cheap to clone. What was not handed over dies with the process: some seconds.
 #[derive(Clone, Default)]
 pub struct Meter {
@@ -51,7 +53,7 @@ impl Meter {
                 counts: counts.clone(),
             })
             .collect();
-        let added = store.add(&minutes).await;
+        let added = in_time(store.add(&minutes)).await;
         if added.is_err() {
             self.put(counted);
         }

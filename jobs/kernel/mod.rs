@@ -1,9 +1,11 @@
 //! What runs jobs.
 //!
-//! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
+//! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost ([`by_hand`]: or has it done
+//! here, when nothing can be sent), [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all,
 //! [`presence`] tells of the process and hears orders about it.
 
+pub mod by_hand;
 pub mod context;
 pub mod dead_letters;
 mod ending;
@@ -20,6 +22,8 @@ pub mod leaving;
 pub mod log;
 pub mod members;
 pub mod meter;
+pub mod observer;
+pub mod patience;
 pub mod pauses;
 pub mod presence;
 pub mod queue;

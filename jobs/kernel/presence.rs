@@ -4,15 +4,17 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rolecall_core::Timestamp;
+use rolecall_core::quiet::Quiet;
 use rolecall_core::worker::{Beat, Drain, Process, Role};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::heartbeat::{Heartbeat, RENEW_EVERY};
 use super::meter::Meter;
+use super::patience::{RENEWAL, within};
 use super::services::Services;
 
 /// What was counted is handed over with every so many beats.
@@ -93,6 +95,7 @@ impl Presence {
             exit,
             skew_ms: None,
             ordered: None,
+            quiet: Quiet::default(),
         };
         apart("presence", teller.tell(over))
     }
@@ -120,6 +123,7 @@ struct Teller {
     exit: CancellationToken,
     skew_ms: Option<i64>,
     ordered: Option<Drain>,
+    quiet: Quiet,
 }
 
 impl Teller {
@@ -147,10 +151,12 @@ impl Teller {
         }
     }
 
-    async fn hand_over(&self) {
-        let store = &self.services.job_minutes;
-        if let Err(error) = self.me.meter().hand_over(store.as_ref()).await {
-            tracing::warn!(%error, "Could not store how many jobs ended; trying again");
+    async fn hand_over(&mut self) {
+        let store = Arc::clone(&self.services.job_minutes);
+        if let Err(error) = self.me.meter().hand_over(store.as_ref()).await
+            && let Some(held_back) = self.quiet.may_speak(Instant::now())
+        {
+            tracing::warn!(%error, held_back, "Could not store how many jobs ended; trying again");
         }
     }
 
@@ -164,10 +170,13 @@ impl Teller {
             stopped,
         };
         let before = self.services.clock.now();
-        let heard = match self.services.workers.beat(&inner.process, &beat).await {
+        let told = self.services.workers.beat(&inner.process, &beat);
+        let heard = match within(RENEWAL, told).await {
             Ok(heard) => heard,
             Err(error) => {
-                tracing::warn!(%error, "Could not tell that this process lives; trying again");
+                if let Some(held_back) = self.quiet.may_speak(Instant::now()) {
+                    tracing::warn!(%error, held_back, "Could not tell that this process lives; trying again");
+                }
                 return;
             }
         };

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::{Inserted, Lane, NewJob};
-use rolecall_core::ports::{Clock, Delivery, Envelope, Ledger};
+use rolecall_core::ports::{Clock, Delivery, DeliveryError, Envelope, Ledger};
 use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::fault::{self, Mechanism, Point};
 use super::job::Job;
+use super::patience::in_time;
 
 /// Jobs a store is given at once.
 const BATCH: usize = 500;
@@ -166,27 +167,33 @@ impl Queue {
             }
         }
         for (lane, batch) in lanes {
-            self.send(lane, &batch).await;
+            if let Err(error) = self.send(lane, &batch).await {
+                tracing::debug!(%error, queue = %lane, "The delivery took nothing; the relay will try again");
+            }
         }
     }
 
     /// Hands envelopes to the delivery and notes which went. Says how many did.
-    pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> usize {
-        let Some(delivery) = &self.delivery else { return 0 };
-        let taken = match delivery.push(lane, batch).await {
-            Ok(taken) => taken.min(batch.len()),
-            Err(error) => {
-                tracing::debug!(%error, queue = %lane, "The delivery took nothing; the relay will try again");
-                return 0;
-            }
+    ///
+    /// # Errors
+    /// The delivery took none of them.
+    pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
+        let Some(delivery) = &self.delivery else {
+            return Ok(0);
         };
+        let taken = delivery.push(lane, batch).await?.min(batch.len());
         fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
-        let ids: Vec<JobId> = batch[..taken].iter().map(|e| e.job_id).collect();
-        if taken > 0
-            && let Err(error) = self.ledger.mark_sent(&ids).await
+        self.note_sent(&batch[..taken]).await;
+        Ok(taken)
+    }
+
+    /// Notes that these are on their way, so that nobody sends them again for a while.
+    pub(super) async fn note_sent(&self, batch: &[Envelope]) {
+        let ids: Vec<JobId> = batch.iter().map(|e| e.job_id).collect();
+        if !ids.is_empty()
+            && let Err(error) = in_time(self.ledger.mark_sent(&ids)).await
         {
             tracing::debug!(%error, "Could not note what was sent; it may be sent twice, which harms nobody");
         }
-        taken
     }
 }

@@ -12,6 +12,7 @@ use rolecall_core::ports::{
 use rolecall_core::retention::Policy;
 
 use super::guilds::GuildCache;
+use super::observer::Observer;
 
 /// Numbers that an operator can set.
 #[derive(Debug, Clone)]
@@ -86,6 +87,8 @@ pub struct Services {
     pub oauth: Option<OAuthClient>,
     /// Settings.
     pub settings: Settings,
+    /// Who counts and traces.
+    pub observer: Arc<dyn Observer>,
     /// What was lately read of guilds.
     pub cache: Arc<GuildCache>,
 }

@@ -98,7 +98,7 @@ async fn a_bulk_order_goes_through_all_pages_and_stops_when_it_is_cancelled() {
     let ordered = served.app.steering.give(id, Order::Cancel, &by).await.unwrap();
     assert_eq!(ordered, Ordered::Asked);
     let heartbeat = Heartbeat::default();
-    let (_held, lease) = heartbeat.hold(id, fence, tokio::time::Instant::now());
+    let (_held, lease) = heartbeat.hold(id, fence, tokio::time::Instant::now()).unwrap();
     let stop = CancellationToken::new();
     let ledger = Arc::clone(&served.app.services.ledger);
     let thread = heartbeat

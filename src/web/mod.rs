@@ -31,6 +31,7 @@ mod legacy;
 mod look;
 #[cfg(test)]
 mod member_tests;
+mod metrics;
 mod openapi;
 #[cfg(test)]
 mod operators_tests;
@@ -52,6 +53,7 @@ mod walk_tests;
 
 pub use auth::issue_token;
 pub use auth::memory::hash as hash_of_key;
+pub(crate) use legacy::auth::begin_logins;
 pub use openapi::openapi;
 pub use routes::{health_router, router};
-pub use server::{serve, serve_health};
+pub use server::{serve, serve_health, serve_metrics};

@@ -14,7 +14,7 @@ use super::http::limit::Limits;
 use super::http::read_only::ReadOnly;
 use super::legacy::{guilds, mappings, users};
 use super::state::Web;
-use super::{health, legacy, openapi, v1};
+use super::{health, legacy, metrics, openapi, v1};
 use crate::app::App;
 
 /// Everything that is answered over HTTP.
@@ -36,8 +36,15 @@ pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
     layers::around(health_routes(), None).with_state(Web::new(app, stop, Arc::default()))
 }
 
+/// `/metrics` only, for everybody: for an address of its own.
+pub(super) fn metrics_router(app: Arc<App>, stop: CancellationToken) -> Router {
+    let routes = Router::new().route("/metrics", get(metrics::open));
+    layers::around(routes, None).with_state(Web::new(app, stop, Arc::default()))
+}
+
 fn all(api_prefix: &str) -> Router<Web> {
     let mut routes = health_routes()
+        .route("/metrics", get(metrics::metrics))
         .route(
             "/v1/runs",
             get(v1::list_runs::list_runs).post(v1::create_run::create_run),

@@ -34,6 +34,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/livez", Public),
     ("get", "/readyz", Public),
     ("get", "/health", Public),
+    ("get", "/metrics", JOBS),
     ("get", "/openapi.json", Public),
     ("get", "/docs", Public),
     ("get", "/discord/status", Public),

@@ -28,3 +28,4 @@ mod retention;
 mod schemathesis;
 mod shipped;
 mod support;
+mod telemetry;

@@ -19,7 +19,6 @@ mod codec;
 mod connection;
 mod inspect;
 mod push;
-mod quiet;
 mod settings;
 mod sweep;
 mod worker;
@@ -63,8 +62,9 @@ impl RedisDelivery {
             connection,
             queues,
         };
-        if let Err(error) = delivery.ping().await {
-            tracing::warn!(%error, "Redis does not answer; going on, and waiting for it");
+        match delivery.unfit().await {
+            Ok(troubles) => troubles.iter().for_each(|trouble| tracing::warn!("{trouble}")),
+            Err(error) => tracing::warn!(%error, "Redis does not answer; going on, and waiting for it"),
         }
         Ok(delivery)
     }
@@ -94,7 +94,16 @@ impl Delivery for RedisDelivery {
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, DeliveryError> {
-        patiently(push::depth(&self.connection, self.queue(lane))).await
+        let (connection, queue) = (&self.connection, self.queue(lane));
+        patiently(async {
+            let depth = push::depth(connection, queue).await?;
+            if depth >= self.settings.window as u64 {
+                // It may be full because nobody can take from it: a Redis that cannot be written to still tells depths.
+                push::try_writing(connection, queue).await?;
+            }
+            Ok(depth)
+        })
+        .await
     }
 
     fn window(&self) -> usize {
@@ -103,6 +112,16 @@ impl Delivery for RedisDelivery {
 
     async fn ping(&self) -> Result<(), DeliveryError> {
         patiently(self.connection.ping()).await
+    }
+
+    async fn unfit(&self) -> Result<Vec<String>, DeliveryError> {
+        patiently(async {
+            match inspect::facts(&mut self.connection.handle()).await {
+                Ok(facts) => Ok(facts.map(|f| f.troubles()).unwrap_or_default()),
+                Err(error) => Err(self.connection.failed(error).await),
+            }
+        })
+        .await
     }
 
     async fn run(self: Arc<Self>, handler: Arc<dyn EnvelopeHandler>, shutdown: Shutdown) {

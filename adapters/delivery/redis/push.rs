@@ -1,9 +1,8 @@
 //! Pushing, and how much waits.
 //!
-//! apalis' public push, and then the bell; not its keys written by ourselves. Its price: an envelope is due in whole
-//! seconds of the *pusher's* clock, so a worker whose clock is behind starts it that much later (a difference of up to
-//! 150 ms is covered by the bell's second look), and the bell is one more round trip. The gain: the layout of keys
-//! stays apalis' own affair.
+//! apalis' public push, and then the bell, with one more round trip. apalis makes an envelope due in whole seconds of the
+//! *pusher's* clock, and a worker whose clock is behind would start it that much later, be it an hour. So the same round
+//! trip makes it due by any clock.
 
 use apalis::prelude::{TaskBuilder, TaskId};
 use apalis_redis::queries::push_tasks;
@@ -18,6 +17,11 @@ use crate::delivery::envelope::encode;
 
 /// Envelopes in one script, which keeps Redis busy for about two milliseconds.
 const CHUNK: usize = 250;
+/// A time of the sorted set of what is due that has passed by every clock. Envelopes of one time are fetched in the order
+/// of their ids.
+const DUE_BY_ANY_CLOCK: u64 = 0;
+/// How long the key that was written to see whether Redis takes writes stays.
+const PROBE_LASTS_S: u64 = 60;
 
 /// Pushes all of `batch`, in order. Says how many were taken if it came to grief on the way.
 pub(super) async fn push(
@@ -36,17 +40,36 @@ pub(super) async fn push(
             return if taken == 0 { Err(error) } else { Ok(taken) };
         }
         taken += chunk.len();
-        let rung: Result<(), RedisError> = redis::cmd("PUBLISH")
-            .arg(channel(queue))
-            .arg("1")
-            .query_async(&mut redis)
-            .await;
+        let mut bell = redis::pipe();
+        // Only what is still there (XX): somebody may have taken it already.
+        bell.cmd("ZADD").arg(queue.scheduled_jobs_set()).arg("XX");
+        for task in &tasks {
+            bell.arg(DUE_BY_ANY_CLOCK)
+                .arg(task.task_id().map(ToString::to_string));
+        }
+        bell.cmd("PUBLISH").arg(channel(queue)).arg("1");
+        let rung: Result<(), RedisError> = bell.exec_async(&mut redis).await;
         if let Err(error) = rung {
             // They are in; the workers look each second.
             tracing::debug!(%error, "pushed without ringing the bell");
         }
     }
     Ok(taken)
+}
+
+/// Fails if Redis cannot be written to: it is a replica, full, or without a disk.
+pub(super) async fn try_writing(connection: &Connection, queue: &Config) -> Result<(), DeliveryError> {
+    let written: Result<(), RedisError> = redis::cmd("SET")
+        .arg(format!("{}:probe", queue.queue))
+        .arg("1")
+        .arg("EX")
+        .arg(PROBE_LASTS_S)
+        .query_async(&mut connection.handle())
+        .await;
+    match written {
+        Ok(()) => Ok(()),
+        Err(error) => Err(connection.failed(error).await),
+    }
 }
 
 fn task(envelope: &Envelope) -> Result<RedisTask, DeliveryError> {

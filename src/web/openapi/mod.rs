@@ -16,7 +16,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::http::problem::{Detail, Problem};
-use super::{auth, health, legacy, v1};
+use super::{auth, health, legacy, metrics, v1};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use super::{auth, health, legacy, v1};
         health::livez,
         health::readyz,
         health::health,
+        metrics::metrics,
         legacy::status::status,
         legacy::auth::login::login,
         legacy::auth::callback::callback,

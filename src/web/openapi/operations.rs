@@ -87,6 +87,8 @@ const OWN_RUN: &str = "The run of one's own sync needs a valid token, others the
 const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, unless the operator opened jobs with \
      `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
 
+const METRICS: &str = "Needs the permission `jobs:read` or `discord:admin:full`. At `ROLECALL_METRICS_ADDR`, where that is \
+     set, it needs no token.";
 const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
@@ -136,6 +138,7 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("livez", ANYBODY, &[], &[]),
     Entry::new("readyz", ANYBODY, &[], &[]),
     Entry::new("health", ANYBODY, &[], &[]),
+    Entry::new("metrics", METRICS, &[COUNTED, STORED, TOKEN, PERMISSION], &[]),
     Entry::new("openapi", ANYBODY, &[], &[COUNTED]),
     Entry::new("docs", ANYBODY, &[], &[COUNTED]),
     Entry::new(

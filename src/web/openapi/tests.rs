@@ -239,6 +239,7 @@ fn the_document_lists_all_routes() {
             "get /docs",
             "get /health",
             "get /livez",
+            "get /metrics",
             "get /openapi.json",
             "get /readyz",
             "get /v1/dead-letters",

@@ -219,6 +219,7 @@ impl Model {
             id: j.id,
             kind: j.kind.clone(),
             guild_id: j.subject.guild_id,
+            sent_before: j.sent_at.is_some(),
         });
         due.collect()
     }
