@@ -112,7 +112,7 @@ impl Model {
             fence: job.fence + 1,
             lease: Some(Lease {
                 owner: worker.to_owned(),
-                since: Some(now),
+                since: Some(NOW),
                 until: NOW + lease,
             }),
             sent_at: None,
