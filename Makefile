@@ -1,7 +1,7 @@
 # `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults prove soak contrast check fmt accept services docs deny clean lint tree unit
+.PHONY: help demo test fuzz growth faults prove soak contrast check fmt accept services docs deny clean lint tree unit
 SHELL := /bin/bash
 
 help: ## this list
@@ -13,6 +13,14 @@ demo: ## a full sync of 1,000 members against a simulated Discord; needs only Ru
 test: ## every test, with its own Redis, Mongo server and Chromium (ARGS="-E 'test(sync)'" as for nextest)
 	@scripts/cargo-tool cargo-nextest
 	@scripts/test-services scripts/run-tests $(ARGS)
+
+fuzz: ## a minute of damaged bytes for everything that is read from outside (ROLECALL_FUZZ_SEED repeats a run)
+	@scripts/cargo-tool cargo-nextest
+	@ROLECALL_FUZZ_SECONDS=$${ROLECALL_FUZZ_SECONDS:-5} cargo nextest run --locked -p rolecall -p rolecall-adapters --lib \
+		-E 'test(/::fuzz_/)' --success-output final
+
+growth: ## bytes of a job in the embedded store, and what a year makes of them (docs/growth.md)
+	@cargo run --locked --quiet -p rolecall-adapters --example growth
 
 faults: ## kill and break real processes in every way there is, check that nothing is lost, write docs/reliability.md (ARGS="--only K5")
 	@scripts/faults run $(ARGS)

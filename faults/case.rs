@@ -37,16 +37,26 @@ pub(crate) struct Case {
     pub(crate) unmanaged: u64,
     /// Each line: what the client asked, and what it was told.
     pub(crate) client_log: PathBuf,
-    /// What must never be seen in plain: looked for in the logs, the SQLite files and Redis.
-    pub(crate) secret: String,
-    /// Folders whose files are searched for it.
+    /// Simulated seconds in a real one.
+    pub(crate) speed: f64,
+    /// Member → the roles that it had at first.
+    pub(crate) before: BTreeMap<u64, BTreeSet<u64>>,
+    /// What the directory was told, in order.
+    pub(crate) wishes: Vec<Wish>,
+    /// What must never be seen in plain: looked for in the logs, answers, the SQLite files, Mongo and Redis.
+    pub(crate) secrets: Vec<Secret>,
+    /// Folders whose files are searched for them.
     pub(crate) folders: Vec<PathBuf>,
     /// Jobs that should have been put aside, by `KIND: CODE` of their error.
     pub(crate) discarded: BTreeMap<String, usize>,
     /// From the end of the fault to the first job that ended after it.
     pub(crate) recovery_ms: Option<i64>,
+    /// When processes died, in Unix milliseconds.
+    pub(crate) deaths: Vec<i64>,
     /// How long each process took to end after SIGTERM.
     pub(crate) stops_ms: Vec<i64>,
+    /// When a process was told to stop while another one of its kind went on, in Unix milliseconds.
+    pub(crate) handed_over: Vec<i64>,
     /// Whether a stop used up attempts is looked at: only where nothing was killed.
     pub(crate) nothing_was_killed: bool,
     /// Processes died at any time: jobs may be put aside that were among what three deaths took along.
@@ -60,6 +70,27 @@ pub(crate) struct Case {
     pub(crate) late_writes: bool,
     /// A process's clock was wrong by an hour.
     pub(crate) wrong_clocks: bool,
+    /// The most envelopes that were seen waiting in a lane of Redis, and how many may.
+    pub(crate) window: Option<(u64, u64)>,
+}
+
+/// What the directory was told at a time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    /// Unix milliseconds. Before it was told, so that nobody knew earlier.
+    pub(crate) at: i64,
+    /// Member → the mapped roles that it should have. Members who are not here are nobody's business.
+    pub(crate) roles: BTreeMap<u64, BTreeSet<u64>>,
+}
+
+/// A text that nobody may see.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Secret {
+    /// What it is.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// The scenario itself put it into the database in plain, as go-falcon does.
+    pub(crate) stored_plain: bool,
 }
 
 /// A line of the client's log.

@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
-use crate::{contrast, mechanisms};
+use crate::{contrast, discord_faults, engine_faults, mechanisms, races, removals};
 
 const EMBEDDED: Mode = Mode::Embedded;
 const DISTRIBUTED: Mode = Mode::Distributed;
@@ -91,7 +91,7 @@ pub(crate) const fn other(
     }
 }
 
-const fn short(scenario: Scenario) -> Scenario {
+pub(crate) const fn short(scenario: Scenario) -> Scenario {
     Scenario {
         short: true,
         ..scenario
@@ -156,6 +156,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
     all.extend(environment::all());
+    all.extend(discord_faults::all());
+    all.extend(engine_faults::all());
+    all.extend(removals::all());
+    all.extend(races::all());
     all.extend(mechanisms::scenarios());
     all.extend(contrast::scenarios());
     all

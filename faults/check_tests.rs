@@ -1,9 +1,9 @@
 //! Each invariant is seen to break.
 
 use super::*;
-use crate::case::{Asked, LedgerAt};
+use crate::case::{Asked, LedgerAt, Wish};
 use crate::evidence::Call;
-use crate::ledger::RunRow;
+use crate::ledger::{RunRow, Times};
 use crate::outside::{MEMORY_KIB, STOP_MS};
 
 const MEMBER: u64 = 7;
@@ -19,17 +19,23 @@ fn case() -> Case {
         roles: [(MEMBER, [ROLE].into())].into(),
         unmanaged: 71,
         client_log: "none".into(),
-        secret: "s".into(),
+        speed: 20.0,
+        before: [(MEMBER, BTreeSet::new())].into(),
+        wishes: Vec::new(),
+        secrets: Vec::new(),
         folders: Vec::new(),
         discarded: BTreeMap::new(),
         recovery_ms: Some(16_000),
+        deaths: Vec::new(),
         stops_ms: vec![100],
+        handed_over: Vec::new(),
         nothing_was_killed: true,
         killed_at_random: false,
         lived: [("worker".to_owned(), true)].into(),
         peaks_kib: [("worker".to_owned(), 60_000)].into(),
         late_writes: false,
         wrong_clocks: false,
+        window: None,
     }
 }
 
@@ -63,7 +69,9 @@ fn write_by(job: &str) -> Call {
         method: "PUT".into(),
         route: "PUT /guilds/{guild}/members/{user}/roles/{role}".into(),
         status: 204,
+        path: format!("/api/v10/guilds/1/members/{MEMBER}/roles/{ROLE}"),
         audit_reason: Some(format!("rolecall: in a mapped group (job {job})")),
+        ..Call::default()
     }
 }
 
@@ -212,6 +220,120 @@ fn a_planner_that_waits_for_its_own_jobs_breaks_the_fifth() {
         e.ledger.runs[0].jobs = [("completed".to_owned(), 3)].into();
     });
     assert_eq!(waits, ["I5"]);
+}
+
+/// The role is given, and then taken by another job.
+fn taken_by(inserted_at: i64) -> impl FnOnce(&mut Case, &mut Evidence) {
+    move |c, e| {
+        let take = JobRow {
+            kind: "remove_role".into(),
+            inserted_at,
+            ..adds("take")
+        };
+        e.ledger.jobs.push(take);
+        e.ledger.runs[0].jobs = [("completed".to_owned(), 3)].into();
+        e.discord.calls[0].answered_ms = 1;
+        let call = Call {
+            method: "DELETE".into(),
+            answered_ms: 2,
+            unix_ms: 100,
+            ..write_by("take")
+        };
+        e.discord.calls.push(call);
+        e.discord.roles = [(MEMBER, BTreeSet::new())].into();
+        c.roles = e.discord.roles.clone();
+    }
+}
+
+#[test]
+fn an_older_wish_after_a_newer_one_breaks_the_fourth() {
+    assert_eq!(broken_by(taken_by(5)), ["I4"]);
+    assert_eq!(broken_by(taken_by(15)), Vec::<String>::new());
+    let wished = |at, roles: &[u64]| Wish {
+        at,
+        roles: [(MEMBER, roles.iter().copied().collect())].into(),
+    };
+    let long_ago = broken_by(|c, e| {
+        c.wishes = vec![wished(0, &[ROLE]), wished(100, &[])];
+        e.discord.calls[0].unix_ms = 60_000;
+    });
+    assert_eq!(long_ago, ["I4"], "nobody wished it for a minute");
+    let just_now = broken_by(|c, e| {
+        c.wishes = vec![wished(0, &[ROLE]), wished(100, &[])];
+        e.discord.calls[0].unix_ms = 5_000;
+    });
+    assert_eq!(just_now, Vec::<String>::new());
+}
+
+#[test]
+fn a_call_before_its_time_breaks_the_eighth() {
+    let call = |at_ms, status| Call {
+        at_ms,
+        answered_ms: at_ms,
+        bot: Some("9".into()),
+        status,
+        ..Call::default()
+    };
+    let after = |at_ms| {
+        move |_: &mut Case, e: &mut Evidence| {
+            let refused = Call {
+                refused: Some("global".into()),
+                retry_after: Some("300".into()),
+                ..call(1_000, 429)
+            };
+            e.discord.calls.extend([refused, call(at_ms, 200)]);
+        }
+    };
+    assert_eq!(broken_by(after(200_000)), ["I8"]);
+    assert_eq!(broken_by(after(301_001)), Vec::<String>::new());
+    assert_eq!(
+        broken_by(after(10_000)),
+        Vec::<String>::new(),
+        "it was on its way"
+    );
+    let many = |_: &mut Case, e: &mut Evidence| e.discord.calls.extend((0..51).map(|n| call(n, 200)));
+    assert_eq!(broken_by(many), ["I8"]);
+}
+
+#[test]
+fn clocks_lanes_and_late_rescues_break_theirs() {
+    let clocks = broken_by(|c, e| {
+        c.wrong_clocks = true;
+        e.discord.overlapping_writes = 1;
+    });
+    assert_eq!(clocks, ["I16", "I17"]);
+    let waits = |ms: i64| {
+        move |_: &mut Case, e: &mut Evidence| {
+            let times = |started_at| {
+                vec![Times {
+                    started_at,
+                    ..Times::default()
+                }]
+            };
+            let planted = |n: usize, lane: &str, started_at| JobRow {
+                lane: lane.into(),
+                run_id: None,
+                times: times(started_at),
+                ..job(&format!("{lane} {n}"), "misbehave")
+            };
+            e.ledger.jobs.extend((0..500).map(|n| planted(n, "bulk", 10_000)));
+            e.ledger.jobs.push(planted(0, "interactive", 10 + ms));
+        }
+    };
+    assert_eq!(broken_by(waits(2_001)), ["I18"]);
+    assert_eq!(broken_by(waits(1_999)), Vec::<String>::new());
+    let late = |c: &mut Case, e: &mut Evidence| {
+        c.deaths = vec![100];
+        let job = &mut e.ledger.jobs[1];
+        job.attempts
+            .insert(0, (0, "crashed".into(), Some("worker_lost".into())));
+        job.times = vec![Times {
+            worker: String::new(),
+            started_at: 50,
+            ended_at: 20_101,
+        }];
+    };
+    assert_eq!(broken_by(late), ["I7"]);
 }
 
 #[test]

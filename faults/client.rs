@@ -60,6 +60,37 @@ impl Stage {
         Some(asked)
     }
 
+    /// Runs all dead letters again, as an operator does who mended what was wrong.
+    pub(crate) async fn redrive_all(&self) -> Result<(), String> {
+        let all = ["jobs", "bulk", "--action", "retry", "--yes", "state:discarded"];
+        self.program.run(&all).await?;
+        self.quiet().await
+    }
+
+    /// Sends a request to the API; gives its status and body. What the API answers is looked through for secrets.
+    pub(crate) async fn call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, serde_json::Value), String> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.client.request(method.clone(), &url).bearer_auth(&self.token);
+        if method != reqwest::Method::GET {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|e| e.to_string())?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await.map_err(|e| e.to_string())?;
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("answers.log"));
+        writeln!(log.map_err(|e| e.to_string())?, "{method} {path} {status} {text}")
+            .map_err(|e| e.to_string())?;
+        Ok((status, serde_json::from_str(&text).unwrap_or_default()))
+    }
+
     /// Asks every two seconds for so long, whatever is answered.
     pub(crate) async fn ask_meanwhile(&self, span: Duration) {
         let (everything, end) = (serde_json::json!({}), Instant::now() + span);

@@ -7,16 +7,30 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::{Asked, Case};
+use crate::leaks;
 use crate::ledger::{self, Ledger};
 
 /// A call that the simulator answered.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Call {
+    /// Simulated milliseconds: when it came, and when it was answered.
+    pub(crate) at_ms: u64,
+    pub(crate) answered_ms: u64,
+    /// When it came, in real Unix milliseconds.
+    pub(crate) unix_ms: u64,
     pub(crate) method: String,
+    pub(crate) path: String,
     pub(crate) route: String,
     /// 0: cut.
     pub(crate) status: u16,
     pub(crate) audit_reason: Option<String>,
+    pub(crate) bot: Option<String>,
+    /// The limit that it counts for.
+    pub(crate) bucket: Option<String>,
+    /// Of which limit a 429 spoke.
+    pub(crate) refused: Option<String>,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: Option<String>,
 }
 
 impl Call {
@@ -24,6 +38,31 @@ impl Call {
     pub(crate) fn job(&self) -> Option<&str> {
         let (_, rest) = self.audit_reason.as_deref()?.split_once("(job ")?;
         rest.split_once(')').map(|(id, _)| id)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.split('/').filter_map(|part| part.parse().ok())
+    }
+
+    /// The guild, if its path begins with one.
+    pub(crate) fn guild(&self) -> Option<u64> {
+        self.route
+            .contains("/guilds/{guild}")
+            .then(|| self.ids().next())
+            .flatten()
+    }
+
+    /// Guild, member, and role, as far as the path names them.
+    pub(crate) fn about(&self) -> Option<(u64, u64, Option<u64>)> {
+        let mut ids = self.ids();
+        Some((ids.next()?, ids.next()?, ids.next()))
+    }
+
+    /// The roles that a PATCH set.
+    pub(crate) fn roles_in_body(&self) -> Option<BTreeSet<u64>> {
+        let body: Value = serde_json::from_str(self.body.as_deref()?).ok()?;
+        body["roles"].is_array().then(|| ids(&body["roles"]))
     }
 
     /// Whether it changed a member.
@@ -65,13 +104,8 @@ pub(crate) async fn collect(case: &Case) -> Result<Evidence, String> {
         discord: discord(case).await?,
         ..Evidence::default()
     };
-    for folder in &case.folders {
-        search(folder, case.secret.as_bytes(), &mut evidence.leaks).map_err(|e| e.to_string())?;
-    }
-    if let Some(url) = &case.redis {
-        let found = redis(url, case.secret.as_bytes(), &mut evidence.leaks);
-        evidence.redis_keys = Some(found.await.map_err(|e| format!("Redis: {e}"))?);
-    }
+    let found = leaks::search(case).await?;
+    (evidence.leaks, evidence.redis_keys) = found;
     Ok(evidence)
 }
 
@@ -118,36 +152,4 @@ fn id(value: &Value) -> Option<u64> {
 
 fn ids(value: &Value) -> BTreeSet<u64> {
     list(value).iter().filter_map(id).collect()
-}
-
-/// Files that hold it, at any depth.
-fn search(folder: &Path, secret: &[u8], leaks: &mut Vec<String>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            search(&entry.path(), secret, leaks)?;
-        } else if kind.is_file() && holds(&std::fs::read(entry.path())?, secret) {
-            leaks.push(entry.path().display().to_string());
-        }
-    }
-    Ok(())
-}
-
-fn holds(bytes: &[u8], secret: &[u8]) -> bool {
-    bytes.windows(secret.len().max(1)).any(|w| w == secret)
-}
-
-async fn redis(url: &str, secret: &[u8], leaks: &mut Vec<String>) -> redis::RedisResult<usize> {
-    let mut connection = redis::Client::open(url)?
-        .get_multiplexed_async_connection()
-        .await?;
-    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await?;
-    for key in &keys {
-        let dump: Option<Vec<u8>> = redis::cmd("DUMP").arg(key).query_async(&mut connection).await?;
-        if holds(key, secret) || dump.is_some_and(|d| holds(&d, secret)) {
-            leaks.push(format!("Redis' key {}", String::from_utf8_lossy(key)));
-        }
-    }
-    Ok(keys.len())
 }

@@ -33,7 +33,20 @@ pub(crate) struct JobRow {
     pub(crate) began_at: Option<i64>,
     /// Number, result and error code of each attempt that is kept.
     pub(crate) attempts: Vec<(i64, String, Option<String>)>,
+    /// When and where each of these was.
+    pub(crate) times: Vec<Times>,
+    pub(crate) lane: String,
+    pub(crate) version: i64,
+    pub(crate) fingerprint: Option<String>,
     pub(crate) payload: String,
+}
+
+/// When and where an attempt was, in Unix milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) worker: String,
+    pub(crate) started_at: i64,
+    pub(crate) ended_at: i64,
 }
 
 /// A run.
@@ -80,7 +93,7 @@ fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(10))?;
     let mut jobs = db.prepare(
         "SELECT id, kind, state, attempt, max_attempts, crashes, fence, run_id, parent_id, guild_id, discord_id, \
-             role_id, actor, reason, effect, inserted_at, finished_at, attempts, payload FROM rolecall_jobs",
+             role_id, actor, reason, effect, inserted_at, finished_at, attempts, payload, lane, version, fingerprint FROM rolecall_jobs",
     )?;
     let jobs = jobs.query_map([], |row| {
         Ok(JobRow {
@@ -101,7 +114,11 @@ fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
             finished_at: row.get(16)?,
             began_at: None,
             attempts: attempts(&json(row, 17)?),
-            payload: row.get(18)?,
+            times: times(&json(row, 17)?),
+            payload: String::from_utf8_lossy(row.get_ref(18)?.as_bytes()?).into_owned(),
+            lane: row.get(19)?,
+            version: row.get(20)?,
+            fingerprint: row.get(21)?,
         })
     })?;
     let jobs = jobs.collect::<Result<_, _>>()?;
@@ -137,6 +154,25 @@ fn attempts(value: &Value) -> Vec<(i64, String, Option<String>)> {
                 a["result"].as_str().unwrap_or_default().to_owned(),
                 a["error_code"].as_str().map(ToOwned::to_owned),
             )
+        })
+        .collect()
+}
+
+/// As numbers, or as Mongo's extended JSON writes dates.
+fn times(value: &Value) -> Vec<Times> {
+    let all = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let at = |value: &Value| {
+        let long = &value["$date"]["$numberLong"];
+        value
+            .as_i64()
+            .or_else(|| long.as_str()?.parse().ok())
+            .unwrap_or(0)
+    };
+    all.iter()
+        .map(|a| Times {
+            worker: a["worker"].as_str().unwrap_or_default().to_owned(),
+            started_at: at(&a["started_at"]),
+            ended_at: at(&a["ended_at"]),
         })
         .collect()
 }
@@ -198,6 +234,10 @@ fn job_of(doc: &Document) -> JobRow {
             .then(|| number(doc, "finished_at")),
         began_at: began(doc),
         attempts: attempts(&plain["attempts"]),
+        times: times(&Bson::from(doc.clone()).into_canonical_extjson()["attempts"]),
+        lane: text(doc, "lane").unwrap_or_default(),
+        version: number(doc, "version"),
+        fingerprint: text(doc, "fingerprint"),
         payload: plain["payload"].to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! The mechanisms that keep jobs right, each with the scenario that notices when it is taken away.
 
 use crate::catalogue::{MORE, SAME, kill, other};
+use crate::engine_faults::Upset;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode::{Distributed, Embedded};
 
@@ -70,6 +71,17 @@ pub(crate) fn mechanisms() -> Vec<Proof> {
         Proof::of(
             "RunCloser",
             one_death("K8", "of the last job of a run", &["K8/add_role:1"]),
+            "I1",
+        ),
+        Proof::of(
+            "Company",
+            other(
+                "E23",
+                "one of many kills",
+                Embedded,
+                1,
+                Break::Engine(Upset::Poison),
+            ),
             "I1",
         ),
     ]

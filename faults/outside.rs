@@ -8,12 +8,12 @@ use crate::evidence::Evidence;
 const RECOVERY_MS: i64 = 20_000;
 /// A process ends within this time after SIGTERM: its grace, and a little for a busy machine.
 pub(crate) const STOP_MS: i64 = 27_000;
+/// When a process is told to stop, another one that is there begins something within this time.
+const ELSEWHERE_MS: i64 = 5_000;
 /// What two machines' ideas of the store's clock may differ by.
 const CLOCK_MS: i64 = 1_000;
 /// No outage makes a process of these small installations grow beyond this (a build without optimisation).
 pub(crate) const MEMORY_KIB: u64 = 256 << 10;
-/// Of 10,000 invalid answers in ten minutes Discord blocks an address; half of that is where to stop.
-const INVALID: u64 = 5_000;
 
 /// Discord shows what the groups give, and nothing else moved.
 pub(crate) fn converged(case: &Case, evidence: &Evidence) -> Verdict {
@@ -30,32 +30,43 @@ pub(crate) fn converged(case: &Case, evidence: &Evidence) -> Verdict {
     none(wrong, format!("{} members", case.roles.len()))
 }
 
-/// No update was lost.
-pub(crate) fn not_stale(evidence: &Evidence) -> Verdict {
-    match evidence.discord.lost_updates {
-        0 => Ok(Some(
-            "by updates that Discord lost; jobs have no generations".into(),
-        )),
-        n => Err(format!("{n} updates were lost")),
+/// The first job ended in time, and what dead workers held was taken back in time.
+pub(crate) fn recovered(case: &Case, evidence: &Evidence) -> Verdict {
+    let mut wrong = Vec::new();
+    if let Some(ms) = case.recovery_ms.filter(|ms| *ms > RECOVERY_MS) {
+        wrong.push(format!("the first job ended {ms} ms after the fault did"));
     }
-}
-
-/// The first job ended in time.
-pub(crate) fn recovered(case: &Case) -> Verdict {
+    let mut taken_back = 0;
+    for job in &evidence.ledger.jobs {
+        for (attempt, times) in job
+            .attempts
+            .iter()
+            .zip(&job.times)
+            .filter(|(a, _)| a.1 == "crashed")
+        {
+            let within = times.started_at..times.ended_at;
+            let Some(death) = case.deaths.iter().filter(|at| within.contains(at)).max() else {
+                continue;
+            };
+            taken_back += 1;
+            let after = times.ended_at - death;
+            if after > RECOVERY_MS {
+                wrong.push(format!(
+                    "job {} was taken back {after} ms after attempt {} lost its worker",
+                    job.id, attempt.0
+                ));
+            }
+        }
+    }
     match case.recovery_ms {
-        None => Ok(None),
-        Some(ms) if ms <= RECOVERY_MS => Ok(Some(format!("{:.1} s", ms as f64 / 1000.0))),
-        Some(ms) => Err(format!("the first job ended {ms} ms after the fault did")),
-    }
-}
-
-/// Discord was not asked in vain too often.
-pub(crate) fn limits(evidence: &Evidence) -> Verdict {
-    let (limited, invalid) = (evidence.discord.rate_limited, evidence.discord.invalid);
-    if invalid < INVALID {
-        Ok(Some(format!("{limited} answers 429, {invalid} invalid")))
-    } else {
-        Err(format!("{invalid} invalid answers"))
+        None if taken_back == 0 => Ok(None),
+        first => {
+            let first = first.map_or_else(|| "–".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
+            none(
+                wrong,
+                format!("first progress after {first}; {taken_back} jobs taken back"),
+            )
+        }
     }
 }
 
@@ -70,6 +81,21 @@ pub(crate) fn stops(case: &Case, evidence: &Evidence) -> Verdict {
         let hurt = evidence.ledger.jobs.iter().filter(|j| j.crashes > 0);
         wrong.extend(hurt.map(|j| format!("job {} counts {} crashes", j.id, j.crashes)));
     }
+    for stop in &case.handed_over {
+        let begun = evidence
+            .ledger
+            .jobs
+            .iter()
+            .flat_map(|j| &j.times)
+            .map(|t| t.started_at);
+        let first = begun.filter(|at| at >= stop).min();
+        // Nothing begun at all: there was nothing left to do.
+        if let Some(after) = first.map(|at| at - stop).filter(|after| *after > ELSEWHERE_MS) {
+            wrong.push(format!(
+                "the first work elsewhere began {after} ms after a process was told to stop"
+            ));
+        }
+    }
     let longest = case.stops_ms.iter().max().copied().unwrap_or(0);
     none(
         wrong,
@@ -83,7 +109,9 @@ pub(crate) fn lived(case: &Case) -> Verdict {
         return Ok(None);
     }
     let dead = case.lived.iter().filter(|(_, lived)| !**lived);
-    let mut wrong: Vec<String> = dead.map(|(name, _)| format!("{name} died")).collect();
+    let mut wrong: Vec<String> = dead
+        .map(|(name, _)| format!("{name} is not the process that it was"))
+        .collect();
     let swollen = case.peaks_kib.iter().filter(|(_, kib)| **kib > MEMORY_KIB);
     wrong.extend(swollen.map(|(name, kib)| format!("{name} grew to {} MiB", kib >> 10)));
     let most = case.peaks_kib.values().max().copied().unwrap_or(0) >> 10;
@@ -138,14 +166,14 @@ pub(crate) fn honest(evidence: &Evidence) -> Verdict {
     none(wrong, format!("{} requests", evidence.asked.len()))
 }
 
-/// Where the secret was found.
-pub(crate) fn secrets(evidence: &Evidence) -> Verdict {
+/// Where secrets were found.
+pub(crate) fn secrets(case: &Case, evidence: &Evidence) -> Verdict {
     let keys = evidence
         .redis_keys
         .map_or(String::new(), |n| format!(" and {n} keys of Redis"));
     none(
-        evidence.leaks.iter().map(|place| format!("in {place}")).collect(),
-        format!("the bot's token, in files{keys}"),
+        evidence.leaks.clone(),
+        format!("{} secrets, looked for in files{keys}", case.secrets.len()),
     )
 }
 

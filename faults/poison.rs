@@ -16,6 +16,9 @@ pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
         "null".to_owned(),
         "{}".to_owned(),
         "17".to_owned(),
+        "{{{".to_owned(),
+        String::new(),
+        format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
         r#"{"guild_id": null, "user_id": null, "discord_id": null, "role_id": null}"#.to_owned(),
         r#"{"guild_id": "x", "user_id": "u", "discord_id": "-1", "role_id": "1e9"}"#.to_owned(),
         format!(r#"{{"guild_id": {deep}}}"#),
@@ -30,17 +33,43 @@ pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
                 params![uuid::Uuid::now_v7().to_string(), payload, now_ms()],
             )?;
         }
+        // No text at all, in a column of text.
+        db.execute(
+            "UPDATE rolecall_jobs SET payload = CAST(x'7bff' AS TEXT) WHERE actor = 'faults' AND payload = '17'",
+            [],
+        )?;
         Ok(all.len())
     })
+}
+
+/// What is no envelope, in all ways.
+fn odd_bytes() -> Vec<Vec<u8>> {
+    let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let mut all: Vec<Vec<u8>> = [
+        "{{{",
+        "",
+        "null",
+        "[1,2",
+        r#"{"job_id":null,"kind":null}"#,
+        r#"{"kind":"add_role"}"#,
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    all.extend([
+        deep.into_bytes(),
+        b"\xff\xfe{\x00".to_vec(),
+        format!(r#"{{"job_id":"{}","kind":"add_role"}}"#, "9".repeat(5_000_000)).into_bytes(),
+    ]);
+    all
 }
 
 /// Puts ids without an envelope, and envelopes of bytes that are none, into the lists that workers take from.
 pub(crate) async fn envelopes(redis: &Server) -> Result<(), String> {
     for lane in ["interactive", "normal", "bulk"] {
         let queue = format!("rolecall.rolecall.{lane}");
-        for (n, bytes) in ["{{{", "", "null", "[1,2"].into_iter().enumerate() {
+        for (n, bytes) in odd_bytes().into_iter().enumerate() {
             let id = format!("poison-{n}");
-            redis.ask(&["HSET", &format!("{queue}:data"), &id, bytes]).await?;
+            redis.put(&format!("{queue}:data"), &id, &bytes).await?;
             redis.ask(&["RPUSH", &format!("{queue}:active"), &id]).await?;
         }
         redis

@@ -101,6 +101,11 @@ struct State {
     deaths: Vec<i64>,
     /// How often it ended as it was told.
     ends: usize,
+    /// How often it was started, and how often it was told to stop.
+    starts: usize,
+    /// It is not started again.
+    is_last: bool,
+    stops: usize,
     trouble: Option<String>,
 }
 
@@ -133,7 +138,7 @@ impl Supervised {
         let log = program.folder.join(format!("{name}.log"));
         let kept = supervised.clone();
         tokio::spawn(async move {
-            while !kept.over.is_cancelled() {
+            while !kept.over.is_cancelled() && !kept.with(|s| s.is_last && s.starts > 0) {
                 if let Err(trouble) = kept.live_once(&program, args, &log).await {
                     kept.with(|s| s.trouble = Some(trouble));
                     return;
@@ -146,7 +151,10 @@ impl Supervised {
     async fn live_once(&self, program: &Program, args: &[&str], log: &Path) -> Result<(), String> {
         let fault = self.with(|s| s.faults.pop_front());
         let mut child = program.spawn(args, log, fault.as_deref())?;
-        self.with(|s| s.pid = child.id().and_then(|id| i32::try_from(id).ok()));
+        self.with(|s| {
+            s.pid = child.id().and_then(|id| i32::try_from(id).ok());
+            s.starts += 1;
+        });
         let status = tokio::select! {
             status = child.wait() => status.map_err(|e| e.to_string())?,
             () = self.over.cancelled() => {
@@ -178,6 +186,11 @@ impl Supervised {
 
     pub(crate) fn deaths(&self) -> Vec<i64> {
         self.with(|s| s.deaths.clone())
+    }
+
+    /// Whether it is the process that it was, except for those that were told to stop.
+    pub(crate) fn is_the_same(&self) -> bool {
+        self.with(|s| s.deaths.is_empty() && s.starts <= 1 + s.stops)
     }
 
     /// Why it cannot be started.
@@ -226,6 +239,7 @@ impl Supervised {
         })
         .await?;
         let (before, began) = (self.with(count), now_ms());
+        self.with(|s| s.stops += 1);
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);
         wait_for(&what, Duration::from_secs(60), async || {
@@ -233,6 +247,12 @@ impl Supervised {
         })
         .await?;
         Ok(now_ms() - began)
+    }
+
+    /// The same, and it is not started again.
+    pub(crate) async fn stop_for_good(&self) -> Result<i64, String> {
+        self.with(|s| s.is_last = true);
+        self.stop_once().await
     }
 
     /// The end of the scenario.

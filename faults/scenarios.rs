@@ -5,14 +5,19 @@ use std::time::Duration;
 use rolecall_simulator::{Fault, FaultKind};
 use rustix::process::Signal;
 
+use crate::discord_faults::Trouble;
+use crate::engine_faults::Upset;
 use crate::links::Broken;
 use crate::processes::{Supervised, wait_for};
+use crate::races::Race;
 use crate::redis_faults::Ill;
+use crate::removals::Loss;
 use crate::stage::{Mode, Needs, Stage};
+use crate::world::SPEED;
 use crate::{contrast, ledger, links, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
-const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
+pub(crate) const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
 
 /// Decides what a lossy link loses.
 const SEED: u64 = 1;
@@ -69,6 +74,14 @@ pub(crate) enum Break {
     Clock(&'static str),
     /// A second request while the first one's change is under way; with more groups, or with the same.
     TwoRequests { more: bool },
+    /// Discord does something wrong.
+    Discord(Trouble),
+    /// A job, a payload or a backlog that is more than it should be.
+    Engine(Upset),
+    /// Members lose their groups.
+    Removal(Loss),
+    /// Operators give orders at the worst moment.
+    Race(Race),
     /// A plan takes longer than a lease.
     SlowReads,
     /// A scheduler sleeps over a tick.
@@ -110,13 +123,17 @@ impl Scenario {
             // Changes have to be under way, and others waiting, when the second request comes.
             write_ms: if self.is_slow() { 1_000 } else { 25 },
             one_group_each: self.is_slow() || matches!(self.breaks, Break::ChangeOfMind | Break::PlansAgain),
+            speed: match self.breaks {
+                Break::Discord(trouble) => trouble.speed(),
+                _ => SPEED,
+            },
             own_mongo: matches!(self.breaks, Break::MongoRestart(_) | Break::MongoAsleep(_)),
             without,
         }
     }
 
     fn is_slow(&self) -> bool {
-        matches!(self.breaks, Break::TwoRequests { .. })
+        matches!(self.breaks, Break::TwoRequests { .. } | Break::Race(_))
     }
 
     /// Breaks it, and waits until everything is quiet again.
@@ -139,6 +156,10 @@ impl Scenario {
             Break::Deploys(times) => self.deploys(stage, times).await,
             Break::Schedulers => self.schedulers(stage).await,
             Break::TwoRequests { more } => self.two_requests(stage, more).await,
+            Break::Discord(trouble) => trouble.play(self.mode, stage).await,
+            Break::Engine(upset) => upset.play(self.mode, stage).await,
+            Break::Removal(loss) => loss.play(self.mode, stage).await,
+            Break::Race(race) => race.play(self.mode, stage).await,
             Break::Link(broken) => links::broken(stage, broken, SEED).await,
             Break::Poor(how) => links::poor(stage, how, SEED).await,
             Break::Redis(ill) => ill.play(stage, SEED).await,

@@ -94,6 +94,21 @@ impl Server {
         self.up().await
     }
 
+    /// Puts bytes into a field of a hash of Redis.
+    pub(crate) async fn put(&self, key: &str, field: &str, bytes: &[u8]) -> Result<(), String> {
+        let put = async {
+            let client = redis::Client::open(self.url.as_str())?;
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("HSET")
+                .arg(key)
+                .arg(field)
+                .arg(bytes)
+                .exec_async(&mut connection)
+                .await
+        };
+        put.await.map_err(|e: redis::RedisError| e.to_string())
+    }
+
     /// SIGKILL, for good.
     pub(crate) async fn kill(&mut self) -> Result<(), String> {
         self.child.kill().await.map_err(|e| e.to_string())

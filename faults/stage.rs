@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::case::{Case, LedgerAt};
+use crate::case::{Case, LedgerAt, Secret, Wish};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
 use crate::servers::Server;
 use crate::tokens::OLD_KEY;
-use crate::world::{BOT_TOKEN, GROUPS, SPEED, World};
+use crate::world::{BOT_TOKEN, GROUPS, World};
 
 const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
 /// Far more than three rescues take on a slow machine.
@@ -57,6 +57,8 @@ pub(crate) struct Needs {
     pub(crate) one_group_each: bool,
     /// A Mongo server of its own.
     pub(crate) own_mongo: bool,
+    /// Simulated seconds in a real one.
+    pub(crate) speed: f64,
     /// The mechanism that is taken away.
     pub(crate) without: Option<&'static str>,
 }
@@ -71,6 +73,14 @@ pub(crate) struct Stage {
     /// End of the fault, in Unix milliseconds.
     pub(crate) fault_ended: Option<i64>,
     pub(crate) stops_ms: Vec<i64>,
+    /// When a process was told to stop while another one of its kind went on.
+    pub(crate) handed_over: Vec<i64>,
+    /// The most envelopes that were seen waiting in a lane of Redis, and how many may.
+    pub(crate) window: Option<(u64, u64)>,
+    /// What may be seen nowhere, besides what every scenario has.
+    pub(crate) secrets: Vec<Secret>,
+    wishes: std::sync::Mutex<Vec<Wish>>,
+    speed: f64,
     pub(crate) discarded: BTreeMap<String, usize>,
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
@@ -90,6 +100,32 @@ pub(crate) struct Stage {
     pub(crate) client: reqwest::Client,
 }
 
+/// What every scenario has.
+fn secrets_of_all() -> [Secret; 3] {
+    let secret = |name: &str, text: &str| Secret {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        stored_plain: false,
+    };
+    let key = OLD_KEY.split_once(':').map_or(OLD_KEY, |(_, key)| key);
+    [
+        secret("the bot's token", BOT_TOKEN),
+        secret("the secret of the callers' tokens", SECRET),
+        secret("the key that seals", key),
+    ]
+}
+
+/// A server of its own, or the one that all scenarios share.
+async fn mongo_of(needs: Needs) -> Result<(String, Option<Server>), String> {
+    if needs.own_mongo {
+        let server = Server::mongo().await?;
+        return Ok((server.url.clone(), Some(server)));
+    }
+    let shared = std::env::var("TEST_MONGODB_URI");
+    let missing = |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it";
+    Ok((shared.map_err(missing)?, None))
+}
+
 impl Stage {
     /// Everything is set up; no process runs yet.
     pub(crate) async fn build(needs: Needs, tools: &Tools) -> Result<Self, String> {
@@ -100,7 +136,7 @@ impl Stage {
         let mut env = vec![
             ("ROLECALL_DATA_DIR", data.display().to_string()),
             ("DISCORD_API_BASE_URL", world.api()),
-            ("ROLECALL_SIMULATOR_SPEED", SPEED.to_string()),
+            ("ROLECALL_SIMULATOR_SPEED", needs.speed.to_string()),
             ("DISCORD_SYNC_INTERVAL", "24h".to_owned()),
             ("JWT_SECRET", SECRET.to_owned()),
             ("HOST", "127.0.0.1".to_owned()),
@@ -115,16 +151,8 @@ impl Stage {
             let server = Server::redis().await?;
             env.push(("REDIS_URL", server.url.clone()));
             redis = Some(server);
-            let uri = if needs.own_mongo {
-                let server = Server::mongo().await?;
-                let uri = server.url.clone();
-                mongo = Some(server);
-                uri
-            } else {
-                std::env::var("TEST_MONGODB_URI").map_err(
-                    |_| "TEST_MONGODB_URI is not set: scripts/test-services starts a server and sets it",
-                )?
-            };
+            let uri;
+            (uri, mongo) = mongo_of(needs).await?;
             let database = format!("faults_{}", uuid::Uuid::new_v4().simple());
             env.push(("MONGODB_URI", uri.clone()));
             env.push(("MONGODB_DATABASE", database.clone()));
@@ -143,6 +171,11 @@ impl Stage {
             processes: Vec::new(),
             fault_ended: None,
             stops_ms: Vec::new(),
+            handed_over: Vec::new(),
+            window: None,
+            secrets: Vec::new(),
+            wishes: std::sync::Mutex::default(),
+            speed: needs.speed,
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
@@ -195,6 +228,11 @@ impl Stage {
     pub(crate) async fn import(&self) -> Result<(), String> {
         let file = self.folder.path().join("directory.csv");
         self.world.write_csv(&file)?;
+        let wish = Wish {
+            at: now_ms(),
+            roles: self.world.wished(),
+        };
+        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
         let file = file.display().to_string();
         self.program.run(&["directory", "import", &file]).await.map(drop)
     }
@@ -335,8 +373,9 @@ impl Stage {
     pub(crate) async fn case(&self, name: &str) -> Result<Case, String> {
         let lived = self.should_live.iter().map(|name| {
             let found = self.processes.iter().find(|p| p.name == *name);
-            ((*name).to_owned(), found.is_some_and(|p| p.deaths().is_empty()))
+            ((*name).to_owned(), found.is_some_and(Supervised::is_the_same))
         });
+        let wishes = self.wishes.lock().map_err(|e| e.to_string())?.clone();
         let peaks = self
             .processes
             .iter()
@@ -351,17 +390,23 @@ impl Stage {
             roles: self.world.right.clone(),
             unmanaged: self.world.unmanaged,
             client_log: self.client_log(),
-            secret: BOT_TOKEN.to_owned(),
+            speed: self.speed,
+            before: self.world.held_at_first.clone(),
+            wishes,
+            secrets: self.secrets.iter().cloned().chain(secrets_of_all()).collect(),
             folders: vec![self.folder.path().to_owned()],
             discarded: self.discarded.clone(),
             recovery_ms: self.recovery().await?.0,
+            deaths: self.processes.iter().flat_map(Supervised::deaths).collect(),
             stops_ms: self.stops_ms.clone(),
+            handed_over: self.handed_over.clone(),
             nothing_was_killed: self.nothing_was_killed,
             killed_at_random: self.killed_at_random,
             lived: lived.collect(),
             peaks_kib: peaks.collect(),
             late_writes: self.late_writes,
             wrong_clocks: self.wrong_clocks,
+            window: self.window,
         })
     }
 

@@ -11,6 +11,7 @@ use crate::stage::Needs;
 
 pub(crate) const BOT_TOKEN: &str = "faults.bot.token-that-nobody-may-see";
 pub(crate) const GROUPS: [&str; 3] = ["pilots", "scouts", "officers"];
+/// As fast as Discord's clock runs, unless a scenario wants its waits to be longer.
 pub(crate) const SPEED: f64 = 20.0;
 
 /// Members who are not linked, and keep what they have.
@@ -28,6 +29,8 @@ pub(crate) struct World {
     before: BTreeMap<u64, BTreeSet<usize>>,
     /// All members, and what they should have in the end.
     pub(crate) right: BTreeMap<u64, BTreeSet<u64>>,
+    /// All members, and what they had at first.
+    pub(crate) held_at_first: BTreeMap<u64, BTreeSet<u64>>,
     address: String,
     _stop: DropGuard,
 }
@@ -36,7 +39,7 @@ impl World {
     /// One linked member is in one group; of several, each is in one to three.
     pub(crate) async fn start(needs: Needs, seed: u64) -> Result<Self, String> {
         let simulator = Simulator::new(SimulatorConfig {
-            speed: SPEED,
+            speed: needs.speed,
             // Two writes at once have to meet.
             write_latency_ms: needs.write_ms,
             log_size: 100_000,
@@ -80,6 +83,7 @@ impl World {
             groups: BTreeMap::new(),
             before: BTreeMap::new(),
             right: BTreeMap::new(),
+            held_at_first: BTreeMap::new(),
             address,
             _stop: stop.drop_guard(),
         };
@@ -98,6 +102,7 @@ impl World {
             };
             self.simulator
                 .add_members(self.guild, [(account, before.iter().copied().collect())]);
+            self.held_at_first.insert(account, before.clone());
             let mut right = before;
             if n < needs.linked {
                 let how_many = if needs.linked == 1 || needs.one_group_each {
@@ -134,6 +139,52 @@ impl World {
             );
         }
         std::fs::write(path, text).map_err(|e| e.to_string())
+    }
+
+    /// Linked account → the mapped roles that its groups give.
+    pub(crate) fn wished(&self) -> BTreeMap<u64, BTreeSet<u64>> {
+        let roles = |groups: &BTreeSet<usize>| groups.iter().map(|i| self.roles[*i]).collect();
+        self.groups
+            .iter()
+            .map(|(account, groups)| (*account, roles(groups)))
+            .collect()
+    }
+
+    /// Who is in which groups.
+    pub(crate) fn groups(&self) -> BTreeMap<u64, BTreeSet<usize>> {
+        self.groups.clone()
+    }
+
+    /// All are in these groups again.
+    pub(crate) fn regain(&mut self, groups: BTreeMap<u64, BTreeSet<usize>>) {
+        for (account, groups) in &groups {
+            let roles = groups.iter().map(|i| self.roles[*i]);
+            self.right.entry(*account).or_default().extend(roles);
+        }
+        self.groups = groups;
+    }
+
+    /// Takes so many members out of all groups.
+    pub(crate) fn expel(&mut self, members: usize) {
+        let managed = &self.roles;
+        for (account, groups) in self
+            .groups
+            .iter_mut()
+            .filter(|(_, g)| !g.is_empty())
+            .take(members)
+        {
+            groups.clear();
+            self.right
+                .entry(*account)
+                .or_default()
+                .retain(|r| !managed.contains(r));
+        }
+    }
+
+    /// A member leaves the guild.
+    pub(crate) fn leaves(&mut self, account: u64) {
+        self.simulator.remove_member(self.guild, account);
+        self.right.remove(&account);
     }
 
     /// Puts everybody into the second group, too.

@@ -6,11 +6,14 @@
 pub mod add_role;
 pub mod await_jobs;
 pub mod bulk_order;
+pub mod cancel_run;
 pub mod finish_run;
 pub mod forget_account;
 pub mod forget_guild;
 pub mod join_guild;
 pub mod kernel;
+#[cfg(feature = "faults")]
+pub mod misbehave;
 pub mod note_syncs;
 pub mod notify_channel;
 pub mod refresh_token;
@@ -29,10 +32,13 @@ pub fn register(registry: &mut Registry) {
     registry.add::<add_role::AddRole>();
     registry.add::<await_jobs::AwaitJobs>();
     registry.add::<bulk_order::BulkOrder>();
+    registry.add::<cancel_run::CancelRun>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<forget_account::ForgetAccount>();
     registry.add::<forget_guild::ForgetGuild>();
     registry.add::<join_guild::JoinGuild>();
+    #[cfg(feature = "faults")]
+    registry.add::<misbehave::Misbehave>();
     registry.add::<notify_channel::NotifyChannel>();
     registry.add::<refresh_token::RefreshToken>();
     registry.add::<remove_role::RemoveRole>();

@@ -35,6 +35,12 @@ pub enum FaultKind {
     },
     /// 429 with scope `global`. Simulated seconds.
     LimitGlobal { retry_after: f64 },
+    /// 429 with a `Retry-After` of any text: negative, no number, another one than the body's (if `in_body` names one).
+    LimitOdd {
+        retry_after: String,
+        #[serde(default)]
+        in_body: Option<f64>,
+    },
     /// Cloudflare's 429: HTML, no JSON, no `Via`.
     CloudflarePage,
     /// Cloudflare's 429 with a fixed JSON body and no `Retry-After`.

@@ -54,5 +54,5 @@ pub use faults::{Fault, FaultKind, FaultsHandle};
 pub use seed::SmallWorld;
 pub use simulator::Simulator;
 pub use tokens::TokenPair;
-pub use traffic::{Call, Counters, RateLimited};
+pub use traffic::{Call, Counters, RateLimited, Refusal};
 pub use world::JoinTrouble;

@@ -6,7 +6,7 @@
 mod admit;
 mod respond;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::to_bytes;
 use axum::extract::{Request as HttpRequest, State};
@@ -116,12 +116,14 @@ impl Ticket {
             status: 0,
             audit_reason: head.reason.clone(),
             bot: None,
+            answered_ms: 0,
+            unix_ms: real_unix_ms(),
+            bucket: None,
+            refused: None,
+            retry_after: None,
+            body: None,
         };
-        let entry = Some(Entry {
-            call,
-            refusal: None,
-            effect: None,
-        });
+        let entry = Some(Entry { call, effect: None });
         Self {
             simulator: simulator.clone(),
             entry,
@@ -142,7 +144,10 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let Some(entry) = self.entry.take() else { return };
+        let Some(mut entry) = self.entry.take() else {
+            return;
+        };
+        entry.call.answered_ms = self.simulator.now_ms();
         let (simulator, write) = (&self.simulator, self.write.take());
         simulator.with(|state| {
             if let Some(member) = write {
@@ -171,6 +176,9 @@ pub(crate) async fn answer(State(simulator): State<Simulator>, request: HttpRequ
         Err((reply, strikes)) => return respond(ticket, reply, &strikes),
     };
     let strikes = &admission.strikes;
+    if head.method == "PATCH" && admission.route.writes_member() {
+        ticket.update(|entry| entry.call.body = Some(String::from_utf8_lossy(&body).into_owned()));
+    }
     pause(strikes.delay()).await;
     if strikes.has(&FaultKind::ResetBefore) {
         return aborted();
@@ -200,6 +208,11 @@ pub(crate) async fn answer(State(simulator): State<Simulator>, request: HttpRequ
         reply.headers.extend(admission.headers);
     }
     respond(ticket, reply, strikes)
+}
+
+fn real_unix_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_millis() as u64
 }
 
 async fn pause(time: Duration) {

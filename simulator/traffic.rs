@@ -52,8 +52,12 @@ pub struct Counters {
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Call {
-    /// Simulated milliseconds since the start.
+    /// Simulated milliseconds since the start, when it came.
     pub at_ms: u64,
+    /// The same, when it was answered or cut.
+    pub answered_ms: u64,
+    /// When it came, in Unix milliseconds of real time, by which other logs tell theirs.
+    pub unix_ms: u64,
     pub method: String,
     /// Path with its query.
     pub path: String,
@@ -64,14 +68,24 @@ pub struct Call {
     pub audit_reason: Option<String>,
     #[serde(with = "crate::ids::option")]
     pub bot: Option<u64>,
+    /// Name of the limit whose budget it uses, if its route has one.
+    pub bucket: Option<&'static str>,
+    /// Of which limit a 429 spoke.
+    pub refused: Option<Refusal>,
+    /// The `Retry-After` of the answer, as it was sent.
+    pub retry_after: Option<String>,
+    /// Body of a change of a member's roles by PATCH.
+    pub body: Option<String>,
 }
 
 /// Why an answer was 429.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
     User,
     Global,
     Shared,
+    /// Before it reached the API.
     Cloudflare,
 }
 
@@ -98,7 +112,6 @@ pub(crate) type BucketKey = (&'static str, Subject, u64);
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) call: Call,
-    pub(crate) refusal: Option<Refusal>,
     /// Present for writes to members.
     pub(crate) effect: Option<Effect>,
 }
@@ -150,11 +163,7 @@ impl Traffic {
 
     /// Counts an answer and writes it to the log.
     pub(crate) fn record(&mut self, entry: Entry, config: &SimulatorConfig) {
-        let Entry {
-            call,
-            refusal,
-            effect,
-        } = entry;
+        let Entry { call, effect } = entry;
         let counters = &mut self.counters;
         counters.total += 1;
         if call.status == 0 {
@@ -169,7 +178,7 @@ impl Traffic {
             }
         }
         let limited = &mut counters.rate_limited;
-        match refusal {
+        match call.refused {
             Some(Refusal::User) => limited.user += 1,
             Some(Refusal::Global) => limited.global += 1,
             Some(Refusal::Shared) => limited.shared += 1,
@@ -183,7 +192,7 @@ impl Traffic {
                 counters.writes_without_effect += u64::from(!effect.changed);
             }
         }
-        if matches!(call.status, 401 | 403 | 429) && refusal != Some(Refusal::Shared) {
+        if matches!(call.status, 401 | 403 | 429) && call.refused != Some(Refusal::Shared) {
             counters.invalid += 1;
             self.note_invalid(call.at_ms, config);
         }
@@ -234,7 +243,7 @@ impl Traffic {
 mod tests {
     use super::*;
 
-    fn answer(at_ms: u64, status: u16, refusal: Option<Refusal>) -> Entry {
+    fn answer(at_ms: u64, status: u16, refused: Option<Refusal>) -> Entry {
         let call = Call {
             at_ms,
             method: "GET".into(),
@@ -243,12 +252,14 @@ mod tests {
             status,
             audit_reason: None,
             bot: None,
+            answered_ms: at_ms,
+            unix_ms: 0,
+            bucket: None,
+            refused,
+            retry_after: None,
+            body: None,
         };
-        Entry {
-            call,
-            refusal,
-            effect: None,
-        }
+        Entry { call, effect: None }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_core::ports::{ApiKeys, Delivery, Import, Limiter, Permissions, StoreHealth};
+use rolecall_core::ports::{ApiKeys, Delivery, Import, Limiter, Permissions, Schedules, StoreHealth};
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::registry::Registry;
 use rolecall_jobs::kernel::services::Services;
@@ -24,6 +24,8 @@ pub struct App {
     pub import: Arc<dyn Import>,
     /// What users may do.
     pub permissions: Arc<dyn Permissions>,
+    /// What is remembered of schedules.
+    pub schedules: Arc<dyn Schedules>,
     /// Keys of machines.
     pub api_keys: Arc<dyn ApiKeys>,
     /// How jobs reach workers. `None` in commands that only store: a running process sends.

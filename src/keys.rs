@@ -15,7 +15,7 @@ use crate::secret_files::read_or_make;
 use crate::wiring::StartError;
 
 /// Name of the file with the keys.
-const KEYS_FILE: &str = "encryption-keys";
+pub(crate) const KEYS_FILE: &str = "encryption-keys";
 
 /// The keys of this installation. `is_new`: nothing is stored yet.
 ///
@@ -27,11 +27,11 @@ pub(crate) fn vault(
     is_new: bool,
 ) -> Result<Arc<dyn Vault>, StartError> {
     let parse = |text: &SecretString, from: &str| {
-        KeyRing::parse(text.expose_secret()).map_err(|e| StartError(format!("{from}: {e}")))
+        KeyRing::parse(text.expose_secret()).map_err(|e| StartError::new(format!("{from}: {e}")))
     };
     let file = config.data_dir.join(KEYS_FILE);
     let from_file = || {
-        let keys = read_or_make(&config.data_dir, KEYS_FILE, random_key).map_err(StartError)?;
+        let keys = read_or_make(&config.data_dir, KEYS_FILE, random_key).map_err(StartError::new)?;
         parse(&keys, &format!("the file {}", file.display()))
     };
     // What was in use before ROLECALL_ENCRYPTION_KEYS was set still opens what it sealed.
@@ -63,9 +63,7 @@ pub(crate) fn vault(
         }
         (None, Store::Distributed { .. }, Some(secret)) => KeyRing::derive(secret),
         (None, Store::Distributed { .. }, None) => {
-            return Err(StartError(
-                "set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS".to_owned(),
-            ));
+            return Err(StartError::new("set JWT_SECRET or ROLECALL_ENCRYPTION_KEYS"));
         }
     };
     Ok(Arc::new(ring))

@@ -3,9 +3,12 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod data_folder;
 pub mod demo;
 pub mod export;
 mod fleet_view;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod healthcheck;
 #[cfg(test)]
 mod join_tests;
@@ -27,6 +30,7 @@ pub mod simulator_process;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;
+mod timetable;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod web;

@@ -117,7 +117,10 @@ async fn connect(config: Config, purpose: Purpose) -> Result<Arc<App>, CliError>
     wiring::connect(config, purpose)
         .await
         .map(Arc::new)
-        .map_err(|e| CliError::failed(e.to_string()))
+        .map_err(|e| match e.is_store {
+            true => CliError::store(e.to_string()),
+            false => CliError::failed(e.to_string()),
+        })
 }
 
 fn stop_on_signal() -> Result<CancellationToken, CliError> {

@@ -4,6 +4,7 @@
 //! would have begun; what falls into the hour that comes twice in autumn happens in the first of the two. A schedule that
 //! has a tick in every hour keeps its pace instead: it is counted in UTC.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,9 +12,13 @@ use std::time::Duration;
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use cron::TimeUnitSpec;
+use rolecall_core::schedule::TICKS_KEPT;
 use rolecall_workflows::schedule::{Action, Overlap};
 
 use crate::config::Config;
+
+/// Ticks that are missed longer ago are not counted: nobody makes up for them, and there may be very many.
+const LONGEST_GAP: TimeDelta = TimeDelta::days(35);
 
 /// What is done about ticks that were missed (the process slept, or the store did not answer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,17 @@ impl fmt::Display for Missed {
             Self::Skip => f.write_str("skipped"),
             Self::Once => f.write_str("made up for once"),
             Self::All(n) => write!(f, "made up for, up to {n}"),
+        }
+    }
+}
+
+impl Missed {
+    /// For programs: `skip`, `once`, `all:3`.
+    pub fn written(self) -> String {
+        match self {
+            Self::Skip => "skip".to_owned(),
+            Self::Once => "once".to_owned(),
+            Self::All(n) => format!("all:{n}"),
         }
     }
 }
@@ -136,23 +152,57 @@ impl Schedule {
         format!("{next}; {overlap}; missed ones are {}", self.missed)
     }
 
-    /// The ticks after `last` and up to `now` that are to be made up for, the oldest first.
-    pub fn made_up_for(&self, last: DateTime<Utc>, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    /// The ticks after one moment and up to another, the oldest first.
+    pub fn ticks(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
+        std::iter::successors(self.next(after), |tick| self.next(*tick))
+            .take_while(move |tick| *tick <= until)
+    }
+
+    /// What is to be done about ticks after `seen` and up to `until`, of which `known` are dealt with.
+    pub fn review(
+        &self,
+        seen: DateTime<Utc>,
+        known: &BTreeSet<DateTime<Utc>>,
+        until: DateTime<Utc>,
+    ) -> Review {
         let most = match self.missed {
             Missed::Skip => 0,
             Missed::Once => 1,
             Missed::All(n) => n,
         };
-        let ticks = std::iter::successors(self.next(last), |tick| self.next(*tick));
-        let mut newest = std::collections::VecDeque::new();
-        for tick in ticks.take_while(|tick| *tick <= now) {
+        let mut review = Review::default();
+        let mut newest = VecDeque::new();
+        for tick in self.ticks(seen.max(until - LONGEST_GAP), until) {
+            if known.contains(&tick) {
+                continue;
+            }
             newest.push_back(tick);
             if newest.len() > most {
-                newest.pop_front();
+                review.missed_in_all += 1;
+                review.missed.extend(newest.pop_front());
+                if review.missed.len() > TICKS_KEPT {
+                    review.missed.pop_front();
+                }
             }
         }
-        newest.into()
+        review.make_up = newest.into();
+        review
     }
+}
+
+/// Ticks that nobody dealt with in time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Review {
+    /// Those that are to be made up for, the oldest first.
+    pub make_up: Vec<DateTime<Utc>>,
+    /// The newest of the others, the oldest first; as many as are remembered.
+    pub missed: VecDeque<DateTime<Utc>>,
+    /// How many others there are.
+    pub missed_in_all: u64,
 }
 
 /// When the clocks of a zone show this (first). Of a time that is left out: when the clocks go on after it.
@@ -194,12 +244,8 @@ mod tests {
 
     /// The ticks in a span, as hours and minutes of UTC.
     fn ticks(schedule: &Schedule, from: &str, to: &str) -> Vec<String> {
-        let all = Schedule {
-            missed: Missed::All(99),
-            ..schedule.clone()
-        };
-        let ticks = all.made_up_for(at(from), at(to));
-        ticks.iter().map(|t| t.format("%d %H:%M").to_string()).collect()
+        let ticks = schedule.ticks(at(from), at(to));
+        ticks.map(|t| t.format("%d %H:%M").to_string()).collect()
     }
 
     #[test]
@@ -223,22 +269,63 @@ mod tests {
         }
     }
 
-    #[test]
-    fn missed_ticks_are_skipped_made_up_for_once_or_all_up_to_a_number() {
-        let made_up_for = |missed, to| {
-            let schedule = schedule("0 */15 * * * *", "UTC", missed);
-            let ticks = schedule.made_up_for(at("2026-11-25T10:01:00Z"), at(to));
+    /// What is made up for, how many are missed, and the oldest of those.
+    fn reviewed(schedule: &Schedule, known: &[&str], to: &str) -> (String, u64, String) {
+        let shown = |ticks: Vec<DateTime<Utc>>| {
             let shown: Vec<String> = ticks.iter().map(|t| t.format("%H:%M").to_string()).collect();
             shown.join(" ")
         };
-        let to = "2026-11-25T11:02:00Z";
-        assert_eq!(made_up_for(Missed::Skip, to), "");
-        assert_eq!(made_up_for(Missed::Once, to), "11:00");
-        assert_eq!(made_up_for(Missed::All(3), to), "10:30 10:45 11:00");
-        assert_eq!(made_up_for(Missed::All(9), to), "10:15 10:30 10:45 11:00");
-        for missed in [Missed::Skip, Missed::Once, Missed::All(9)] {
-            assert_eq!(made_up_for(missed, "2026-11-25T10:14:59Z"), "");
+        let known = known.iter().map(|text| at(text)).collect();
+        let review = schedule.review(at("2026-11-25T10:01:00Z"), &known, at(to));
+        let missed = review.missed.iter().take(1).copied().collect();
+        (shown(review.make_up), review.missed_in_all, shown(missed))
+    }
+
+    #[test]
+    fn missed_ticks_are_skipped_made_up_for_once_or_all_up_to_a_number() {
+        for (missed, made_up_for, others) in [
+            (Missed::Skip, "", 4),
+            (Missed::Once, "11:00", 3),
+            (Missed::All(3), "10:30 10:45 11:00", 1),
+            (Missed::All(9), "10:15 10:30 10:45 11:00", 0),
+        ] {
+            let schedule = schedule("0 */15 * * * *", "UTC", missed);
+            let (ticks, count, first) = reviewed(&schedule, &[], "2026-11-25T11:02:00Z");
+            assert_eq!((ticks.as_str(), count), (made_up_for, others), "{missed}");
+            assert_eq!(first, if count > 0 { "10:15" } else { "" });
+            let none = reviewed(&schedule, &[], "2026-11-25T10:14:59Z");
+            assert_eq!(none, (String::new(), 0, String::new()));
         }
+    }
+
+    #[test]
+    fn ticks_that_were_dealt_with_are_not_missed() {
+        let once = schedule("0 */15 * * * *", "UTC", Missed::Once);
+        let known = ["2026-11-25T10:15:00Z", "2026-11-25T11:00:00Z"];
+        let (ticks, count, first) = reviewed(&once, &known, "2026-11-25T11:02:00Z");
+        assert_eq!((ticks.as_str(), count, first.as_str()), ("10:45", 1, "10:30"));
+        let all = reviewed(
+            &schedule("0 0 * * * *", "UTC", Missed::Once),
+            &known,
+            "2026-11-25T11:02:00Z",
+        );
+        assert_eq!(all, (String::new(), 0, String::new()));
+    }
+
+    #[test]
+    fn of_a_year_without_a_process_the_last_weeks_are_counted_and_the_newest_ticks_named() {
+        let often = schedule("0 */5 * * * *", "UTC", Missed::Once);
+        let review = often.review(
+            at("2025-01-01T00:00:00Z"),
+            &BTreeSet::new(),
+            at("2026-01-01T00:00:00Z"),
+        );
+        assert_eq!(review.make_up, [at("2026-01-01T00:00:00Z")]);
+        assert_eq!(review.missed_in_all, 35 * 24 * 12 - 1);
+        assert_eq!(
+            (review.missed.len(), review.missed.back()),
+            (TICKS_KEPT, Some(&at("2025-12-31T23:55:00Z")))
+        );
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! Makes the ports real, as the configuration says. A new store or delivery is registered here, in one line.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
 use std::sync::Arc;
 
 use rolecall_adapters::clock::SystemClock;
@@ -15,11 +12,10 @@ use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
 use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
-use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, JobMinutes, Ledger,
-    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
-    Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth, Workers,
+    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, JobMinutes,
+    Ledger, Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions,
+    Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth, Workers,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -30,14 +26,13 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
+use crate::data_folder;
 use crate::keys;
 use crate::secret_files::{random_hex, read_or_make};
 use crate::telemetry::{Gauges, JobObserver};
 
-/// Name of the embedded store's file in the data folder.
-pub const STORE_FILE: &str = "rolecall.db";
 /// Name of the file with the key of the JWTs.
-const JWT_FILE: &str = "jwt-secret";
+pub(crate) const JWT_FILE: &str = "jwt-secret";
 /// Envelopes that may wait in a lane: a small multiple of the slots, so that Redis stays small and a big run cannot
 /// fill it.
 const WINDOW_PER_SLOT: usize = 4;
@@ -55,17 +50,40 @@ pub enum Purpose {
 
 /// Why the application could not be built: a sentence, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
+#[error("{sentence}")]
+pub struct StartError {
+    sentence: String,
+    /// Whether the store is what cannot be used.
+    pub is_store: bool,
+}
+
+impl StartError {
+    pub(crate) fn new(sentence: impl ToString) -> Self {
+        Self {
+            sentence: sentence.to_string(),
+            is_store: false,
+        }
+    }
+
+    /// The store cannot be used.
+    pub(crate) fn of_store(sentence: impl ToString) -> Self {
+        Self {
+            is_store: true,
+            ..Self::new(sentence)
+        }
+    }
+}
 
 /// All that one store implements.
 struct Stored {
     ledger: Arc<dyn Ledger>,
     runs: Arc<dyn Runs>,
+    schedules: Arc<dyn Schedules>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
     workers: Arc<dyn Workers>,
     job_minutes: Arc<dyn JobMinutes>,
+    cause_marks: Arc<dyn CauseMarks>,
     guilds: Arc<dyn Guilds>,
     retired_guilds: Arc<dyn RetiredGuilds>,
     mappings: Arc<dyn Mappings>,
@@ -93,7 +111,9 @@ impl Stored {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Runs
+            + Schedules
             + Guilds
             + RetiredGuilds
             + Mappings
@@ -113,10 +133,12 @@ impl Stored {
         Self {
             ledger: Arc::clone(store) as _,
             runs: Arc::clone(store) as _,
+            schedules: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
             workers: Arc::clone(store) as _,
             job_minutes: Arc::clone(store) as _,
+            cause_marks: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             retired_guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
@@ -143,10 +165,9 @@ impl Stored {
 /// # Errors
 /// A sentence that says what is wrong and what to do.
 pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
-    let is_new = !config.data_dir.join(STORE_FILE).exists();
-    let stored = match &config.store {
-        Store::Embedded => embedded(&config).await?,
-        Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
+    let (stored, is_new) = match &config.store {
+        Store::Embedded => embedded(&config, purpose).await?,
+        Store::Distributed { uri, database, .. } => (distributed(&config, uri, database).await?, false),
     };
     let clock = Arc::clone(&stored.clock);
     let ledger: Arc<dyn Ledger> = Arc::new(MeteredLedger::new(Arc::clone(&stored.ledger)));
@@ -165,6 +186,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         pauses: stored.pauses,
         workers: stored.workers,
         job_minutes: stored.job_minutes,
+        cause_marks: stored.cause_marks,
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,
@@ -200,6 +222,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         store: stored.health,
         import: stored.import,
         permissions,
+        schedules: stored.schedules,
         api_keys: stored.api_keys,
         delivery,
         limiter,
@@ -234,7 +257,7 @@ fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient,
         ..DiscordSettings::default()
     };
     DiscordClient::new(&settings, Arc::clone(limiter))
-        .map_err(|e| StartError(format!("DISCORD_API_BASE_URL: {e}")))
+        .map_err(|e| StartError::new(format!("DISCORD_API_BASE_URL: {e}")))
 }
 
 fn warn(config: &Config, purpose: Purpose) {
@@ -255,22 +278,16 @@ fn oauth(config: &Config) -> Option<OAuthClient> {
     }
 }
 
-async fn embedded(config: &Config) -> Result<Stored, StartError> {
-    make_data_dir(&config.data_dir)?;
-    let path = config.data_dir.join(STORE_FILE);
-    keep_private(&path);
-    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
-        .await
-        .map_err(|e| StartError(e.to_string()))?
-        .map_err(|e| StartError(e.to_string()))?;
+async fn embedded(config: &Config, purpose: Purpose) -> Result<(Stored, bool), StartError> {
+    let (store, is_new) = data_folder::open(config, purpose).await?;
     let store = Arc::new(store);
-    Ok(Stored::of(&store, Arc::clone(&store), None))
+    Ok((Stored::of(&store, Arc::clone(&store), None), is_new))
 }
 
 async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Result<Stored, StartError> {
     let store = MongoStore::connect(uri.expose_secret(), database)
         .await
-        .map_err(|e| StartError(format!("{e}; check MONGODB_URI and that MongoDB runs")))?;
+        .map_err(|e| StartError::of_store(format!("{e}; check MONGODB_URI and that MongoDB runs")))?;
     let setting = match config.directory {
         DirectoryChoice::Auto => Setting::Auto,
         DirectoryChoice::GoFalcon => Setting::GoFalcon,
@@ -290,16 +307,6 @@ async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Res
     Ok(stored)
 }
 
-/// The store names people and holds sealed tokens, so only its owner reads it. SQLite gives its other files the rights of
-/// this one. What fails here fails again when the store is opened, with a sentence.
-fn keep_private(path: &Path) {
-    let _ = OpenOptions::new()
-        .create_new(true)
-        .append(true)
-        .mode(0o600)
-        .open(path);
-}
-
 /// What go-falcon grants, and what the settings give to groups. A group's name counts only where nobody but the
 /// operator gives names: in an imported directory.
 fn permissions(config: &Config, stored: &Stored) -> Arc<dyn Permissions> {
@@ -310,28 +317,15 @@ fn permissions(config: &Config, stored: &Stored) -> Arc<dyn Permissions> {
     Arc::new(AllOf(sources))
 }
 
-/// Makes the data folder, or says why it cannot be used.
-///
-/// # Errors
-/// The sentence.
-pub fn make_data_dir(folder: &Path) -> Result<(), StartError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        StartError(format!(
-            "the data folder {} cannot be made: {error}; make it writable, or set ROLECALL_DATA_DIR to another folder",
-            folder.display()
-        ))
-    })
-}
-
 fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
     match (&config.jwt_secret, &config.store) {
         (Some(secret), _) => Ok(Some(secret.clone())),
         (None, Store::Distributed { .. }) => Ok(None),
         (None, Store::Embedded) => {
-            let secret = read_or_make(&config.data_dir, JWT_FILE, random_hex).map_err(StartError)?;
+            let secret = read_or_make(&config.data_dir, JWT_FILE, random_hex).map_err(StartError::new)?;
             let length = secret.expose_secret().len();
             if length < MIN_JWT_SECRET {
-                return Err(StartError(format!(
+                return Err(StartError::new(format!(
                     "the file {} holds {length} characters; a shorter secret than {MIN_JWT_SECRET} can be guessed: \
                      remove the file, and a new secret is made",
                     config.data_dir.join(JWT_FILE).display()
@@ -374,32 +368,49 @@ async fn delivery(
     purpose: Purpose,
     instance: &str,
 ) -> Result<Option<Arc<dyn Delivery>>, StartError> {
-    let slots = Slots::shared(config.slots);
-    let window = (config.slots * WINDOW_PER_SLOT).clamp(16, 1_000);
-    let redis = match &config.store {
-        Store::Distributed { redis, .. } => redis.as_ref(),
-        Store::Embedded => None,
-    };
-    match (redis, purpose) {
-        (_, Purpose::Command) | (None, Purpose::Serve) => Ok(None),
-        (None, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(
-            window,
-            slots,
+    match (carried_by_redis(config), purpose) {
+        (_, Purpose::Command) | (false, Purpose::Serve) => Ok(None),
+        (false, Purpose::Work) => Ok(Some(Arc::new(MemoryDelivery::new(
+            window(config),
+            Slots::shared(config.slots),
             config.shutdown_grace,
         )))),
-        (Some(url), Purpose::Serve | Purpose::Work) => {
-            let settings = RedisSettings {
-                url: url.expose_secret().to_owned(),
-                installation: config.installation.clone(),
-                instance: instance.to_owned(),
-                window,
-                slots,
-                grace: config.shutdown_grace,
-            };
-            let delivery = RedisDelivery::connect(settings)
-                .await
-                .map_err(|e| StartError(format!("{e}; check REDIS_URL")))?;
-            Ok(Some(Arc::new(delivery)))
+        (true, Purpose::Serve | Purpose::Work) => {
+            let delivery = redis_delivery(config, instance).await?;
+            Ok(delivery.map(|delivery| Arc::new(delivery) as _))
         }
     }
+}
+
+fn carried_by_redis(config: &Config) -> bool {
+    matches!(config.store, Store::Distributed { redis: Some(_), .. })
+}
+
+fn window(config: &Config) -> usize {
+    (config.slots * WINDOW_PER_SLOT).clamp(16, 1_000)
+}
+
+/// The delivery through Redis, where one carries the jobs.
+///
+/// # Errors
+/// Settings that can never work.
+pub(crate) async fn redis_delivery(
+    config: &Config,
+    instance: &str,
+) -> Result<Option<RedisDelivery>, StartError> {
+    let Store::Distributed { redis: Some(url), .. } = &config.store else {
+        return Ok(None);
+    };
+    let settings = RedisSettings {
+        url: url.expose_secret().to_owned(),
+        installation: config.installation.clone(),
+        instance: instance.to_owned(),
+        window: window(config),
+        slots: Slots::shared(config.slots),
+        grace: config.shutdown_grace,
+    };
+    let delivery = RedisDelivery::connect(settings)
+        .await
+        .map_err(|e| StartError::new(format!("{e}; check REDIS_URL")))?;
+    Ok(Some(delivery))
 }

@@ -1,6 +1,7 @@
 //! What happens by the clock. A tick stores a job and does nothing else; its key is the tick, so that many schedulers
 //! make one job.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use rolecall_core::cause::Cause;
@@ -8,6 +9,7 @@ use rolecall_core::error::StoreError;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::{JobFilter, SchedulerTask};
 use rolecall_core::run::{Run, Scope};
+use rolecall_core::schedule::TickOutcome;
 use rolecall_core::{JobId, RunId};
 use rolecall_jobs::kernel::fault::{self, Mechanism};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
@@ -59,6 +61,18 @@ impl Action {
         }
     }
 
+    /// From the written name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.schedule_name() == name)
+    }
+
+    /// Whether it is a run that is begun, and not a job.
+    pub const fn is_run(self) -> bool {
+        matches!(self, Self::RoleSync)
+    }
+
     /// The task of go-falcon's scheduler that it stands for.
     pub const fn task(self) -> Option<SchedulerTask> {
         match self {
@@ -83,8 +97,18 @@ pub fn tick_id(action: Action, tick: i64) -> Uuid {
     Uuid::new_v5(&TICKS, key(action, tick).as_bytes())
 }
 
-fn key(action: Action, tick: i64) -> String {
+fn key(action: Action, tick: impl Display) -> String {
     format!("cron:{}:{tick}", action.schedule_name())
+}
+
+impl Overlap {
+    /// The written name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Allow => "allow",
+        }
+    }
 }
 
 /// What became of a tick.
@@ -98,6 +122,16 @@ pub enum Ticked {
     UnderWay,
 }
 
+impl From<Ticked> for TickOutcome {
+    fn from(ticked: Ticked) -> Self {
+        match ticked {
+            Ticked::Begun => Self::Begun,
+            Ticked::Nothing => Self::Nothing,
+            Ticked::UnderWay => Self::Skipped,
+        }
+    }
+}
+
 /// Starts what is due at this tick (unix seconds, nominal). Any number of schedulers may say the same tick.
 pub async fn tick(
     services: &Arc<Services>,
@@ -106,15 +140,43 @@ pub async fn tick(
     overlap: Overlap,
     tick: i64,
 ) -> Result<Ticked, StoreError> {
+    let name = action.schedule_name();
+    let cause = Cause::new(format!("schedule:{name}"), format!("tick {tick}"));
+    // The id is kept after the job ended, so a late second scheduler inserts what is there.
     let (key, id) = if fault::without(Mechanism::TickKey) {
         let id = Uuid::new_v4();
         (id.to_string(), id)
     } else {
         (key(action, tick), tick_id(action, tick))
     };
+    start(services, queue, action, overlap, (key, id), cause).await
+}
+
+/// Starts what a tick would, because somebody asked for it. The id of the job or run, and what became of it.
+///
+/// # Errors
+/// If the store fails.
+pub async fn by_hand(
+    services: &Arc<Services>,
+    queue: &Queue,
+    action: Action,
+    overlap: Overlap,
+    cause: Cause,
+) -> Result<(Uuid, Ticked), StoreError> {
+    let id = Uuid::now_v7();
+    let ticked = start(services, queue, action, overlap, (key(action, id), id), cause).await?;
+    Ok((id, ticked))
+}
+
+async fn start(
+    services: &Arc<Services>,
+    queue: &Queue,
+    action: Action,
+    overlap: Overlap,
+    (key, id): (String, Uuid),
+    cause: Cause,
+) -> Result<Ticked, StoreError> {
     let name = action.schedule_name();
-    let cause = Cause::new(format!("schedule:{name}"), format!("tick {tick}"));
-    // The id is kept after the job ended, so a late second scheduler inserts what is there.
     let once = |job: Enqueue| job.with_id(JobId(id)).unique(key);
     let job = match action {
         Action::TokenRefresh => once(Enqueue::new(&RefreshTokens {}, cause)),

@@ -76,6 +76,15 @@ mod tests {
         assert!(decode(b"{}").is_err());
     }
 
+    #[test]
+    fn fuzz_envelopes() {
+        rolecall_fuzz::fuzz("envelope", |bytes| {
+            if let Ok(read) = decode(bytes) {
+                assert_eq!(decode(&encode(&read).unwrap()).unwrap(), read);
+            }
+        });
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..128)) {

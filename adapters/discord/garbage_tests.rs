@@ -97,6 +97,52 @@ fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
     serde_json::from_slice(&serde_json::to_vec(value).unwrap()).ok()
 }
 
+/// Answers of Discord, whole: whatever a body is read as.
+#[test]
+fn fuzz_answers() {
+    rolecall_fuzz::fuzz("discord_answer", |bytes| {
+        let value: Option<Value> = serde_json::from_slice(bytes).ok();
+        let _ = serde_json::from_slice::<GuildBody>(bytes);
+        if let Ok(bodies) = serde_json::from_slice::<Vec<MemberBody>>(bytes) {
+            bodies
+                .into_iter()
+                .map(|body| body.of(GuildId::new(5).unwrap()))
+                .for_each(drop);
+        }
+        let _ = serde_json::from_slice::<MemberBody>(bytes).map(|body| body.of(GuildId::new(5).unwrap()));
+        let _ = serde_json::from_slice::<RoleBody>(bytes).map(Role::from);
+        let _ = serde_json::from_slice::<UserBody>(bytes).map(Account::from);
+        let error = refused("GET /x", 403, Told::read(value.as_ref()).as_ref());
+        assert!(!error.message.contains(char::is_control), "{}", error.message);
+        let (wait, _) = limited(&HeaderMap::new(), value.as_ref());
+        assert!((0.05..=86_400.0).contains(&wait), "{wait}");
+    });
+}
+
+/// Their headers, a line each, Retry-After among them.
+#[test]
+fn fuzz_headers() {
+    rolecall_fuzz::fuzz("discord_headers", |bytes| {
+        let mut headers = HeaderMap::new();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let mut parts = line.splitn(2, |byte| *byte == b':');
+            let name = parts.next().and_then(|name| HeaderName::from_bytes(name).ok());
+            let value = parts.next().and_then(|value| HeaderValue::from_bytes(value).ok());
+            if let Some((name, value)) = name.zip(value) {
+                headers.append(name, value);
+            }
+        }
+        let (wait, _) = limited(&headers, None);
+        assert!((0.05..=86_400.0).contains(&wait), "{wait}");
+        let rates = rate_headers(&headers);
+        assert!(
+            rates
+                .reset_after
+                .is_none_or(|wait| (0.0..=86_400.0).contains(&wait))
+        );
+    });
+}
+
 proptest! {
     #[test]
     fn bytes_that_are_no_json_are_an_error(bytes in vec(any::<u8>(), 0..64)) {

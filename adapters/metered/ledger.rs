@@ -11,6 +11,7 @@ use rolecall_core::pause::Held;
 use rolecall_core::ports::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
 };
+use rolecall_core::progress::Progress;
 use rolecall_core::run::TallyLine;
 use rolecall_core::{JobId, RunId, Timestamp};
 
@@ -66,8 +67,14 @@ impl Ledger for MeteredLedger {
         Ok(inserted)
     }
 
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
-        timed("claim", self.inner.claim(id, worker, lease)).await
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError> {
+        timed("claim", self.inner.claim_within(id, worker, lease, crashes)).await
     }
 
     async fn renew(
@@ -81,6 +88,10 @@ impl Ledger for MeteredLedger {
 
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError> {
         timed("settle", self.inner.settle(id, fence, settlement)).await
+    }
+
+    async fn report(&self, id: JobId, fence: i64, progress: &Progress) -> Result<bool, StoreError> {
+        timed("report", self.inner.report(id, fence, progress)).await
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
@@ -128,6 +139,14 @@ impl Ledger for MeteredLedger {
 
     async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError> {
         timed("split", self.inner.split(filter, by, limit)).await
+    }
+
+    async fn by_hour(
+        &self,
+        filter: &JobFilter,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        timed("by_hour", self.inner.by_hour(filter, since)).await
     }
 
     async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError> {

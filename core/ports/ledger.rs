@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
-use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob};
+use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob, WaitNote};
 use crate::outcome::Outcome;
 use crate::pause::Held;
+use crate::progress::Progress;
 use crate::run::TallyLine;
 use crate::time::Timestamp;
 
@@ -19,6 +21,8 @@ pub enum Claim {
     Claimed(Box<Job>),
     /// Another job with the same concurrency key is running.
     Busy,
+    /// It could be claimed, but more of its claims ended without a word than were asked for: so many. Nothing was changed.
+    Suspect(u32),
     /// It is not there to be claimed: final, running, not due, or unknown.
     Gone,
 }
@@ -53,6 +57,8 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// Groups failures of one cause.
     pub fingerprint: Option<String>,
+    /// Why it waits, if it was told to.
+    pub wait: Option<WaitNote>,
 }
 
 impl Settlement {
@@ -131,7 +137,7 @@ pub struct JobFilter {
 }
 
 /// Where a page ends: jobs after this one, in the order of the list (newest first).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCursor {
     /// When the last job of the page was stored.
     pub inserted_at: Timestamp,
@@ -158,6 +164,8 @@ impl Obstacles {
 pub enum SplitBy {
     /// Their guild.
     Guild,
+    /// Their kind.
+    Kind,
     /// The cause for which they failed.
     Fingerprint,
 }
@@ -165,7 +173,7 @@ pub enum SplitBy {
 /// Jobs that are alike in one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// The guild's id, or the fingerprint; `None`: those without one.
+    /// The guild's id, the kind, or the fingerprint; `None`: those without one.
     pub value: Option<String>,
     /// How many.
     pub jobs: u64,
@@ -186,8 +194,20 @@ pub trait Ledger: Send + Sync + 'static {
     /// No id is given twice at once.
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError>;
 
-    /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1.
-    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError>;
+    /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1. Only one of which at most `crashes`
+    /// claims ended without a word.
+    async fn claim_within(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        crashes: u32,
+    ) -> Result<Claim, StoreError>;
+
+    /// The same, however many of its claims ended without a word.
+    async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
+        self.claim_within(id, worker, lease, u32::MAX).await
+    }
 
     /// Renews the leases that are still held with this fence and worker; says which were.
     async fn renew(
@@ -199,6 +219,10 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Leaves a claimed job. One that was to be cancelled, and would wait, ends as cancelled instead. `false`: the fence is old, nothing was changed.
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
+
+    /// Says how far a claimed job is. `false`: the fence is old, nothing was changed. What a job said stays when it
+    /// waits or ends, until it is redriven.
+    async fn report(&self, id: JobId, fence: i64, progress: &Progress) -> Result<bool, StoreError>;
 
     /// Puts off a waiting job to this time (it was busy, or a limit said so). Changes nothing if it is not waiting.
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError>;
@@ -240,6 +264,14 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// The jobs of a filter told apart by one thing, the largest share first, at most `limit`.
     async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError>;
+
+    /// How many jobs of a filter ended in each hour since this moment (those that did not end are counted when they were
+    /// stored); hours without one are left out. The oldest first; an hour is named by its beginning (UTC).
+    async fn by_hour(
+        &self,
+        filter: &JobFilter,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError>;
 
     /// What stands in the way of this waiting job; jobs held back by any of `paused` stand in nobody's way.
     async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError>;

@@ -11,13 +11,14 @@ mod ledger;
 mod limiter;
 mod permissions;
 mod repositories;
+mod schedules;
 mod upkeep;
 mod vault;
 mod workers;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
-pub use control::{JobControl, Ordered, Pauses};
+pub use control::{CauseMarks, JobControl, Ordered, Pauses, Redrive};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
@@ -33,6 +34,7 @@ pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
     StoreHealth,
 };
+pub use schedules::Schedules;
 pub use upkeep::{
     Begun, NoSchedulerTasks, REFRESH_TAKES, Refreshes, Retention, SchedulerTask, SchedulerTasks,
     SealedFields, TaskEnd, consent,

@@ -18,6 +18,7 @@ use crate::scenarios::stop_outside_a_write;
 use crate::servers::Server;
 use crate::stage::{Mode, Needs, Stage, Tools};
 use crate::world::GROUPS;
+use crate::world::SPEED;
 
 pub(crate) use plan::plan;
 use plan::{Act, LINKED, Planned, Trouble, processes};
@@ -43,6 +44,7 @@ pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<
         linked: LINKED,
         write_ms: 25,
         one_group_each: false,
+        speed: SPEED,
         own_mongo: mode == Mode::Distributed,
         without: None,
     };

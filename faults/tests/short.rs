@@ -32,7 +32,7 @@ fn nothing_is_lost_when_processes_die_stores_forget_and_payloads_are_poison() {
 #[test]
 fn the_program_of_the_suite_has_points_at_which_it_dies() {
     let bytes = std::fs::read(faulty()).unwrap();
-    for name in ["ROLECALL_FAULT", "ROLECALL_WITHOUT"] {
+    for name in ["ROLECALL_FAULT", "ROLECALL_WITHOUT", "ROLECALL_NEWER"] {
         assert!(bytes.windows(name.len()).any(|w| w == name.as_bytes()), "{name}");
     }
 }

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::by_hand::ByHand;
+use super::canary::Canaries;
+use super::company::Gathering;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -20,6 +22,7 @@ use super::relay::Relay;
 use super::rescuer;
 use super::runner::Runner;
 use super::services::Services;
+use super::steering::Steering;
 
 /// What is left of the grace for handing back, when jobs did not end in time.
 const HAND_BACK: Duration = Duration::from_secs(2);
@@ -60,6 +63,11 @@ impl Engine {
             over.clone(),
         )?;
         let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
+        let canaries = Canaries::new(Steering {
+            services: Arc::clone(&self.services),
+            queue: self.queue.clone(),
+            registry: Arc::clone(&self.registry),
+        });
         let runner = Arc::new(Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
@@ -70,6 +78,7 @@ impl Engine {
             give_up: give_up.clone(),
             quiet: Arc::default(),
             pauses: pauses.clone(),
+            gathering: Gathering::new(stop.clone()),
         });
         let tasks = TaskTracker::new();
         let relay = Relay {
@@ -77,6 +86,7 @@ impl Engine {
             delivery: Arc::clone(&self.delivery),
             by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone(), self.presence.draining()),
             pauses,
+            canaries,
             queue: self.queue.clone(),
             observer: Arc::clone(&self.services.observer),
             clock: Arc::clone(&self.services.clock),

@@ -1,7 +1,7 @@
 //! Points at which the fault suite (`make faults`) kills a process, and mechanisms that it takes away to see that it
 //! notices.
 //!
-//! Only with the feature `faults`, which nothing that is shipped has; without it, both functions are empty and this
+//! Only with the feature `faults`, which nothing that is shipped has; without it, these functions do nothing and this
 //! module reads no environment.
 
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub enum Mechanism {
     CrashCount,
     /// The ids of follow-up jobs are derived from their parent's.
     FollowUpIds,
+    /// A job that was there when a worker died does not run beside others like it.
+    Company,
     /// A running job's lease is renewed.
     Renewal,
     /// A tick's job or run has the tick's own id.
@@ -82,8 +84,17 @@ pub const fn without(_mechanism: Mechanism) -> bool {
     false
 }
 
+/// The version of a kind's payload that this release writes, and the newest that it reads: its own, or the one by which the
+/// suite makes a newer release of it.
+#[cfg(not(feature = "faults"))]
+#[inline]
+#[must_use]
+pub const fn version(_kind: &str, own: u16) -> u16 {
+    own
+}
+
 #[cfg(feature = "faults")]
-pub use armed::{pass, without};
+pub use armed::{pass, version, without};
 
 #[cfg(feature = "faults")]
 mod armed {
@@ -96,6 +107,8 @@ mod armed {
 
     /// Where to die: `POINT:n` or `POINT/KIND:n`, at the n-th passing.
     const FAULT: &str = "ROLECALL_FAULT";
+    /// Makes a newer release of this one: `KIND:VERSION`, as if the payload of that kind had changed.
+    const NEWER_RELEASE: &str = "ROLECALL_NEWER";
     /// The mechanism that is taken away, by its name in [`Mechanism`].
     const WITHOUT: &str = "ROLECALL_WITHOUT";
 
@@ -134,6 +147,20 @@ mod armed {
         if order.is_meant(point, kind) && order.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             let _ = kill_process(getpid(), Signal::KILL);
         }
+    }
+
+    /// The version that `ROLECALL_NEWER` names for this kind, or its own.
+    pub fn version(kind: &str, own: u16) -> u16 {
+        static NEWER: OnceLock<Option<(String, u16)>> = OnceLock::new();
+        let read = || {
+            let text = std::env::var(NEWER_RELEASE).ok()?;
+            let (kind, version) = text.split_once(':')?;
+            Some((kind.to_owned(), version.parse().ok()?))
+        };
+        let newer = NEWER.get_or_init(read).as_ref();
+        newer
+            .filter(|(of, _)| of == kind)
+            .map_or(own, |(_, version)| *version)
     }
 
     /// Whether the suite took this away.

@@ -124,15 +124,15 @@ pub fn refused(
         | CallFailure::Unauthorized => {
             let services = &context.services;
             services.cache.forget(target.guild_id);
-            // 50013 and 10011 are about the role, where there is one; the rest is about the bot or the guild.
-            let about = role.filter(|_| matches!(error.code, Some(50_013 | 10_011)));
+            // These are about a role, whichever it is of a change of several; the rest is about the bot or the guild.
+            let of_a_role = matches!(error.code, Some(50_013 | 10_011 | 50_028));
+            let about = role.filter(|_| of_a_role);
             let error = JobError::from(error);
             tracing::warn!(
                 guild.id = %target.guild_id, error.code = %error.code,
                 "discord_bot: Discord refused the bot of guild {}: {error}", target.guild_id
             );
-            let whole = about.is_some() || error.discord_code != Some(50_013);
-            if whole {
+            if about.is_some() || !of_a_role {
                 services
                     .cache
                     .note_refusal(target.guild_id, about, services.clock.now(), error.clone());

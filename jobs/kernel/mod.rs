@@ -6,6 +6,8 @@
 //! [`presence`] tells of the process and hears orders about it.
 
 pub mod by_hand;
+mod canary;
+pub mod company;
 pub mod context;
 pub mod dead_letters;
 mod ending;
@@ -27,6 +29,8 @@ pub mod patience;
 pub mod pauses;
 pub mod presence;
 pub mod queue;
+pub mod rebuild;
+pub mod recheck;
 pub mod registry;
 pub mod relay;
 pub mod rescuer;
@@ -34,3 +38,4 @@ pub mod runner;
 pub mod services;
 pub mod steering;
 pub mod taking;
+pub mod waiting;

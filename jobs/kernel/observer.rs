@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use rolecall_core::Timestamp;
-use rolecall_core::error::JobError;
+use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{Job, Lane};
-use rolecall_core::ports::{Rescued, Settlement};
+use rolecall_core::ports::{Claim, Rescued, Settlement};
 use rolecall_core::run::Run;
 use tracing::Span;
 
@@ -24,6 +24,17 @@ pub enum Taken {
 }
 
 impl Taken {
+    /// What a claim came to; `None`: it is made once more, as that of a suspect.
+    pub fn by(claimed: &Result<Claim, StoreError>) -> Option<Self> {
+        match claimed {
+            Ok(Claim::Claimed(_)) => Some(Self::Claimed),
+            Ok(Claim::Busy) => Some(Self::Busy),
+            Ok(Claim::Gone) => Some(Self::Gone),
+            Ok(Claim::Suspect(_)) => None,
+            Err(_) => Some(Self::Failed),
+        }
+    }
+
     /// The written name.
     pub const fn as_str(self) -> &'static str {
         match self {

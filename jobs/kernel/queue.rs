@@ -28,7 +28,7 @@ impl Enqueue {
         Self(NewJob {
             id: JobId(Uuid::now_v7()),
             kind: J::KIND.to_owned(),
-            version: J::VERSION,
+            version: fault::version(J::KIND, J::VERSION),
             // A payload is a plain struct of ids; `to_value` fails only for maps with keys that are no text.
             payload: serde_json::to_value(job).unwrap_or_default(),
             lane: J::LANE,

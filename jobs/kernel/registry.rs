@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
 use serde_json::Value;
 
 use super::context::Context;
+use super::fault;
 use super::job::Job;
 
 /// A registered kind.
@@ -22,6 +24,8 @@ pub struct Kind {
     pub timeout: Duration,
     /// When it is tried again.
     pub backoff: ExponentialBackoff,
+    /// What one of it calls at Discord.
+    pub calls: Calls,
     read: fn(&Value) -> Result<Reading, String>,
     run: fn(Value, Context) -> BoxFuture<'static, Result<Outcome, Failure>>,
 }
@@ -90,9 +94,10 @@ impl Registry {
         self.kinds.insert(
             J::KIND,
             Kind {
-                version: J::VERSION,
+                version: fault::version(J::KIND, J::VERSION),
                 timeout: J::TIMEOUT,
                 backoff: J::backoff(),
+                calls: J::CALLS,
                 read: read::<J>,
                 run: |payload, context| {
                     Box::pin(async move {

@@ -12,6 +12,7 @@ use rolecall_core::ports::{Clock, Delivery, DeliveryError, DueJob, Envelope, Led
 use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ByHand;
+use super::canary::Canaries;
 use super::fair::{FairLane, Look};
 use super::fault::{self, Mechanism};
 use super::observer::Observer;
@@ -25,7 +26,7 @@ const RESEND_AFTER: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs in every process that works. Two relays at once cost duplicates, which harm nobody.
-pub struct Relay {
+pub(super) struct Relay {
     /// Where due jobs are found.
     pub ledger: Arc<dyn Ledger>,
     /// Where they go.
@@ -34,6 +35,8 @@ pub struct Relay {
     pub by_hand: ByHand,
     /// What is held back is not sent.
     pub pauses: PauseBoard,
+    /// What is let through in spite of that.
+    pub canaries: Canaries,
     /// Sends and notes.
     pub queue: Queue,
     /// Is told of what is sent again.
@@ -98,7 +101,7 @@ impl State {
 
 impl Relay {
     /// Relays until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(super) async fn run(self, stop: CancellationToken) {
         let mut state = State::default();
         let mut lanes = BTreeMap::new();
         while !stop.is_cancelled() {
@@ -132,6 +135,7 @@ impl Relay {
         let mut pause = LOOK_EVERY;
         let now = self.clock.now();
         in_time(self.pauses.refresh(now)).await?;
+        self.canaries.tend(&self.pauses.on(now), now).await;
         let held = self.pauses.held(now);
         for lane in Lane::ALL {
             let depth = self.delivery.depth(lane).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rolecall_core::RunId;
+use rolecall_core::company::QUARANTINE_AFTER;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::JobFilter;
 use rolecall_core::quiet::Quiet;
@@ -22,8 +23,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(2_500);
 const RUNS_EVERY: u32 = 4;
 /// Jobs taken back at once.
 const BATCH: usize = 100;
-/// Claims that may end without a word before a job is quarantined.
-pub const QUARANTINE_AFTER: u32 = 3;
 /// A run younger than this may not have its first job yet.
 const RUN_GRACE_MS: i64 = 60_000;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::cause::Cause;
+use rolecall_core::company::Company;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::pause::Face;
@@ -16,8 +17,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::company::{Entry, Gathering};
 use super::context::Context;
-use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
+use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, told_to_wait, verdict_name};
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
@@ -60,39 +62,59 @@ pub struct Runner {
     pub quiet: Arc<Mutex<Quiet>>,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
+    /// Who may run beside whom in this process.
+    pub gathering: Gathering,
 }
 
 #[async_trait]
 impl EnvelopeHandler for Runner {
     async fn handle(&self, envelope: Envelope) {
-        let before = Instant::now();
-        let claimed = in_time(self.services.ledger.claim(envelope.job_id, &self.worker, LEASE)).await;
-        self.services.observer.taken(match &claimed {
-            Ok(Claim::Claimed(_)) => Taken::Claimed,
-            Ok(Claim::Busy) => Taken::Busy,
-            Ok(Claim::Gone) => Taken::Gone,
-            Err(_) => Taken::Failed,
-        });
-        match claimed {
-            Ok(Claim::Claimed(job)) => self.begin(*job, before).await,
-            Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
-            Ok(Claim::Gone) => {}
-            Err(error) => {
-                if let Some(held_back) = self.may_speak() {
-                    tracing::warn!(
-                        %error, held_back, job.id = %envelope.job_id,
-                        "Could not claim a job; it will be sent again"
-                    );
-                }
-                if let Some(job) = self.claimed_after_all(envelope.job_id, before).await {
-                    self.begin(job, before).await;
-                }
-            }
+        // Most jobs are no suspects; which is one, the claim tells.
+        let mut crashes = Some(0);
+        while let Some(so_many) = crashes {
+            crashes = self.try_claim(envelope.job_id, so_many).await;
         }
     }
 }
 
 impl Runner {
+    /// Claims and runs a job in the company that suits one with so many crashes. `Some`: it has this many.
+    async fn try_claim(&self, id: JobId, crashes: u32) -> Option<u32> {
+        // Before the claim: a job that waits for its turn must not be held by a process that may die of another one.
+        let _present = match self.gathering.enter(id, Company::of(crashes)).await {
+            Entry::In(present) => present,
+            Entry::Twice => return None,
+            Entry::PutOff => {
+                self.put_off(id).await;
+                return None;
+            }
+        };
+        let before = Instant::now();
+        let ledger = &self.services.ledger;
+        let claimed = in_time(ledger.claim_within(id, &self.worker, LEASE, crashes)).await;
+        if let Some(taken) = Taken::by(&claimed) {
+            self.services.observer.taken(taken);
+        }
+        match claimed {
+            Ok(Claim::Claimed(job)) => self.begin(*job, before).await,
+            Ok(Claim::Busy) => self.put_off(id).await,
+            Ok(Claim::Gone) => {}
+            Ok(Claim::Suspect(crashes)) => return Some(crashes),
+            Err(error) => {
+                if let Some(held_back) = self.may_speak() {
+                    tracing::warn!(
+                        %error, held_back, job.id = %id,
+                        "Could not claim a job; it will be sent again"
+                    );
+                }
+                if let Some(job) = self.claimed_after_all(id, before).await {
+                    self.begin(job, before).await;
+                }
+            }
+        }
+        None
+    }
+
     fn may_speak(&self) -> Option<u32> {
         let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         quiet.may_speak(std::time::Instant::now())
@@ -238,6 +260,8 @@ impl Runner {
             redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
+            fence: job.fence,
+            progress: job.progress.clone(),
         };
         let mut task = tokio::spawn(kind.run(job.payload.clone(), context).in_current_span());
         let end = tokio::select! {
@@ -289,6 +313,7 @@ impl Runner {
         let mut attempt = self.attempt_of(job, started_at);
         let now = attempt.ended_at;
         let (state, run_at, give_back, outcome, fingerprint);
+        let mut wait = None;
         match end {
             End::Done(done) => {
                 done.effect.as_str().clone_into(&mut attempt.result);
@@ -322,6 +347,7 @@ impl Runner {
                 (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);
+                wait = told_to_wait(verdict, error, now);
                 outcome = None;
                 fingerprint = (!give_back).then(|| error.fingerprint(&job.kind));
             }
@@ -335,6 +361,7 @@ impl Runner {
             outcome,
             attempt,
             fingerprint,
+            wait,
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Directory, Discord, Guilds, JobControl, JobMinutes, Ledger, Links, Mappings,
-    OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
+    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, JobMinutes, Ledger, Links,
+    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
     SealedFields, Vault, Workers,
 };
 use rolecall_core::retention::Policy;
@@ -59,6 +59,8 @@ pub struct Services {
     pub mappings: Arc<dyn Mappings>,
     /// What operators hold back.
     pub pauses: Arc<dyn Pauses>,
+    /// What operators said of causes of dead letters.
+    pub cause_marks: Arc<dyn CauseMarks>,
     /// Linked accounts.
     pub links: Arc<dyn Links>,
     /// Linked accounts, as people see them.

@@ -43,7 +43,11 @@ pub(super) fn admit(
         Found::WrongMethod => return Err(quiet(Reply::error(&WRONG_METHOD))),
         Found::Nothing => return Err(quiet(Reply::error(&NO_SUCH_ROUTE))),
     };
-    ticket.update(|entry| entry.call.route = route.name.to_owned());
+    let limit = limit_of(simulator, route);
+    ticket.update(|entry| {
+        entry.call.route = route.name.to_owned();
+        entry.call.bucket = limit.map(|limit| limit.bucket);
+    });
     let strikes = state.faults.draw(route.name, params.guild, head.token());
     let gate = Gate {
         simulator,
@@ -77,6 +81,11 @@ struct Gate<'a> {
     params: Params,
     strikes: &'a Strikes,
     now_us: u64,
+}
+
+fn limit_of<'a>(simulator: &'a Simulator, route: &Route) -> Option<&'a Limit> {
+    let mut limits = simulator.limits().iter();
+    limits.find(|limit| limit.routes.contains(&route.name))
 }
 
 type Headers = Vec<(&'static str, String)>;
@@ -140,11 +149,7 @@ impl Gate<'_> {
 
     /// Takes one request from the route's bucket, if it has one. Returns the headers.
     fn take_from_bucket(&self, state: &mut State, caller: &Caller) -> Result<Headers, Reply> {
-        let limits = self.simulator.limits();
-        let Some(limit) = limits
-            .iter()
-            .find(|limit| limit.routes.contains(&self.route.name))
-        else {
+        let Some(limit) = limit_of(self.simulator, self.route) else {
             return Ok(Vec::new());
         };
         let owner = match limit.key {
@@ -216,6 +221,19 @@ impl Gate<'_> {
             ))),
             FaultKind::LimitGlobal { retry_after } => {
                 Some(limited(micros(*retry_after), Refusal::Global, None))
+            }
+            FaultKind::LimitOdd { retry_after, in_body } => {
+                let mut body = json!({ "message": "You are being rate limited.", "global": false });
+                if let Some(seconds) = in_body {
+                    body["retry_after"] = (*seconds).into();
+                }
+                let mut reply = with_headers(Reply {
+                    refusal: Some(Refusal::User),
+                    ..Reply::value(429, &body)
+                });
+                reply.headers.push(("x-ratelimit-scope", "user".to_owned()));
+                reply.headers.push(("retry-after", retry_after.clone()));
+                Some(reply)
             }
             FaultKind::Status { status } => Some(with_headers(server_error(*status))),
             _ => None,

@@ -34,7 +34,9 @@ pub(super) fn aborted() -> Response {
 pub(super) fn respond(mut ticket: Ticket, reply: Reply, strikes: &Strikes) -> Response {
     ticket.update(|entry| {
         entry.call.status = reply.status;
-        entry.refusal = reply.refusal;
+        entry.call.refused = reply.refusal;
+        let retry_after = reply.headers.iter().find(|(name, _)| *name == "retry-after");
+        entry.call.retry_after = retry_after.map(|(_, value)| value.clone());
     });
     drop(ticket);
     let length = reply.body.len();

@@ -17,17 +17,21 @@ pub enum Exit {
     BadInput = 2,
     /// 3: a sync was held back, or a part of it failed.
     Held = 3,
+    /// 4: the store cannot be used: it is damaged, full, locked, may not be written, was written by a newer rolecall, is
+    /// missing where one was, or does not answer.
+    Store = 4,
     /// 130: interrupted while it waited (Ctrl-C), as shells count it.
     Interrupted = 130,
 }
 
 impl Exit {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Done,
         Self::Failed,
         Self::BadInput,
         Self::Held,
+        Self::Store,
         Self::Interrupted,
     ];
 
@@ -38,6 +42,7 @@ impl Exit {
             Self::Failed => "it failed, or what was named does not exist; of `doctor`: there are warnings",
             Self::BadInput => "wrong usage, input or configuration; of `doctor`: something is broken",
             Self::Held => "a sync was held back, or a part of it failed",
+            Self::Store => "the data folder or the store cannot be used: full, not writable or damaged",
             Self::Interrupted => "interrupted while it waited (Ctrl-C); what it waited for goes on",
         }
     }
@@ -72,6 +77,11 @@ impl CliError {
         Self::new(Exit::BadInput, message)
     }
 
+    /// The store cannot be used.
+    pub fn store(message: impl Into<String>) -> Self {
+        Self::new(Exit::Store, message)
+    }
+
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -99,7 +109,7 @@ impl CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::failed(error.to_string()).hint("`rolecall doctor` looks at the store and says what to do.")
+        Self::store(error.to_string()).hint("`rolecall doctor` looks at the store and says what to do.")
     }
 }
 

@@ -18,10 +18,12 @@ pub(crate) mod output;
 pub mod pauses;
 pub mod processes;
 pub mod prune;
+pub mod queue;
 pub mod queues;
 mod reach;
 pub mod reference;
 pub mod runs;
+pub mod schedules;
 mod seams;
 pub mod secrets;
 mod sparkline;
@@ -62,7 +64,8 @@ pub use version::version;
         rolecall directory import members.csv\n  \
         rolecall mapping add --guild 123456789012345678 --group pilots --role 234567890123456789\n  \
         rolecall sync --dry-run --wait\n\n\
-        Exit codes: 0 well, 1 failed or not found, 2 wrong usage or input, 3 held back or only partly done."
+        Exit codes: 0 well, 1 failed or not found, 2 wrong usage or input, 3 held back or only partly done, 4 the store cannot be \
+        used."
 )]
 pub struct Cli {
     /// What to do.
@@ -134,6 +137,16 @@ pub enum Operate {
     /// Example: rolecall pauses add kind:remove_role --reason "the import looks wrong"
     #[command(subcommand)]
     Pauses(pauses::PausesCommand),
+    /// Rebuilds what Redis carries
+    ///
+    /// Example: rolecall queue rebuild --dry-run
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Shows what happens by the clock, runs it now, and switches it on and off
+    ///
+    /// Example: rolecall schedules list
+    #[command(subcommand)]
+    Schedules(schedules::SchedulesCommand),
     /// Shows queues: what waits, since when, and how fast it is done
     ///
     /// Example: rolecall queues list
@@ -252,6 +265,8 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Jobs(command) => jobs::run(&app, command).await,
         Operate::DeadLetters(command) => dead_letters::run(&app, command).await,
         Operate::Pauses(command) => pauses::run(&app, command).await,
+        Operate::Queue(command) => queue::run(&app, command).await,
+        Operate::Schedules(command) => schedules::run(&app, command).await,
         Operate::Queues(command) => queues::run(&app, command).await,
         Operate::Workers(command) => workers::run(&app, command).await,
         Operate::Top(args) => top::run(&app, args).await,

@@ -41,6 +41,12 @@ pub const SETTINGS: &[Setting] = &[
         "folder of the embedded store; default ~/.local/share/rolecall",
     ),
     setting(
+        "ROLECALL_NEW_DATABASE",
+        "make",
+        "make: where the embedded store has no database, a new one is made; refuse: that is an error, for disks that may be \
+         missing",
+    ),
+    setting(
         "ROLECALL_INSTALLATION",
         "",
         "name of this installation, part of every Redis key; default: the database's name",

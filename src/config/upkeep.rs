@@ -1,4 +1,4 @@
-//! How long what is over is kept, and what go-falcon's scheduler is told.
+//! How long what is over is kept, whether a database may be made, and what go-falcon's scheduler is told.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct UpkeepConfig {
     pub retention: Policy,
     /// Whether go-falcon's `scheduler_tasks` are kept up to date, where there are some.
     pub scheduler_tasks: bool,
+    /// Whether a missing database of the embedded store is an error, instead of the beginning of a new installation.
+    pub refuse_new_database: bool,
 }
 
 impl UpkeepConfig {
@@ -42,6 +44,7 @@ impl UpkeepConfig {
                 ),
             },
             scheduler_tasks: reader.one_of("GO_FALCON_SCHEDULER_TASKS", &[("keep", true), ("off", false)]),
+            refuse_new_database: reader.one_of("ROLECALL_NEW_DATABASE", &[("make", false), ("refuse", true)]),
         }
     }
 
@@ -49,6 +52,11 @@ impl UpkeepConfig {
     pub(super) fn describe(&self) -> Vec<(&'static str, String)> {
         let policy = &self.retention;
         let told = |kept: Option<Duration>| kept.map_or_else(|| NEVER.to_owned(), |kept| format!("{kept:?}"));
+        let new = if self.refuse_new_database {
+            "refuse"
+        } else {
+            "make"
+        };
         let word = if self.scheduler_tasks { "keep" } else { "off" };
         vec![
             ("ROLECALL_RETENTION_JOBS", told(policy.jobs)),
@@ -58,6 +66,7 @@ impl UpkeepConfig {
             ("ROLECALL_RETENTION_OAUTH_STATES", told(policy.oauth_states)),
             ("ROLECALL_RETENTION_INACTIVE_LINKS", told(policy.inactive_links)),
             ("GO_FALCON_SCHEDULER_TASKS", word.to_owned()),
+            ("ROLECALL_NEW_DATABASE", new.to_owned()),
         ]
     }
 }
@@ -96,7 +105,7 @@ mod tests {
             .collect();
         assert_eq!(listed.len(), 7);
         assert_eq!(read(&listed), read(&[]));
-        assert_eq!(read(&[]).unwrap().describe().len(), 7);
+        assert_eq!(read(&[]).unwrap().describe().len(), 8);
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use rolecall_core::RunId;
 use rolecall_core::cause::Cause;
+use rolecall_core::company::QUARANTINE_AFTER;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::{Claim, JobFilter};
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_jobs::finish_run::FinishRun;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::meter::Meter;
-use rolecall_jobs::kernel::rescuer::{self, QUARANTINE_AFTER};
+use rolecall_jobs::kernel::rescuer;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

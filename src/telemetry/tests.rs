@@ -137,6 +137,7 @@ async fn what_a_pause_holds_back_is_not_late() {
         )
         .await;
     let pause = Pause {
+        canary: None,
         id: PauseId(uuid::Uuid::now_v7()),
         held: Held {
             kind: Some(Refused::KIND.to_owned()),

@@ -40,6 +40,8 @@ mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;
 mod routes;
+#[cfg(test)]
+mod schedules_tests;
 mod server;
 #[cfg(test)]
 mod shown_tests;

@@ -107,7 +107,7 @@ fn all(api_prefix: &str) -> Router<Web> {
 
 /// Jobs, and what operators do to them.
 fn job_routes() -> Router<Web> {
-    use v1::{order_job, pauses, queues, workers};
+    use v1::{order_job, pauses, queues, schedules, workers};
     Router::new()
         .route("/v1/jobs", get(v1::list_jobs::list_jobs))
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job))
@@ -116,8 +116,19 @@ fn job_routes() -> Router<Web> {
         .route("/v1/jobs/{job_id}/discard", post(order_job::discard_job))
         .route("/v1/jobs/{job_id}/reschedule", post(order_job::reschedule_job))
         .route("/v1/jobs/{job_id}/clone", post(order_job::clone_job))
-        .route("/v1/bulk", post(v1::bulk::bulk_order))
+        .route(
+            "/v1/bulk",
+            get(v1::bulk_orders::list_bulk_orders).post(v1::bulk::bulk_order),
+        )
+        .route("/v1/bulk/{job_id}", get(v1::bulk_orders::get_bulk_order))
         .route("/v1/dead-letters", get(v1::dead_letters::list_dead_letters))
+        .route("/v1/dead-letters/mark", post(v1::mark_cause::mark_dead_letters))
+        .route(
+            "/v1/dead-letters/check",
+            post(v1::check_cause::check_dead_letters),
+        )
+        .route("/v1/runs/{run_id}/cancel", post(v1::order_run::cancel_run))
+        .route("/v1/runs/{run_id}/retry", post(v1::order_run::retry_run))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
         .route("/v1/queues", get(queues::list_queues))
@@ -125,6 +136,10 @@ fn job_routes() -> Router<Web> {
         .route("/v1/workers", get(workers::list_workers))
         .route("/v1/workers/{worker_id}/drain", post(workers::drain_worker))
         .route("/v1/workers/{worker_id}/undrain", post(workers::undrain_worker))
+        .route("/v1/schedules", get(schedules::list_schedules))
+        .route("/v1/schedules/{name}/run", post(schedules::run_schedule))
+        .route("/v1/schedules/{name}/enable", post(schedules::enable_schedule))
+        .route("/v1/schedules/{name}/disable", post(schedules::disable_schedule))
 }
 
 /// The document and its viewer.

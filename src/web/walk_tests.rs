@@ -75,7 +75,13 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("post", "/v1/jobs/{job_id}/reschedule", MANAGE_JOBS),
     ("post", "/v1/jobs/{job_id}/clone", MANAGE_JOBS),
     ("post", "/v1/bulk", MANAGE_JOBS),
+    ("get", "/v1/bulk", JOBS),
+    ("get", "/v1/bulk/{job_id}", JOBS),
     ("get", "/v1/dead-letters", JOBS),
+    ("post", "/v1/dead-letters/mark", MANAGE_JOBS),
+    ("post", "/v1/dead-letters/check", MANAGE_JOBS),
+    ("post", "/v1/runs/{run_id}/cancel", MANAGE_JOBS),
+    ("post", "/v1/runs/{run_id}/retry", MANAGE_JOBS),
     ("get", "/v1/pauses", JOBS),
     ("post", "/v1/pauses", MANAGE_JOBS),
     ("delete", "/v1/pauses/{pause_id}", MANAGE_JOBS),
@@ -84,6 +90,10 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/v1/workers", JOBS),
     ("post", "/v1/workers/{worker_id}/drain", MANAGE_JOBS),
     ("post", "/v1/workers/{worker_id}/undrain", MANAGE_JOBS),
+    ("get", "/v1/schedules", JOBS),
+    ("post", "/v1/schedules/{name}/run", MANAGE_JOBS),
+    ("post", "/v1/schedules/{name}/enable", MANAGE_JOBS),
+    ("post", "/v1/schedules/{name}/disable", MANAGE_JOBS),
 ];
 
 /// Setting and group of each permission.
@@ -103,6 +113,7 @@ fn filled(path: &str) -> String {
         .replace("{run_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{queue}", "bulk")
         .replace("{worker_id}", "worker.1-17-0badcafe")
+        .replace("{name}", "retention")
         .replace("{pause_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{job_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
 }

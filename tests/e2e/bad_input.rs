@@ -80,7 +80,7 @@ fn both_half_configured_modes_are_told_apart() {
             format!("mongodb://user:hunter2@127.0.0.1:{}/", free_port()),
         )
         .set("JWT_SECRET", secret);
-    let ended = dead_mongo.run(&["worker"]).refused(1, &["MONGODB_URI"]);
+    let ended = dead_mongo.run(&["worker"]).refused(4, &["MONGODB_URI"]);
     assert!(!ended.err.contains("hunter2"), "{ended:#?}");
 }
 
@@ -119,12 +119,12 @@ fn a_data_folder_that_cannot_be_used_is_named() {
     let installation = installation.set("ROLECALL_DATA_DIR", &below);
     installation
         .run(&["guild", "list"])
-        .refused(1, &[&below, "ROLECALL_DATA_DIR"]);
+        .refused(4, &[&below, "ROLECALL_DATA_DIR"]);
     if cfg!(target_os = "linux") {
         let installation = installation.set("ROLECALL_DATA_DIR", "/proc/rolecall");
         installation
             .run(&["guild", "list"])
-            .refused(1, &["/proc/rolecall", "ROLECALL_DATA_DIR"]);
+            .refused(4, &["/proc/rolecall", "ROLECALL_DATA_DIR"]);
     }
 }
 
@@ -137,7 +137,7 @@ fn a_damaged_store_is_never_replaced_by_a_new_one() {
     for name in ["rolecall.db-wal", "rolecall.db-shm"] {
         let _ = std::fs::remove_file(installation.path("data").join(name));
     }
-    installation.run(&["guild", "list"]).refused(1, &["rolecall.db"]);
+    installation.run(&["guild", "list"]).refused(4, &["rolecall.db"]);
     assert_eq!(std::fs::read(&file).unwrap(), vec![b'x'; 8_192]);
 }
 

@@ -1,7 +1,7 @@
 //! What is shipped cannot be broken on purpose.
 
 /// Names that a program of the fault suite has in it (faults/tests/short.rs looks for them there).
-const NAMES: [&str; 2] = ["ROLECALL_FAULT", "ROLECALL_WITHOUT"];
+const NAMES: [&str; 3] = ["ROLECALL_FAULT", "ROLECALL_WITHOUT", "ROLECALL_NEWER"];
 
 #[test]
 fn the_program_has_no_point_at_which_it_could_be_made_to_die() {

@@ -69,6 +69,19 @@ impl RedisDelivery {
         Ok(delivery)
     }
 
+    /// Removes all envelopes of this installation that no worker has in hand; says how many. Their jobs have to be sent
+    /// again.
+    ///
+    /// # Errors
+    /// Redis does not answer. Some may be removed by then.
+    pub async fn clear(&self) -> Result<u64, DeliveryError> {
+        let mut all = 0;
+        for queue in &self.queues {
+            all += sweep::clear(&self.connection, queue).await?;
+        }
+        Ok(all)
+    }
+
     fn queue(&self, lane: Lane) -> &Config {
         &self.queues[usize::from(lane.rank())]
     }

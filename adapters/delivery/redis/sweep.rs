@@ -9,6 +9,7 @@ use apalis::prelude::WorkerContext;
 use apalis_redis::Config;
 use redis::aio::ConnectionManager;
 use redis::{RedisResult, Script};
+use rolecall_core::ports::DeliveryError;
 use rolecall_core::quiet::Quiet;
 use tokio::time::timeout;
 
@@ -34,6 +35,18 @@ for k = 1, 2 do
   end
 end
 return n";
+
+/// Takes what waits, and not what a worker has in hand.
+const CLEAR_SCRIPT: &str = r"
+local ids = redis.call('LPOP', KEYS[1], ARGV[1]) or {}
+local later = redis.call('ZPOPMIN', KEYS[2], ARGV[1])
+for i = 1, #later, 2 do ids[#ids + 1] = later[i] end
+if #ids > 0 then
+  redis.call('HDEL', KEYS[3], unpack(ids))
+  for i = 1, #ids do ids[i] = KEYS[4] .. ':' .. ids[i] end
+  redis.call('UNLINK', unpack(ids))
+end
+return #ids";
 
 /// Gives back what is whole, drops what is not: an envelope without data would end the next worker too.
 const BURY_SCRIPT: &str = r"
@@ -124,6 +137,26 @@ async fn sweep(redis: &mut ConnectionManager, queue: &Config) -> RedisResult<u64
         .arg(CHUNK)
         .invoke_async(redis)
         .await
+}
+
+/// Removes all envelopes that wait in a queue; says how many.
+pub(super) async fn clear(connection: &Connection, queue: &Config) -> Result<u64, DeliveryError> {
+    let (mut redis, mut all) = (connection.handle(), 0);
+    loop {
+        let removed: RedisResult<u64> = Script::new(CLEAR_SCRIPT)
+            .key(queue.active_jobs_list())
+            .key(queue.scheduled_jobs_set())
+            .key(queue.job_data_hash())
+            .key(queue.job_meta_hash())
+            .arg(CHUNK)
+            .invoke_async(&mut redis)
+            .await;
+        match removed {
+            Ok(0) => return Ok(all),
+            Ok(n) => all += n,
+            Err(error) => return Err(connection.failed(error).await),
+        }
+    }
 }
 
 /// After a worker ended, for whatever reason: gives back what it held and forgets its name.

@@ -17,6 +17,7 @@ use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
 use super::job_minutes::MINUTES;
 use super::oauth_states::STATES;
+use super::schedules::TICKS;
 use super::workers::WORKERS;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
@@ -100,6 +101,7 @@ fn specs() -> Vec<Spec> {
         plain(AUDIT, doc! { "at": -1, "_id": -1 }),
         plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
+        plain(TICKS, doc! { "schedule": 1, "at": -1 }),
         Spec {
             kept: Some(worker::KEPT),
             ..plain(WORKERS, doc! { "seen_at": 1 })

@@ -6,6 +6,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod cause_marks;
 mod connect;
 pub(crate) mod documents;
 mod durations;
@@ -24,6 +25,7 @@ mod retention;
 mod retired_guilds;
 mod runs;
 mod scheduler_tasks;
+mod schedules;
 mod sealed_fields;
 mod server_clock;
 mod settings;

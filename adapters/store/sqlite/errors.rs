@@ -29,6 +29,13 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Whether the call was stopped from outside.
+    pub(super) fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
@@ -107,6 +114,18 @@ pub enum OpenError {
         path: PathBuf,
         /// In SQLite's words.
         reason: String,
+    },
+    /// Its write-ahead log is damaged before its end.
+    #[error(
+        "the log {path:?}-wal is damaged, and {commits} commits behind the damage would be lost; keep a copy of both \
+         files and put back a backup, or go on without them with the command \
+         `sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)'`"
+    )]
+    DamagedLog {
+        /// The file.
+        path: PathBuf,
+        /// How many are behind the damage.
+        commits: u64,
     },
     /// The disk is full.
     #[error("the disk is full, so the data file {0:?} cannot be opened; free some space")]

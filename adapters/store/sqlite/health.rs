@@ -1,5 +1,8 @@
 //! The store itself.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::StoreHealth;
@@ -17,7 +20,16 @@ impl StoreHealth for SqliteStore {
             one(db, "SELECT 1 FROM rolecall_jobs LIMIT 1", [], |_| Ok(()))?;
             Ok(())
         })
-        .await
+        .await?;
+        if self.inner.writer.is_failing() {
+            // Reading needs no room on the disk, so it is tried whether there is some again.
+            self.write(|db, _| {
+                let version = schema::version(db)?;
+                Ok(db.pragma_update(None, "user_version", version)?)
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn prepare(&self) -> std::result::Result<Vec<String>, StoreError> {
@@ -45,6 +57,25 @@ impl StoreHealth for SqliteStore {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into())
+    }
+}
+
+/// As [`check`], for so long at most. `None`: that was not enough.
+pub(super) fn check_for(db: &Connection, most: Duration) -> Result<Option<Vec<String>>> {
+    let (handle, (done, is_done)) = (db.get_interrupt_handle(), mpsc::channel::<()>());
+    let watch = std::thread::spawn(move || {
+        if is_done.recv_timeout(most) == Err(mpsc::RecvTimeoutError::Timeout) {
+            handle.interrupt();
+        }
+    });
+    let found = check(db);
+    drop(done);
+    // It only waits for the end of the channel.
+    let _ = watch.join();
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(fault) if fault.is_interrupted() => Ok(None),
+        Err(fault) => Err(fault),
     }
 }
 

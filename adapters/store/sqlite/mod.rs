@@ -7,6 +7,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod cause_marks;
 mod clock;
 mod directory;
 mod errors;
@@ -24,14 +25,17 @@ mod refreshes;
 mod retention;
 mod retired_guilds;
 mod runs;
+mod schedules;
 mod schema;
 mod sealed_fields;
 mod sql;
+mod wal;
 mod workers;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::Clock;
@@ -93,6 +97,14 @@ impl SqliteStore {
     /// [`StoreError`] if the file cannot be read at all.
     pub async fn check(&self) -> std::result::Result<Vec<String>, StoreError> {
         self.read(health::check).await
+    }
+
+    /// The same for so long at most. What is damaged, in SQLite's words; `None`: the time was not enough.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the file cannot be read at all.
+    pub async fn check_for(&self, most: Duration) -> std::result::Result<Option<Vec<String>>, StoreError> {
+        self.read(move |db| health::check_for(db, most)).await
     }
 
     /// The store's clock.

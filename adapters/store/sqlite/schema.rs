@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::errors::{Fault, OpenError};
 use super::sql::Result;
+use super::wal;
 
 /// How long a call waits for another process to let go of the file.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
     include_str!("migrations/8.sql"),
+    include_str!("migrations/9.sql"),
+    include_str!("migrations/10.sql"),
 ];
 
 /// The version that this program writes.
@@ -39,6 +42,13 @@ pub(super) fn open(path: &Path) -> std::result::Result<Connection, OpenError> {
     }
     if path.exists() && !path.is_file() {
         return Err(OpenError::NotAFile(path.to_owned()));
+    }
+    let lost = wal::lost_commits(path);
+    if lost > 0 {
+        return Err(OpenError::DamagedLog {
+            path: path.to_owned(),
+            commits: lost,
+        });
     }
     let begin = Instant::now();
     loop {

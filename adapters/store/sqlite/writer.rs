@@ -6,6 +6,8 @@
 //! commit is on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rolecall_core::error::StoreError;
@@ -23,16 +25,25 @@ const QUEUE: usize = 256;
 /// The way to the thread. The thread ends with the last of these.
 pub(super) struct Writer {
     calls: mpsc::Sender<Box<dyn Call>>,
+    /// Whether the last commit failed.
+    failing: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Starts the thread on this connection.
     pub(super) fn start(db: Connection) -> std::io::Result<Self> {
         let (calls, waiting) = mpsc::channel(QUEUE);
+        let failing = Arc::new(AtomicBool::new(false));
+        let fails = Arc::clone(&failing);
         thread::Builder::new()
             .name("rolecall-sqlite".to_owned())
-            .spawn(move || work(&db, waiting))?;
-        Ok(Self { calls })
+            .spawn(move || work(&db, waiting, &fails))?;
+        Ok(Self { calls, failing })
+    }
+
+    /// Whether the last commit failed: the disk is full, or the file may not be written, or is locked.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Runs `work` in a transaction; answers when that is on disk. It may be rolled back and run again before that.
@@ -57,6 +68,8 @@ impl Writer {
 trait Call: Send {
     /// Does the work and keeps its result; says whether it went well.
     fn run(&mut self, db: &Connection) -> bool;
+    /// Whether the file could not be written, as far as this call knows.
+    fn was_refused(&self) -> bool;
     /// Answers, after the commit (or its failure).
     fn answer(self: Box<Self>, commit: &std::result::Result<(), StoreError>);
 }
@@ -82,6 +95,10 @@ where
         well
     }
 
+    fn was_refused(&self) -> bool {
+        matches!(self.result, Some(Err(StoreError::Unavailable(_))))
+    }
+
     fn answer(self: Box<Self>, commit: &std::result::Result<(), StoreError>) {
         let answer = match (self.result, commit) {
             (Some(Ok(value)), Ok(())) => Ok(value),
@@ -94,10 +111,13 @@ where
     }
 }
 
-fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Call>>) {
+fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Call>>, failing: &AtomicBool) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
         let commit = commit(db, &mut group);
+        // A call that the disk refused fails alone, before the commit; its own error says so.
+        let refused = commit.is_err() || group.iter().any(|call| call.was_refused());
+        failing.store(refused, Ordering::Relaxed);
         for call in group.drain(..) {
             call.answer(&commit);
         }

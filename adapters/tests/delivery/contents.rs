@@ -10,7 +10,9 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::Delivery;
 
 use crate::server::Server;
-use crate::support::{Recorder, Worker, client, envelope, envelopes, keys, settings, shared_url, until};
+use crate::support::{
+    Recorder, Worker, client, envelope, envelopes, keys, of_kind, settings, shared_url, until,
+};
 
 async fn build(settings: &RedisSettings) -> Arc<dyn Delivery> {
     Arc::new(RedisDelivery::connect(settings.clone()).await.unwrap())
@@ -271,4 +273,64 @@ async fn the_facts_of_a_redis_are_told() {
     assert_eq!((facts.aof_enabled, facts.role.as_str()), (false, "master"));
     assert!(facts.used_memory > 0 && facts.version.contains('.'));
     assert!(inspect("redis://127.0.0.1:1").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_envelopes_leave_no_more_behind_than_twenty() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let (delivery, handler) = (build(&settings).await, Recorder::new());
+    let worker = Worker::start(&delivery, &handler);
+    let all = envelopes(2_000);
+    let mut rest = &all[..];
+    until("all are pushed", async || {
+        rest = &rest[delivery.push(Lane::Bulk, rest).await.unwrap()..];
+        rest.is_empty()
+    })
+    .await;
+    until("all are done", async || handler.finished() == 2_000).await;
+    // The names of the three workers and what apalis keeps of each, and nothing for an envelope.
+    until("what is finished is swept", async || {
+        keys(&mut redis, &settings.installation).await.len() <= 20
+    })
+    .await;
+    worker.stop().await;
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_can_be_thrown_away_and_what_is_in_hand_is_not() {
+    let settings = settings(&shared_url());
+    let mut redis = client(&settings.url).await;
+    let delivery = Arc::new(RedisDelivery::connect(settings.clone()).await.unwrap());
+    let handler = Recorder::new();
+    for lane in Lane::ALL {
+        assert_eq!(delivery.push(lane, &envelopes(700)).await, Ok(700));
+    }
+    assert_eq!(delivery.clear().await, Ok(2_100));
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(delivery.clear().await, Ok(0));
+
+    let shared: Arc<dyn Delivery> = Arc::clone(&delivery) as _;
+    let worker = Worker::start(&shared, &handler);
+    let held = of_kind("hold");
+    delivery
+        .push(Lane::Normal, std::slice::from_ref(&held))
+        .await
+        .unwrap();
+    until("it is in hand", async || handler.has(&held)).await;
+    delivery.clear().await.unwrap();
+    handler.open_gate();
+    until("it ends", async || handler.finished() == 1).await;
+    worker.stop_when_empty(&shared).await;
+    assert_eq!(
+        keys(&mut redis, &settings.installation).await,
+        Vec::<String>::new()
+    );
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, JobMinutes, Ledger, Links, Mappings,
-    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth, Workers,
+    Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, JobMinutes, Ledger, Links,
+    Mappings, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
+    StoreHealth, Workers,
 };
 
 /// One handle on a store, as its ports.
@@ -15,6 +16,7 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) control: Arc<dyn JobControl>,
     pub(crate) pauses: Arc<dyn Pauses>,
+    pub(crate) cause_marks: Arc<dyn CauseMarks>,
     pub(crate) guilds: Arc<dyn Guilds>,
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
@@ -24,6 +26,7 @@ pub(crate) struct Stores {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) retired_guilds: Arc<dyn RetiredGuilds>,
     pub(crate) runs: Arc<dyn Runs>,
+    pub(crate) schedules: Arc<dyn Schedules>,
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
@@ -40,6 +43,7 @@ impl Stores {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Guilds
             + Mappings
             + Links
@@ -48,6 +52,7 @@ impl Stores {
             + OAuthStates
             + Audit
             + Runs
+            + Schedules
             + StoreHealth
             + SealedFields
             + Retention
@@ -61,6 +66,7 @@ impl Stores {
             ledger: Arc::new(store.clone()),
             control: Arc::new(store.clone()),
             pauses: Arc::new(store.clone()),
+            cause_marks: Arc::new(store.clone()),
             guilds: Arc::new(store.clone()),
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),
@@ -70,6 +76,7 @@ impl Stores {
             audit: Arc::new(store.clone()),
             retired_guilds: Arc::new(store.clone()),
             runs: Arc::new(store.clone()),
+            schedules: Arc::new(store.clone()),
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),

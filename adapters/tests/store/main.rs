@@ -44,6 +44,7 @@ macro_rules! every_store {
                 sixteen_concurrent_claimers_never_run_one_job_twice,
                 what_is_not_there_to_be_claimed_is_gone,
                 only_one_running_job_per_concurrency_key,
+                a_suspect_is_not_claimed_by_who_wants_none,
                 a_renewed_lease_is_held_and_a_foreign_one_is_not,
             }
             settle {
@@ -72,6 +73,7 @@ macro_rules! every_store {
                 what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,
             }
             control {
+                what_is_noted_as_sent_can_be_counted_and_forgotten,
                 a_waiting_job_is_cancelled_at_once_with_who_did_it_and_its_key_is_free,
                 a_running_job_is_told_and_cannot_wait_any_more,
                 a_running_job_that_ends_well_before_it_hears_of_a_cancel_is_completed,
@@ -79,6 +81,9 @@ macro_rules! every_store {
                 a_dead_letter_whose_twin_lives_stays_dead,
                 a_waiting_job_can_be_made_a_dead_letter,
                 a_waiting_job_is_given_another_time,
+                a_job_can_be_run_again_later_and_in_another_lane,
+                a_job_keeps_the_newest_reasons_why_it_was_told_to_wait,
+                a_running_job_says_how_far_it_is_and_nobody_else_does,
             }
             model {
                 any_calls_in_any_order_are_answered_as_by_a_plain_model,
@@ -86,6 +91,11 @@ macro_rules! every_store {
             pauses {
                 a_pause_reads_back_as_it_was_given_until_it_is_ended,
                 what_is_paused_is_not_due,
+                a_canary_is_changed_by_whoever_read_it_last,
+            }
+            cause_marks {
+                what_is_said_of_a_cause_is_kept_until_something_else_is_said,
+                jobs_are_counted_by_the_hour_in_which_they_ended,
             }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
@@ -106,6 +116,12 @@ macro_rules! every_store {
                 health_is_noted_without_touching_anything_else,
                 a_changed_guild_keeps_its_health_and_who_added_it,
                 a_record_id_stays_as_long_as_the_guild,
+            }
+            schedules {
+                a_schedule_is_on_until_it_is_switched_off_and_told_once,
+                what_was_looked_at_moves_for_one_of_two_who_look,
+                a_tick_that_was_begun_stays_so_and_a_missed_one_takes_no_place,
+                only_the_newest_ticks_of_a_schedule_are_kept,
             }
             retired_guilds {
                 a_retired_guild_reads_back_as_it_was_given,
@@ -158,6 +174,7 @@ macro_rules! every_store {
                 blanking_a_target_leaves_who_and_when_and_no_more,
             }
             runs {
+                a_run_that_is_over_can_be_reopened,
                 a_run_reads_back_as_it_was_given_and_again_changes_nothing,
                 a_run_closes_once,
                 runs_are_listed_newest_first_and_page_stably,

@@ -284,3 +284,13 @@ fn as_csv(rows: &[ImportRow], newline: &str, dice: &mut fastrand::Rng) -> (Strin
     }
     (text, lines)
 }
+
+#[test]
+fn fuzz_imported_files() {
+    for (target, kind) in [("directory_csv", Kind::Csv), ("directory_json", Kind::Json)] {
+        rolecall_fuzz::fuzz(target, |bytes| {
+            let parsed = parse(bytes, kind);
+            assert_eq!(parsed.rows.len(), parsed.lines.len());
+        });
+    }
+}

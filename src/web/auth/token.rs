@@ -55,6 +55,25 @@ pub(super) fn find(headers: &HeaderMap) -> Option<Found> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn fuzz_credentials() {
+        rolecall_fuzz::fuzz("credentials", |bytes| {
+            let mut headers = HeaderMap::new();
+            for line in bytes.split(|byte| *byte == b'\n') {
+                let text = String::from_utf8_lossy(line);
+                let (name, value) = text.split_once(": ").unwrap_or_default();
+                let name = axum::http::HeaderName::from_bytes(name.as_bytes());
+                let value = axum::http::HeaderValue::from_bytes(value.as_bytes());
+                if let (Ok(name), Ok(value)) = (name, value) {
+                    headers.append(name, value);
+                }
+            }
+            if let Some(found) = find(&headers) {
+                let _ = rolecall_core::api_key::split(&found.text);
+            }
+        });
+    }
+
     fn found(authorization: Option<&str>, cookie: Option<&str>) -> Option<(String, &'static str)> {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {

@@ -141,6 +141,31 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn fuzz_bodies() {
+        let json = [(
+            CONTENT_TYPE,
+            axum::http::HeaderValue::from_static("application/json"),
+        )];
+        let headers = HeaderMap::from_iter(json);
+        rolecall_fuzz::fuzz("body", |bytes| {
+            let Ok(object) = object(&headers, bytes) else {
+                return;
+            };
+            let mut fields = Fields::new(object);
+            let _ = (
+                fields.text("query"),
+                fields.flag("dry_run"),
+                fields.users("reason"),
+            );
+            let _ = (
+                fields.line("reason", 500),
+                fields.snowflake::<rolecall_core::GuildId>("guild_id"),
+            );
+            let _ = fields.finish();
+        });
+    }
+
     fn read(headers: &[(&'static str, &'static str)], body: &[u8]) -> Result<Map<String, Value>, u16> {
         let mut all = HeaderMap::new();
         for (name, value) in headers {

@@ -94,6 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fuzz_cursors() {
+        rolecall_fuzz::fuzz("cursor", |bytes| {
+            let _ = read(&String::from_utf8_lossy(bytes), "jobs");
+        });
+    }
+
+    #[test]
     fn a_cursor_reads_back_what_was_written() {
         for at in [0, -1, 1_763_000_000_123, i64::MAX] {
             let place = Place {

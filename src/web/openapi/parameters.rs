@@ -37,6 +37,10 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "enum": Lane::ALL.map(Lane::as_str)}),
             json!("bulk"),
         ),
+        ("path", "name") => (
+            json!({"type": "string", "pattern": "^[a-z_]{1,64}$"}),
+            json!("discord_role_sync"),
+        ),
         ("path", "user_id") => (
             json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME}),
             json!("0190f5a2-8c11-7e60-9d4d-e71f9b59e8f0"),
@@ -117,7 +121,7 @@ fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
         "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
+        "listRuns" | "listJobs" | "listBulkOrders" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
         _ => (100, 20),
     };
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod chromium;
 pub(crate) mod collector;
+pub(crate) mod disk;
 pub(crate) mod frontend;
 pub(crate) mod http;
 pub(crate) mod process;

@@ -1,12 +1,13 @@
 //! Starts the program.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::disk::Disk;
 use super::wait_for;
 
 /// An installation: a folder, and the environment of its processes.
@@ -56,6 +57,12 @@ impl Installation {
         Ended::from(args, child.wait_with_output().unwrap())
     }
 
+    /// Runs a command to its end, on this disk.
+    pub(crate) fn run_on(&self, disk: &Disk, args: &[&str]) -> Ended {
+        let command = disk.around(&self.command(args)).output().unwrap();
+        Ended::from(args, command)
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.run_with(args, "")
@@ -63,10 +70,19 @@ impl Installation {
 
     /// Starts a process that stays. Its log is `NAME.log` in the folder.
     pub(crate) fn start(&self, name: &str, args: &[&str], extra: &[(&str, String)]) -> Running {
-        let log = self.folder.path().join(format!("{name}.log"));
-        let file = std::fs::File::create(&log).unwrap();
         let mut command = self.command(args);
         command.envs(extra.iter().map(|(k, v)| (*k, v.clone())));
+        self.start_command(name, command)
+    }
+
+    /// The same on this disk.
+    pub(crate) fn start_on(&self, disk: &Disk, name: &str, args: &[&str]) -> Running {
+        self.start_command(name, disk.around(&self.command(args)))
+    }
+
+    fn start_command(&self, name: &str, mut command: Command) -> Running {
+        let log = self.folder.path().join(format!("{name}.log"));
+        let file = std::fs::File::create(&log).unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
@@ -97,7 +113,7 @@ impl Installation {
         }
     }
 
-    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -149,7 +165,7 @@ impl Ended {
 pub(crate) struct Running {
     child: Child,
     name: String,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Running {
@@ -169,6 +185,23 @@ impl Running {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// A folder as this process sees it, on a disk of its own.
+    pub(crate) fn sees(&self, folder: &Path) -> PathBuf {
+        let root = format!("/proc/{}/root", self.child.id());
+        Path::new(&root).join(folder.strip_prefix("/").unwrap())
+    }
+
+    /// Runs a command to its end, with the disk of this process.
+    pub(crate) fn command_beside(&self, installation: &Installation, args: &[&str]) -> Ended {
+        let inner = installation.command(args);
+        let mut command = Command::new("nsenter");
+        let pid = self.child.id().to_string();
+        command.args(["--target", &pid, "--user", "--mount", "--preserve-credentials"]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ended::from(args, command.output().unwrap())
     }
 
     /// Waits until it has ended by itself.

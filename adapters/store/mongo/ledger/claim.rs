@@ -19,21 +19,26 @@ use crate::store::mongo::errors::{is_duplicate, store_error};
 pub(super) async fn claim(
     store: &MongoStore,
     id: JobId,
-    worker: &str,
-    lease: Duration,
+    (worker, lease): (&str, Duration),
+    crashes: u32,
 ) -> Result<Claim, StoreError> {
     let waiting = doc! { "_id": id.to_string(), "waiting_lane": { "$exists": true } };
     let answer = store
         .jobs()
-        .find_one_and_update(waiting, vec![taken(worker, lease)])
+        .find_one_and_update(waiting, vec![taken(worker, lease, crashes)])
         .return_document(ReturnDocument::After)
         .await;
     match answer {
         Ok(Some(doc)) => {
             let job = read(&doc)?;
-            // Only a job that was waiting matches; one that still waits was not due.
-            Ok(if job.state == JobState::Running {
-                Claim::Claimed(Box::new(job))
+            // Only a job that was waiting matches; one that still waits was not due, or is a suspect.
+            if job.state == JobState::Running {
+                return Ok(Claim::Claimed(Box::new(job)));
+            }
+            let suspect = job.crashes > crashes
+                && (job.run_at <= job.inserted_at || job.run_at <= store.clock().await?);
+            Ok(if suspect {
+                Claim::Suspect(job.crashes)
             } else {
                 Claim::Gone
             })
@@ -44,16 +49,17 @@ pub(super) async fn claim(
     }
 }
 
-/// Takes the job if it is due by the server's clock, else changes nothing.
+/// Takes the job if it is due by the server's clock, and not more of a suspect than this, else changes nothing.
 ///
 /// A job that was due when it was stored is due for ever: what the process that stored it thinks of the server's clock may
 /// be a little ahead, and that must not cost its first envelope.
-fn taken(worker: &str, lease: Duration) -> Document {
+fn taken(worker: &str, lease: Duration, crashes: u32) -> Document {
     // As numbers, which means the same: secantusdb 0.7, on which the tests run, compares $$NOW with stored dates wrongly.
     let due = doc! { "$or": [
         { "$lte": [{ "$toLong": "$run_at" }, { "$toLong": "$$NOW" }] },
         { "$lte": ["$run_at", "$inserted_at"] },
     ] };
+    let due = doc! { "$and": [due, { "$lte": ["$crashes", literal(i64::from(crashes))] }] };
     let if_due = |then: Bson, otherwise: Bson| doc! { "$cond": [due.clone(), then, otherwise] };
     let plus_one =
         |field: &str, one: Bson| doc! { "$add": [field, if_due(literal(one).into(), literal(0_i32).into())] };

@@ -14,19 +14,29 @@ use crate::store::sqlite::sql::{Result, change, one};
 pub(super) fn claim(
     db: &Connection,
     id: JobId,
-    worker: &str,
-    lease: Duration,
+    (worker, lease): (&str, Duration),
+    crashes: u32,
     now: Timestamp,
 ) -> Result<Claim> {
     let claimed = change(
         db,
         "UPDATE rolecall_jobs SET state = 'running', attempt = attempt + 1, fence = fence + 1, \
              lease_owner = ?2, lease_until = ?3, claimed_at = ?4, running_key = concurrency, sent_at = NULL \
-         WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ?4",
-        params![id.to_string(), worker, (now + lease).0, now.0],
+         WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ?4 \
+             AND crashes <= ?5",
+        params![id.to_string(), worker, (now + lease).0, now.0, crashes],
     );
     match claimed {
-        Ok(0) => Ok(Claim::Gone),
+        Ok(0) => {
+            let suspect = one(
+                db,
+                "SELECT crashes FROM rolecall_jobs WHERE id = ?1 \
+                     AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ?2",
+                params![id.to_string(), now.0],
+                |row| Ok(row.get(0)?),
+            )?;
+            Ok(suspect.map_or(Claim::Gone, Claim::Suspect))
+        }
         // Not with RETURNING, which would make a temporary table for its one row.
         Ok(_) => Ok(query::get(db, id)?.map_or(Claim::Gone, |job| Claim::Claimed(Box::new(job)))),
         Err(fault) if fault.is_duplicate() => Ok(Claim::Busy),

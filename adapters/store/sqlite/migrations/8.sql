@@ -1,28 +1,15 @@
--- What processes tell of themselves, and how many jobs ended by minute.
+-- How far a job is and why it was told to wait, the canary of a pause, and what operators said of causes.
 
-CREATE TABLE rolecall_workers (
-    id           TEXT NOT NULL PRIMARY KEY,
-    release      TEXT NOT NULL,
-    host         TEXT NOT NULL,
-    pid          INTEGER NOT NULL,
-    roles        TEXT NOT NULL,             -- JSON, an array of names
-    slots        INTEGER NOT NULL,
-    started_at   INTEGER NOT NULL,
-    running      INTEGER NOT NULL,
-    drains       INTEGER NOT NULL,
-    skew_ms      INTEGER,
-    stopped      INTEGER NOT NULL,
-    seen_at      INTEGER NOT NULL,
-    drain_by     TEXT,                      -- these four: the order to drain, if there is one
-    drain_reason TEXT,
-    drain_at     INTEGER,
-    drain_exit   INTEGER
+ALTER TABLE rolecall_jobs ADD COLUMN waits TEXT;     -- JSON, the newest
+ALTER TABLE rolecall_jobs ADD COLUMN progress TEXT;  -- JSON
+
+ALTER TABLE rolecall_pauses ADD COLUMN canary TEXT;  -- JSON
+
+CREATE TABLE rolecall_cause_marks (
+    fingerprint TEXT NOT NULL PRIMARY KEY,
+    said        TEXT NOT NULL,
+    until       INTEGER,
+    at          INTEGER NOT NULL,
+    author      TEXT NOT NULL,
+    reason      TEXT NOT NULL
 ) STRICT;
-
-CREATE TABLE rolecall_job_minutes (
-    minute INTEGER NOT NULL,
-    lane   TEXT NOT NULL,
-    count  TEXT NOT NULL,                   -- what was counted
-    n      INTEGER NOT NULL,
-    PRIMARY KEY (minute, lane, count)
-) STRICT, WITHOUT ROWID;

@@ -85,6 +85,8 @@ impl Model {
             cause: new.cause,
             trace: new.trace,
             attempts: Vec::new(),
+            waits: Vec::new(),
+            progress: None,
             outcome: None,
             fingerprint: None,
             cancel_by: None,

@@ -191,3 +191,18 @@ async fn a_hundred_thousand_users_are_imported_and_read_in_seconds() {
     // Far from a promise, so that a busy machine does not fail it.
     assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
 }
+
+#[tokio::test]
+async fn a_payload_that_is_no_json_can_be_claimed_so_that_its_job_can_end() {
+    let fixture = Sqlite::fresh().await.unwrap();
+    let db = Connection::open(fixture.path()).unwrap();
+    for broken in ["'{{{'", "''", "CAST(x'7bff' AS TEXT)"] {
+        let id = stored(&fixture.store, job()).await;
+        let sql = format!("UPDATE rolecall_jobs SET payload = {broken} WHERE id = ?1");
+        db.execute(&sql, [id.to_string()]).unwrap();
+        let Claim::Claimed(job) = fixture.store.claim(id, "worker", LONG).await.unwrap() else {
+            panic!("{broken} was not claimed")
+        };
+        assert!(job.payload.is_string(), "{broken}: {}", job.payload);
+    }
+}

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rolecall_core::job::{JobState, NewJob};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::Claim;
+use rolecall_core::ports::{Claim, Settlement};
 use tokio::task::JoinSet;
 
 use crate::fixture::Fixture;
-use crate::given::{LONG, claimed, completed, ended, job, new_id, read, settled, stored};
+use crate::given::{LONG, SHORT, claimed, completed, ended, eventually, job, new_id, read, settled, stored};
 
 pub(crate) async fn a_claim_gives_a_lease_an_attempt_and_a_fence<F: Fixture>(fixture: F) {
     let ledger = &fixture.stores().ledger;
@@ -100,7 +100,7 @@ pub(crate) async fn only_one_running_job_per_concurrency_key<F: Fixture>(fixture
         .iter()
         .filter_map(|a| match a {
             Claim::Claimed(job) => Some((job.id, job.fence)),
-            Claim::Busy | Claim::Gone => None,
+            Claim::Busy | Claim::Gone | Claim::Suspect(_) => None,
         })
         .collect();
     assert_eq!(winners.len(), 1);
@@ -153,4 +153,28 @@ pub(crate) async fn a_renewed_lease_is_held_and_a_foreign_one_is_not<F: Fixture>
     assert!(until(read(ledger.as_ref(), ids[0]).await) > now + Duration::from_secs(300));
     assert!(until(read(ledger.as_ref(), ids[1]).await) < now + Duration::from_secs(300));
     assert_eq!(ledger.renew("worker-a", &[], LONG).await.unwrap(), []);
+}
+
+pub(crate) async fn a_suspect_is_not_claimed_by_who_wants_none<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let id = stored(ledger.as_ref(), job()).await;
+    claimed(ledger.as_ref(), id, SHORT).await;
+    fixture.pass(SHORT * 2).await;
+    eventually(|| async { ledger.rescue(3, 100).await.unwrap().pop() }).await;
+    let before = read(ledger.as_ref(), id).await;
+    let claim = |most| ledger.claim_within(id, "worker-b", LONG, most);
+    assert_eq!(claim(0).await.unwrap(), Claim::Suspect(1));
+    assert_eq!(read(ledger.as_ref(), id).await, before);
+    let Claim::Claimed(job) = claim(1).await.unwrap() else {
+        panic!("it was not claimed")
+    };
+    assert_eq!((job.attempt, job.fence, job.crashes), (2, 2, 1));
+    assert_eq!(claim(0).await.unwrap(), Claim::Gone, "it runs");
+    // A suspect that is not due is no suspect yet.
+    let later = Settlement {
+        run_at: Some(ledger.now().await.unwrap() + LONG),
+        ..settled(JobState::Retryable)
+    };
+    assert!(ledger.settle(id, 2, later).await.unwrap());
+    assert_eq!(claim(0).await.unwrap(), Claim::Gone);
 }

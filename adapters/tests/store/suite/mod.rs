@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod cause_marks;
 pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod directory;
@@ -22,6 +23,7 @@ pub(crate) mod rescue;
 pub(crate) mod retention;
 pub(crate) mod retired_guilds;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod sealed_fields;
 pub(crate) mod settle;
 pub(crate) mod workers;
