@@ -9,8 +9,10 @@
 pub mod account;
 pub mod api_key;
 pub mod audit;
+pub mod audit_chain;
 pub mod backoff;
 pub mod canary;
+pub mod canonical;
 pub mod cap;
 pub mod cause;
 pub mod company;
@@ -42,6 +44,7 @@ pub mod query;
 mod query_tests;
 pub mod quiet;
 pub mod recheck;
+pub mod replies;
 pub mod retention;
 pub mod retire;
 pub mod run;

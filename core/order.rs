@@ -41,6 +41,16 @@ impl Order {
         }
     }
 
+    /// States of jobs to which it means something.
+    pub const fn states(self) -> &'static [JobState] {
+        use JobState::{Available, Cancelled, Discarded, Retryable, Running, Scheduled};
+        match self {
+            Self::Retry => &[Cancelled, Discarded],
+            Self::Cancel => &[Scheduled, Available, Running, Retryable],
+            Self::Discard | Self::Reschedule(_) => &[Scheduled, Available, Retryable],
+        }
+    }
+
     /// To which jobs it means something.
     const fn means(self) -> &'static str {
         match self {
@@ -106,21 +116,11 @@ impl BulkAction {
         }
     }
 
-    /// States of jobs to which it means something.
-    const fn states(self) -> &'static [JobState] {
-        use JobState::{Available, Cancelled, Discarded, Retryable, Running, Scheduled};
-        match self {
-            Self::Retry => &[Cancelled, Discarded],
-            Self::Cancel => &[Scheduled, Available, Running, Retryable],
-            Self::Discard => &[Scheduled, Available, Retryable],
-        }
-    }
-
     /// The jobs of a filter to which it means something. Only those that were stored before `asked_at`: what is stored
     /// while it is carried out was not meant. `None`: there can be none.
     pub fn meant(self, filter: &JobFilter, asked_at: Timestamp) -> Option<JobFilter> {
         let asked = |s: &&JobState| filter.states.is_empty() || filter.states.contains(s);
-        let states: Vec<JobState> = self.states().iter().filter(asked).copied().collect();
+        let states: Vec<JobState> = self.order().states().iter().filter(asked).copied().collect();
         if states.is_empty() {
             return None;
         }

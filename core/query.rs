@@ -326,7 +326,9 @@ fn snowflake(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok()).flatten()
 }
 
-fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
+/// A moment: a date, or so long before `now`, such as `2h`.
+/// A moment: a date, or so long before `now`, such as `2h`.
+pub fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
     let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
     let seconds: Option<i64> = match unit {
         "s" => Some(1),

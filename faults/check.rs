@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit;
 use crate::case::Case;
 use crate::evidence::Evidence;
 use crate::lanes::order;
@@ -85,7 +86,11 @@ pub(crate) fn check(case: &Case, evidence: &Evidence) -> Report {
         ("I12", "processes outlive their stores", lived(case)),
         ("I13", "202 or an honest refusal", honest(evidence)),
         ("I14", "no secret in the open", secrets(case, evidence)),
-        ("I15", "each order of an operator is in the audit", Ok(None)),
+        (
+            "I15",
+            "each order of an operator is in the audit",
+            audit::check(&evidence.audit, &evidence.asked),
+        ),
         (
             "I16",
             "no two writes to a member at once",

@@ -95,6 +95,7 @@ fn evidence() -> Evidence {
         jobs: [("completed".to_owned(), 2)].into(),
         ..RunRow::default()
     }];
+    evidence.audit = audit::tests::of_run("run");
     evidence.asked = vec![Asked {
         path: "POST /v1/runs".into(),
         status: 202,
@@ -372,6 +373,8 @@ fn slowness_dishonesty_and_what_else_is_seen_from_outside_break_theirs() {
         }),
         ["I12"]
     );
+    assert_eq!(broken_by(|_, e| e.audit.clear()), ["I15"]);
+    assert_eq!(broken_by(|_, e| e.audit[0]["actor"] = "eve".into()), ["I15"]);
     assert_eq!(
         broken_by(|c, _| {
             c.peaks_kib.insert("worker".into(), MEMORY_KIB + 1);

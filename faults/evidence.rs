@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::audit;
 use crate::case::{Asked, Case};
 use crate::leaks;
 use crate::ledger::{self, Ledger};
@@ -88,6 +89,8 @@ pub(crate) struct Discord {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
     pub(crate) ledger: Ledger,
+    /// Records of who did what, by their places.
+    pub(crate) audit: Vec<Value>,
     pub(crate) asked: Vec<Asked>,
     pub(crate) discord: Discord,
     /// Places where the secret stands in plain.
@@ -100,6 +103,7 @@ pub(crate) struct Evidence {
 pub(crate) async fn collect(case: &Case) -> Result<Evidence, String> {
     let mut evidence = Evidence {
         ledger: ledger::read(&case.ledger).await?,
+        audit: audit::read(&case.ledger).await?,
         asked: asked(&case.client_log)?,
         discord: discord(case).await?,
         ..Evidence::default()

@@ -3,6 +3,7 @@
 //! `run` plays scenarios (catalogue.rs, scenarios.rs) with a `rolecall` that can be killed at chosen points; after each one, `check`
 //! runs as a process of its own over what is left (evidence.rs, check.rs). It shares no code with the engine.
 
+mod audit;
 mod case;
 mod catalogue;
 mod check;

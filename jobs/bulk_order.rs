@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
 use rolecall_core::cost::{Calls, Load, Prediction, predict};
 use rolecall_core::error::{JobError, StoreError};
@@ -17,12 +18,14 @@ use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::{JobCursor, JobFilter, Ordered, Redrive, Share, SplitBy};
 use rolecall_core::progress::Progress;
 use rolecall_core::spread::{Slice, slice};
-use rolecall_core::{RunId, Timestamp, query};
+use rolecall_core::{JobId, RunId, Timestamp, query};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::kernel::audit::{audited, record_of_system};
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
+use crate::kernel::queue::{Enqueue, Queue};
 use crate::kernel::registry::Registry;
 use crate::kernel::services::Services;
 use crate::kernel::steering::{By, Steering};
@@ -142,6 +145,19 @@ async fn loads(services: &Services, registry: &Registry, meant: &JobFilter) -> R
     Ok(loads)
 }
 
+/// Stores the job that carries the order out, and records who gave it. `job` is [`Enqueue::new`] of the order.
+///
+/// # Errors
+/// If the store fails; then nothing was ordered.
+pub async fn give(services: &Services, queue: &Queue, job: Enqueue, by: &By) -> Result<JobId, StoreError> {
+    let id = job.0.id;
+    let act = Act::new("jobs.bulk_ordered", format!("job:{id}")).after(&json!({
+        "action": job.0.payload["action"], "query": job.0.payload["query"],
+    }));
+    audited(services, by, act, queue.insert(vec![job])).await?;
+    Ok(id)
+}
+
 impl Job for BulkOrder {
     const KIND: &'static str = "bulk_order";
     const LANE: Lane = Lane::Normal;
@@ -152,7 +168,7 @@ impl Job for BulkOrder {
         let asked = query::parse(&self.query, self.asked_at)
             .map_err(|wrong| JobError::permanent("unreadable_query", wrong.join("; ")))?;
         let Some(meant) = self.action.meant(&asked.filter, self.asked_at) else {
-            return Ok(self.ended(context, &Progress::default(), true).await);
+            return self.ended(context, &Progress::default(), true).await;
         };
         let mut walk = Walk::begin(self, context, &meant).await?;
         let whole = walk.go(context, &meant).await?;
@@ -169,7 +185,7 @@ impl Job for BulkOrder {
             end(&mut walk.progress);
             context.report(&walk.progress).await;
         }
-        Ok(self.ended(context, &walk.progress, whole).await)
+        self.ended(context, &walk.progress, whole).await
     }
 }
 
@@ -183,7 +199,7 @@ fn steering(context: &Context) -> Steering {
 
 impl BulkOrder {
     /// Its outcome, and a record of it.
-    async fn ended(&self, context: &Context, progress: &Progress, whole: bool) -> Outcome {
+    async fn ended(&self, context: &Context, progress: &Progress, whole: bool) -> Result<Outcome, JobError> {
         let mut outcome = Outcome::unchanged();
         for (name, n) in &progress.counts {
             outcome.count(name, *n);
@@ -201,15 +217,11 @@ impl BulkOrder {
             "jobs": outcome.counts,
             "aborted": outcome.reason.is_some(),
         });
-        let by = By {
-            cause: self.by(context),
-            request_id: self.request_id.clone(),
-        };
-        let target = format!("job:{}", context.job_id);
-        steering(context)
-            .note("jobs.bulk_ordered", target, None, Some(after), &by)
-            .await;
-        outcome
+        let act = Act::new("jobs.bulk_ended", format!("job:{}", context.job_id)).after(&after);
+        record_of_system(&context.services, &self.by(context), act)
+            .await?
+            .done();
+        Ok(outcome)
     }
 
     fn by(&self, context: &Context) -> Cause {

@@ -6,20 +6,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::RunId;
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
-use rolecall_core::error::JobError;
+use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::JobState;
 use rolecall_core::order::Order;
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::{JobFilter, Ordered, Redrive};
 use rolecall_core::progress::Progress;
+use rolecall_core::{JobId, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::finish_run::FinishRun;
+use crate::kernel::audit::{audited, record_of_system};
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
+use crate::kernel::queue::{Enqueue, Queue};
+use crate::kernel::services::Services;
 use crate::kernel::steering::{By, Steering};
 
 /// Jobs that are read at once.
@@ -39,6 +43,25 @@ pub struct CancelRun {
     /// The request that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl CancelRun {
+    /// Stores the job that ends the run, and records who ordered it. Somebody else may have ordered it already: then
+    /// that job's id.
+    ///
+    /// # Errors
+    /// If the store fails; then nothing was ordered.
+    pub async fn give(
+        &self,
+        services: &Services,
+        queue: &Queue,
+        by: &By,
+    ) -> Result<Option<JobId>, StoreError> {
+        let act = Act::new("run.cancelled", format!("run:{}", self.run_id));
+        let job = Enqueue::new(self, by.cause.clone());
+        let inserted = audited(services, by, act, queue.insert(vec![job])).await?;
+        Ok(inserted.first().map(|inserted| inserted.id()))
+    }
 }
 
 impl Job for CancelRun {
@@ -68,15 +91,9 @@ impl Job for CancelRun {
         }
         steering.follow(BTreeSet::from([self.run_id])).await;
         let ended = progress.counts.get(CANCELLED).copied().unwrap_or(0);
-        let by = By {
-            cause: by,
-            request_id: self.request_id.clone(),
-        };
-        let after = json!({ "jobs_cancelled": ended });
-        let target = format!("run:{}", self.run_id);
-        steering
-            .note("run.cancelled", target, None, Some(after), &by)
-            .await;
+        let act = Act::new("run.cancel_ended", format!("run:{}", self.run_id))
+            .after(&json!({ "jobs_cancelled": ended }));
+        record_of_system(&context.services, &by, act).await?.done();
         let mut outcome = Outcome::of(if ended > 0 {
             Effect::Applied
         } else {

@@ -17,14 +17,10 @@ use rolecall_core::{DiscordId, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::audit;
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::refresh_token::token_place;
-
-/// What the audit trail calls an account.
-pub fn audit_target(account: DiscordId) -> String {
-    format!("account:{account}")
-}
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -79,7 +75,7 @@ impl Job for ForgetAccount {
             }
         }
         let removed = services.accounts.remove(self.discord_id).await?;
-        services.audit.blank(&audit_target(self.discord_id)).await?;
+        audit::erase(services, &audit::account(self.discord_id), &context.cause).await?;
         let mut done = if removed {
             Outcome::applied(0, 0)
         } else {

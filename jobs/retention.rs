@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::Timestamp;
+use rolecall_core::cause::Cause;
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::retention::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::forget_account::audit_target;
+use crate::kernel::audit;
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
@@ -68,13 +69,16 @@ pub async fn prune(
             policy.discarded_jobs,
         ),
         ("runs", Old::Runs, policy.runs),
-        ("audit", Old::Audit, policy.audit),
         ("inactive_links", Old::InactiveLinks, policy.inactive_links),
     ] {
         if let Some(kept) = kept {
             *deleted.entry(what).or_default() += in_batches(services, old, now - kept).await?;
         }
     }
+    if let Some(kept) = policy.audit {
+        deleted.insert("audit", audit::prune(services, now - kept).await?);
+    }
+    deleted.insert("replies", services.replies.prune(now, BATCH * BATCHES).await?);
     if let Some(kept) = policy.oauth_states {
         let n = services.oauth_states.prune(now - kept).await?;
         deleted.insert("oauth_states", n);
@@ -87,7 +91,6 @@ pub async fn prune(
 enum Old {
     Jobs(JobState),
     Runs,
-    Audit,
     InactiveLinks,
 }
 
@@ -108,12 +111,12 @@ async fn batch(services: &Services, old: Old, before: Timestamp) -> Result<u64, 
     match old {
         Old::Jobs(state) => store.delete_jobs(state, before, BATCH).await,
         Old::Runs => store.delete_runs(before, BATCH).await,
-        Old::Audit => store.delete_audit(before, BATCH).await,
         Old::InactiveLinks => {
+            let cause = Cause::new(audit::PRUNER, "");
             let accounts = store.delete_inactive_links(before, BATCH).await?;
             // As an unlink does it, with what the audit trail knows of the person.
             for account in &accounts {
-                services.audit.blank(&audit_target(*account)).await?;
+                audit::erase(services, &audit::account(*account), &cause).await?;
             }
             Ok(accounts.len() as u64)
         }

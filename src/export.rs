@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::account::LinkedAccount;
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::{AuditFilter, AuditRecord};
 use rolecall_core::error::StoreError;
 use rolecall_core::explain::{Fate, Names, explain};
 use rolecall_core::job::Job;
 use rolecall_core::ports::{AccountFilter, JobFilter};
 use rolecall_core::run::Run;
 use rolecall_core::{DiscordId, RunId, Timestamp, UserId};
-use rolecall_jobs::forget_account::audit_target;
+use rolecall_jobs::kernel::audit;
 use rolecall_jobs::kernel::services::Services;
 use serde::Serialize;
 use serde_json::Value;
@@ -227,13 +227,13 @@ async fn audit_of(
     }
     let mut out = Vec::new();
     for (account, since) in since {
-        let target = audit_target(account);
-        let records = services.audit.list(Some(&target), None, MOST).await?;
+        let filter = AuditFilter::about(audit::account(account));
+        let records = services.audit.list(&filter, None, MOST).await?;
         let own = format!("user:{user}");
         // Before, the account may have been somebody else's.
         out.extend(records.into_iter().filter(|r| r.at >= since || r.actor == own));
     }
-    out.sort_by_key(|r| std::cmp::Reverse((r.at, r.id)));
+    out.sort_by_key(|r| std::cmp::Reverse(r.seq));
     Ok(out.into_iter().map(|r| act(r, user)).collect())
 }
 
@@ -323,7 +323,7 @@ fn act(record: AuditRecord, user: &UserId) -> AuditExport {
         at: record.at.to_rfc3339(),
         actor: actor(&record.actor, user),
         action: record.action,
-        target: record.target,
+        target: record.subject,
         before: record.before,
         after: record.after,
     }

@@ -31,6 +31,7 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 mod timetable;
+pub mod trail;
 #[cfg(test)]
 mod upkeep_tests;
 pub mod web;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use rolecall_core::audit::Act;
 use rolecall_core::error::StoreError;
 use rolecall_core::schedule::{ScheduleState, TickOutcome, TickRecord};
 use rolecall_core::{JobId, RunId, Timestamp};
+use rolecall_jobs::kernel::audit::record;
 use rolecall_jobs::kernel::steering::By;
 use rolecall_workflows::schedule::{Ticked, by_hand};
 use serde::Serialize;
@@ -217,8 +219,18 @@ pub(crate) enum Asked {
 pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Failure> {
     let schedule = find(app, name)?;
     let (action, at) = (schedule.action, app.services.clock.now());
+    let recorded = record(&app.services, by, Act::new("schedule.run", target(name))).await?;
     let cause = by.cause.clone();
-    let (id, ticked) = by_hand(&app.services, &app.queue, action, schedule.overlap, cause).await?;
+    let (id, ticked) = match by_hand(&app.services, &app.queue, action, schedule.overlap, cause).await {
+        Ok((id, Ticked::Begun)) => {
+            recorded.done();
+            (id, Ticked::Begun)
+        }
+        other => {
+            recorded.not_done(&app.services).await;
+            other?
+        }
+    };
     if ticked == Ticked::UnderWay {
         return Ok(Asked::Busy);
     }
@@ -232,11 +244,6 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
             noted_at: at,
         })
         .await?;
-    let after = serde_json::json!({ "made": (ticked == Ticked::Begun).then_some(id) });
-    let target = target(name);
-    app.steering
-        .note("schedule.run", target, None, Some(after), by)
-        .await;
     Ok(match ticked {
         Ticked::Begun => made(action.is_run(), id),
         _ => Asked::Nothing,
@@ -258,19 +265,30 @@ fn made(is_run: bool, id: Uuid) -> Asked {
 pub(crate) async fn switch(app: &App, name: &str, enabled: bool, by: &By) -> Result<bool, Failure> {
     find(app, name)?;
     let now = app.services.clock.now();
-    let changed = app.schedules.switch(name, enabled, &by.cause.actor, now).await?;
-    if changed {
-        let state = |enabled: bool| Some(serde_json::json!({ "enabled": enabled }));
-        let action = if enabled {
-            "schedule.enabled"
-        } else {
-            "schedule.disabled"
-        };
-        app.steering
-            .note(action, target(name), state(!enabled), state(enabled), by)
-            .await;
+    let state = |enabled: bool| serde_json::json!({ "enabled": enabled });
+    let action = if enabled {
+        "schedule.enabled"
+    } else {
+        "schedule.disabled"
+    };
+    let act = Act::new(action, target(name))
+        .before(&state(!enabled))
+        .after(&state(enabled));
+    let states = app.schedules.states().await?;
+    let is_on = states
+        .iter()
+        .find(|state| state.name == name)
+        .is_none_or(|state| state.enabled);
+    if is_on == enabled {
+        return Ok(false);
     }
-    Ok(changed)
+    let recorded = record(&app.services, by, act).await?;
+    let switched = app.schedules.switch(name, enabled, &by.cause.actor, now).await;
+    match &switched {
+        Ok(true) => recorded.done(),
+        Ok(false) | Err(_) => recorded.not_done(&app.services).await,
+    }
+    Ok(switched?)
 }
 
 fn target(name: &str) -> String {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::audit::{Act, AuditFilter};
 use rolecall_core::cause::Cause;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::{JobFilter, NewGuild};
 use rolecall_core::secrets::SecretKind;
 use rolecall_core::{DiscordId, UserId};
 use rolecall_jobs::forget_account::ForgetAccount;
+use rolecall_jobs::kernel::audit::record;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::queue::Enqueue;
 use rolecall_jobs::retention::Retention;
@@ -223,7 +225,7 @@ async fn unlinked(world: &World, user: &str, account: DiscordId) {
     let services = &world.app.services;
     let link = services.links.of_account(account).await.unwrap().unwrap();
     let cause = Cause::new(format!("user:{user}"), "unlinked");
-    request_unlink(services, &world.app.queue, &link, cause, None)
+    request_unlink(services, &world.app.queue, &link, cause.into(), None)
         .await
         .unwrap();
     let forget = ForgetAccount {
@@ -240,17 +242,10 @@ async fn after_an_unlink_nothing_of_the_person_is_stored_but_ids() {
     let world = world().await;
     let services = &world.app.services;
     let (ada, pair) = world.linked("ada").await;
-    let record = rolecall_core::audit::AuditRecord {
-        id: uuid::Uuid::now_v7(),
-        at: world.now(),
-        actor: "user:ada".to_owned(),
-        action: "account.linked".to_owned(),
-        target: format!("account:{ada}"),
-        before: None,
-        after: Some(serde_json::json!({ "username": "ada at Discord" })),
-        request_id: None,
-    };
-    services.audit.append(&record).await.unwrap();
+    let by = Cause::new("user:ada", "ada's global name").into();
+    let act = Act::new("account.linked", format!("account:{ada}"))
+        .after(&serde_json::json!({ "username": "ada at Discord" }));
+    record(services, &by, act).await.unwrap().done();
     let sealed = services.links.tokens(ada).await.unwrap().unwrap();
     let personal = [
         "ada at Discord",
@@ -273,8 +268,24 @@ async fn after_an_unlink_nothing_of_the_person_is_stored_but_ids() {
     for text in personal {
         assert!(!left.contains(text), "{text}: {left}");
     }
-    let audit = services.audit.list(None, None, 99).await.unwrap();
-    assert!(audit.len() == 2 && audit.iter().all(|r| r.before.is_none() && r.after.is_none()));
+    let audit = services
+        .audit
+        .list(&AuditFilter::default(), None, 99)
+        .await
+        .unwrap();
+    let actions: Vec<&str> = audit.iter().map(|r| r.action.as_str()).collect();
+    assert_eq!(actions, ["audit.erased", "account.unlinked", "account.linked"]);
+    assert!(
+        audit
+            .iter()
+            .all(|r| r.before.is_none() && r.after.is_none() && r.reason.is_none())
+    );
+    // Erased, and told: the chain is whole.
+    let seen = crate::trail::verify(&*services.audit, None)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((seen.records, seen.erased), (3, 2));
     let jobs = services
         .ledger
         .list(&JobFilter::default(), None, 99)
@@ -310,11 +321,11 @@ async fn an_export_has_ones_own_data_and_nobody_elses() {
     services.guilds.put(new).await.unwrap();
     let link = services.links.of_account(bob).await.unwrap().unwrap();
     let operator = Cause::new("user:operator", "asked for");
-    request_unlink(services, &world.app.queue, &link, operator.clone(), None)
+    request_unlink(services, &world.app.queue, &link, operator.clone().into(), None)
         .await
         .unwrap();
     let link = services.links.of_account(ada).await.unwrap().unwrap();
-    request_unlink(services, &world.app.queue, &link, operator, None)
+    request_unlink(services, &world.app.queue, &link, operator.into(), None)
         .await
         .unwrap();
     let export = export::of_user(services, &UserId("ada".to_owned()))

@@ -6,20 +6,20 @@
 use std::sync::Arc;
 
 use rolecall_core::account::Profile;
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::ports::{TokenPair, VaultError};
 use rolecall_core::run::Scope;
 use rolecall_core::{DiscordId, RunId, UserId};
-use rolecall_jobs::forget_account::audit_target;
+use rolecall_jobs::kernel::audit::{account, audited};
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::services::Services;
+use rolecall_jobs::kernel::steering::By;
 use rolecall_jobs::refresh_token::token_place;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::json;
 
 use crate::request::{Refusal, SyncRequest, request_sync};
 
@@ -104,7 +104,7 @@ pub async fn link(
     services: &Arc<Services>,
     queue: &Queue,
     new: NewLink,
-    cause: Cause,
+    by: By,
 ) -> Result<Linked, LinkError> {
     let now = services.clock.now();
     let existing = services.links.of_account(new.discord_id).await?;
@@ -125,16 +125,13 @@ pub async fn link(
         linked_at,
         updated_at: now,
     };
-    services.links.put(&link, Some(tokens)).await?;
-    services
-        .accounts
-        .set_profile(new.discord_id, &new.profile)
-        .await?;
-    let before = existing
-        .filter(|_| change == Change::Moved)
-        .map(|l| json!({ "user_id": l.user_id }));
-    record(services, &new, change, before, &cause).await;
-    let run = ask_for_sync(services, queue, &new, cause).await;
+    let act = act(&new, change, existing.as_ref());
+    audited(services, &by, act, async {
+        services.links.put(&link, Some(tokens)).await?;
+        services.accounts.set_profile(new.discord_id, &new.profile).await
+    })
+    .await?;
+    let run = ask_for_sync(services, queue, &new, by.cause).await;
     tracing::info!(
         "discord_oauth: {} account {} of user {}",
         change.action(),
@@ -158,23 +155,16 @@ fn sealed(services: &Services, new: &NewLink) -> Result<SealedTokens, LinkError>
     })
 }
 
-/// The link stands without its record, too; so this only warns.
-async fn record(services: &Services, new: &NewLink, change: Change, before: Option<Value>, cause: &Cause) {
-    let record = AuditRecord {
-        id: Uuid::now_v7(),
-        at: services.clock.now(),
-        actor: cause.actor.clone(),
-        action: change.action().to_owned(),
-        target: audit_target(new.discord_id),
-        before,
-        after: Some(json!({
+/// What the audit trail is told.
+fn act(new: &NewLink, change: Change, existing: Option<&Link>) -> Act {
+    let before = existing
+        .filter(|_| change == Change::Moved)
+        .map(|l| json!({ "user_id": l.user_id }));
+    Act::new(change.action(), account(new.discord_id))
+        .before(&before)
+        .after(&json!({
             "user_id": new.user_id, "username": new.profile.username, "scopes": new.profile.scopes,
-        })),
-        request_id: new.trace.clone(),
-    };
-    if let Err(error) = services.audit.append(&record).await {
-        tracing::warn!("discord_oauth: the audit record of a link was not stored: {error}");
-    }
+        }))
 }
 
 /// A sync that cannot be asked for does not undo the link: the schedule catches up.

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::Lane;
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::{GuildId, JobId, MappingId, RunId, UserId};
+use rolecall_jobs::kernel::audit::audited;
 use rolecall_jobs::kernel::fault::{self, Point};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
+use rolecall_jobs::kernel::steering::By;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::sync_all::SyncAll;
@@ -56,12 +60,44 @@ pub enum Refusal {
 }
 
 /// Stores the run and its first job; answers when both are durable.
+///
+/// # Errors
+/// [`Refusal`].
 pub async fn request_sync(
     services: &Arc<Services>,
     queue: &Queue,
     request: SyncRequest,
     cause: Cause,
 ) -> Result<Run, Refusal> {
+    let (run, jobs) = planned(services, request, cause).await?;
+    store(services, queue, &run, jobs).await?;
+    Ok(run)
+}
+
+/// The same for somebody who asks for it by name: there is a record of who did.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn order_sync(
+    services: &Arc<Services>,
+    queue: &Queue,
+    request: SyncRequest,
+    by: By,
+) -> Result<Run, Refusal> {
+    let (run, jobs) = planned(services, request, by.cause.clone()).await?;
+    let act = Act::new("run.created", format!("run:{}", run.id)).after(&json!({
+        "kind": run.kind.as_str(), "scope": run.scope, "dry_run": run.dry_run,
+    }));
+    audited(services, &by, act, store(services, queue, &run, jobs)).await?;
+    Ok(run)
+}
+
+/// The run that a request asks for, and its first jobs.
+async fn planned(
+    services: &Services,
+    request: SyncRequest,
+    cause: Cause,
+) -> Result<(Run, Vec<Enqueue>), Refusal> {
     let mut scope = request.scope;
     let kind = check(services, &mut scope).await?;
     let run = Run {
@@ -80,8 +116,6 @@ pub async fn request_sync(
         _ if request.background => Lane::Bulk,
         _ => Lane::Normal,
     };
-    fault::pass(Point::K1, kind.as_str());
-    services.runs.insert(&run).await?;
     let mut jobs = first_jobs(&run);
     for job in &mut jobs {
         job.0.lane = lane;
@@ -95,12 +129,18 @@ pub async fn request_sync(
         );
         job.0.id = JobId(run.id.child(&key));
     }
+    Ok((run, jobs))
+}
+
+async fn store(services: &Services, queue: &Queue, run: &Run, jobs: Vec<Enqueue>) -> Result<(), StoreError> {
+    fault::pass(Point::K1, run.kind.as_str());
+    services.runs.insert(run).await?;
     queue.insert(jobs).await?;
     tracing::info!(
         run.id = %run.id, dry_run = run.dry_run, "discord_sync: run {} ({}) was asked for by {}", run.id,
-        kind.as_str(), run.cause.actor
+        run.kind.as_str(), run.cause.actor
     );
-    Ok(run)
+    Ok(())
 }
 
 async fn check(services: &Services, scope: &mut Scope) -> Result<RunKind, Refusal> {

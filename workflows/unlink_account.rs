@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::audit::AuditRecord;
-use rolecall_core::cause::Cause;
+use rolecall_core::audit::Act;
 use rolecall_core::cost::Calls;
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{Lane, Subject};
@@ -15,12 +14,14 @@ use rolecall_core::link::Link;
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::{DiscordId, JobId, RunId, Timestamp, UserId};
-use rolecall_jobs::forget_account::{ForgetAccount, audit_target};
+use rolecall_jobs::forget_account::ForgetAccount;
+use rolecall_jobs::kernel::audit::{account, audited};
 use rolecall_jobs::kernel::context::Context;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::members::Target;
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
+use rolecall_jobs::kernel::steering::By;
 use rolecall_jobs::take_mapped_roles::TakeMappedRoles;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -118,7 +119,7 @@ pub async fn request_unlink(
     services: &Arc<Services>,
     queue: &Queue,
     link: &Link,
-    cause: Cause,
+    by: By,
     trace: Option<String>,
 ) -> Result<Run, StoreError> {
     let now = services.clock.now();
@@ -131,37 +132,28 @@ pub async fn request_unlink(
         },
         dry_run: false,
         state: RunState::Running,
-        cause: cause.clone(),
+        cause: by.cause.clone(),
         started_at: now,
         finished_at: None,
         results: None,
     };
-    services.runs.insert(&run).await?;
     let job = UnlinkAccount {
         user_id: link.user_id.clone(),
         discord_id: link.discord_id,
         asked_at: now,
     };
-    let mut first = Enqueue::new(&job, cause)
+    let mut first = Enqueue::new(&job, by.cause.clone())
         .with_id(JobId(run.id.child("first:unlink_account")))
         .in_run(run.id);
-    first.0.trace.clone_from(&trace);
-    queue.insert(vec![first]).await?;
+    first.0.trace = trace;
+    let act = Act::new("account.unlinked", account(link.discord_id));
+    audited(services, &by, act, async {
+        services.runs.insert(&run).await?;
+        queue.insert(vec![first]).await
+    })
+    .await?;
     if let Err(error) = end(services, link).await {
         tracing::warn!("discord_oauth: a link could not be ended at once ({error}); its job does it");
-    }
-    let record = AuditRecord {
-        id: run.id.child("audit"),
-        at: now,
-        actor: run.cause.actor.clone(),
-        action: "account.unlinked".to_owned(),
-        target: audit_target(link.discord_id),
-        before: None,
-        after: None,
-        request_id: trace,
-    };
-    if let Err(error) = services.audit.append(&record).await {
-        tracing::warn!("discord_oauth: the audit record of an unlink was not stored: {error}");
     }
     tracing::info!(
         run.id = %run.id,

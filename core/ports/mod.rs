@@ -10,6 +10,7 @@ mod discord;
 mod ledger;
 mod limiter;
 mod permissions;
+mod replies;
 mod repositories;
 mod schedules;
 mod upkeep;
@@ -30,6 +31,7 @@ pub use ledger::{
 };
 pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
+pub use replies::Replies;
 pub use repositories::{
     AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
     StoreHealth,

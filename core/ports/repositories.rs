@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::account::{LinkedAccount, OAuthState, Profile, Taken};
-use crate::audit::AuditRecord;
+use crate::audit::{AuditFilter, AuditRecord, Draft, Ends, Mark};
 use crate::error::StoreError;
 use crate::guild::{GuildConfig, GuildHealth, RetiredGuild};
 use crate::ids::{DiscordId, GroupId, GuildId, MappingId, RoleId, RunId, UserId};
@@ -158,20 +158,31 @@ pub trait OAuthStates: Send + Sync + 'static {
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
-/// Who did what.
+/// Who did what: a chain of records. Acts are recorded by `rolecall_jobs::kernel::audit`.
 #[async_trait]
 pub trait Audit: Send + Sync + 'static {
-    /// Adds a record; the same id again changes nothing.
-    async fn append(&self, record: &AuditRecord) -> Result<(), StoreError>;
-    /// Records, newest first (by `at`, then id), after the given one; of one target, or of all.
+    /// Adds a record to the end of the chain, whoever else does the same at this moment, in whichever process; the
+    /// record as it is stored. The same id again changes nothing, and answers with what is stored.
+    async fn append(&self, draft: &Draft) -> Result<AuditRecord, StoreError>;
+    /// Records, newest first (by `seq`), before the one with this `seq`.
     async fn list(
         &self,
-        target: Option<&str>,
-        after: Option<(Timestamp, uuid::Uuid)>,
+        filter: &AuditFilter,
+        before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
-    /// Blanks what is known of a person in records of this target: `before` and `after` become null.
-    async fn blank(&self, target: &str) -> Result<u64, StoreError>;
+    /// Records after the one with this `seq`, oldest first. None that was pruned.
+    async fn after(&self, seq: u64, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
+    /// Where the chain begins and ends.
+    async fn ends(&self) -> Result<Ends, StoreError>;
+    /// Erases what is known of a person in records of this subject, with their salt; how many that were.
+    /// [`crate::audit_chain`] demands a record of it.
+    async fn erase(&self, subject: &str) -> Result<u64, StoreError>;
+    /// The last of the oldest records that are all older than this; never the newest record of all. `None`: there is
+    /// none to prune.
+    async fn prunable(&self, before: Timestamp) -> Result<Option<Mark>, StoreError>;
+    /// Makes the chain begin after this record, and deletes at most `limit` of those before; how many that were.
+    async fn prune(&self, last: &Mark, limit: usize) -> Result<u64, StoreError>;
 }
 
 /// Runs (`discord_sync_status`).

@@ -44,9 +44,6 @@ pub trait Retention: Send + Sync + 'static {
     /// Runs that began before then and are over.
     async fn delete_runs(&self, begun_before: Timestamp, limit: usize) -> Result<u64, StoreError>;
 
-    /// Audit records.
-    async fn delete_audit(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError>;
-
     /// Links that are not active and were not changed since then; says of which accounts.
     async fn delete_inactive_links(
         &self,

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rolecall_core::Timestamp;
+use rolecall_core::audit::Act;
 use rolecall_core::canary::{Canary, Sang, Step, step};
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
@@ -14,6 +15,7 @@ use rolecall_core::pause::{Face, Pause};
 use rolecall_core::ports::Envelope;
 use serde_json::json;
 
+use super::audit::record_of_system;
 use super::pauses::waiting as waiting_of;
 use super::steering::{By, Steering};
 
@@ -131,16 +133,9 @@ impl Canaries {
             return Ok(());
         }
         let after = json!({ "job_id": job.id });
-        let by: By = Cause::new(ACTOR, format!("let through by pause {}", pause.id)).into();
-        self.steering
-            .note(
-                "pause.canary_sent",
-                format!("pause:{}", pause.id),
-                None,
-                Some(after),
-                &by,
-            )
-            .await;
+        let cause = Cause::new(ACTOR, format!("let through by pause {}", pause.id));
+        let act = Act::new("pause.canary_sent", format!("pause:{}", pause.id)).after(&after);
+        record_of_system(services, &cause, act).await?.done();
         if job.run_at > now {
             services.control.reschedule(job.id, now).await?;
         }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rolecall_core::Timestamp;
+use rolecall_core::audit::Act;
 use rolecall_core::dead_letter::{Mark, Said, Standing, standing};
 use rolecall_core::error::StoreError;
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::{JobFilter, Share, SplitBy};
-
 use serde_json::json;
 
+use super::audit::{audited, record};
 use super::services::Services;
 use super::steering::{By, Steering};
 
@@ -116,17 +117,16 @@ impl Steering {
             by: by.cause.actor.clone(),
             reason: by.cause.reason.clone(),
         };
-        self.services.cause_marks.put(&mark).await?;
         let until = match said {
             Said::Ignored(until) => until.map(Timestamp::to_rfc3339),
             Said::Resolved => None,
         };
-        let (action, after) = (
+        let act = Act::new(
             format!("dead_letters.{}", said.as_str()),
-            json!({ "until": until }),
-        );
-        self.note(&action, format!("cause:{fingerprint}"), None, Some(after), by)
-            .await;
+            format!("cause:{fingerprint}"),
+        )
+        .after(&json!({ "until": until }));
+        audited(&self.services, by, act, self.services.cause_marks.put(&mark)).await?;
         Ok(mark)
     }
 
@@ -135,17 +135,15 @@ impl Steering {
     /// # Errors
     /// If the store fails.
     pub async fn unmark_cause(&self, fingerprint: &str, by: &By) -> Result<bool, StoreError> {
-        if !self.services.cause_marks.remove(fingerprint).await? {
-            return Ok(false);
+        let act = Act::new("dead_letters.reopened", format!("cause:{fingerprint}"));
+        let recorded = record(&self.services, by, act).await?;
+        match self.services.cause_marks.remove(fingerprint).await {
+            Ok(true) => recorded.done(),
+            other => {
+                recorded.not_done(&self.services).await;
+                return other;
+            }
         }
-        self.note(
-            "dead_letters.reopened",
-            format!("cause:{fingerprint}"),
-            None,
-            None,
-            by,
-        )
-        .await;
         Ok(true)
     }
 }

@@ -5,6 +5,7 @@
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all,
 //! [`presence`] tells of the process and hears orders about it.
 
+pub mod audit;
 pub mod by_hand;
 mod canary;
 pub mod company;

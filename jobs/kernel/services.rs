@@ -6,8 +6,8 @@ use std::time::Duration;
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
     Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, JobMinutes, Ledger, Links,
-    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
-    SealedFields, Vault, Workers,
+    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs,
+    SchedulerTasks, SealedFields, Vault, Workers,
 };
 use rolecall_core::retention::Policy;
 
@@ -71,6 +71,8 @@ pub struct Services {
     pub audit: Arc<dyn Audit>,
     /// How refreshes of tokens go.
     pub refreshes: Arc<dyn Refreshes>,
+    /// Answers that are kept for whoever asks the same once more.
+    pub replies: Arc<dyn Replies>,
     /// Stored secrets.
     pub sealed_fields: Arc<dyn SealedFields>,
     /// Deletes what is old.

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::Act;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
-use rolecall_core::job::{Inserted, Job, Lane, NewJob};
+use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
 use rolecall_core::order::Order;
 use rolecall_core::pause::{Pause, PauseId};
 use rolecall_core::ports::{Ordered, Redrive};
@@ -16,6 +16,7 @@ use rolecall_core::{JobId, RunId, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::audit::{audited, record};
 use super::fleet::fleet;
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
@@ -108,12 +109,24 @@ impl Steering {
         let Some(before) = ledger.get(id).await? else {
             return Ok(Ordered::Unknown);
         };
-        let ordered = self
-            .carry_out(&before, order, &by.cause, Redrive::default())
-            .await?;
-        if !matches!(ordered, Ordered::Done | Ordered::Asked) {
-            return Ok(ordered);
+        if !order.states().contains(&before.state) {
+            return Ok(Ordered::Not(before.state));
         }
+        let act = Act::new(order.recorded(), format!("job:{id}"))
+            .before(&told(&before))
+            .after(&will_be(&before, order));
+        let recorded = record(&self.services, by, act).await?;
+        let ordered = match self
+            .carry_out(&before, order, &by.cause, Redrive::default())
+            .await
+        {
+            Ok(ordered @ (Ordered::Done | Ordered::Asked)) => ordered,
+            other => {
+                recorded.not_done(&self.services).await;
+                return other;
+            }
+        };
+        recorded.done();
         if order == Order::Retry {
             self.reopen(before.run_id.into_iter().collect()).await;
         }
@@ -121,9 +134,6 @@ impl Steering {
         // One that ended by order may have been the last of its run.
         let over = after.as_ref().filter(|job| job.state.is_final());
         self.follow(over.and_then(|job| job.run_id).into_iter().collect())
-            .await;
-        let (before, after) = (Some(told(&before)), after.as_ref().map(told));
-        self.note(order.recorded(), format!("job:{id}"), before, after, by)
             .await;
         Ok(ordered)
     }
@@ -198,19 +208,22 @@ impl Steering {
             Ok(new) => new,
             Err(why) => return Ok(Cloned::Unreadable(why)),
         };
-        let inserted = self.queue.insert(vec![Enqueue(new)]).await?;
-        match inserted.first() {
-            Some(Inserted::Duplicate(twin)) => Ok(Cloned::Twin(*twin)),
-            Some(Inserted::Created(new) | Inserted::Repeated(new)) => {
-                let after = json!({ "job_id": new, "payload": changes.payload });
-                self.note("job.cloned", format!("job:{id}"), None, Some(after), by)
-                    .await;
-                Ok(Cloned::Created(*new))
+        let act = Act::new("job.cloned", format!("job:{id}"))
+            .after(&json!({ "job_id": new.id, "payload": changes.payload }));
+        let recorded = record(&self.services, by, act).await?;
+        let cloned = match self.queue.insert(vec![Enqueue(new)]).await.as_deref() {
+            Ok([Inserted::Created(new) | Inserted::Repeated(new), ..]) => {
+                recorded.done();
+                return Ok(Cloned::Created(*new));
             }
-            None => Err(StoreError::Unavailable(
-                "the store did not say what became of the new job".to_owned(),
+            Ok([Inserted::Duplicate(twin), ..]) => Ok(Cloned::Twin(*twin)),
+            Ok([]) => Err(StoreError::unavailable(
+                "the store did not say what became of the new job",
             )),
-        }
+            Err(error) => Err(error.clone()),
+        };
+        recorded.not_done(&self.services).await;
+        cloned
     }
 
     /// A new job like this one, not stored. What follows from its payload (its keys, what it is about) is read from the
@@ -261,22 +274,8 @@ impl Steering {
     /// # Errors
     /// If the store fails.
     pub async fn pause(&self, pause: &Pause, by: &By) -> Result<(), StoreError> {
-        self.services.pauses.put(pause).await?;
-        let after = json!({
-            "holds": pause.held.to_string(),
-            "reason": pause.reason,
-            "until": pause.until.map(Timestamp::to_rfc3339),
-            "canary_every_seconds": pause.canary.as_ref().map(|canary| canary.every.as_secs()),
-        });
-        self.note(
-            "pause.added",
-            format!("pause:{}", pause.id),
-            None,
-            Some(after),
-            by,
-        )
-        .await;
-        Ok(())
+        let act = Act::new("pause.added", format!("pause:{}", pause.id)).after(&held(pause));
+        audited(&self.services, by, act, self.services.pauses.put(pause)).await
     }
 
     /// Ends a pause. `false`: there is none of this id.
@@ -284,11 +283,19 @@ impl Steering {
     /// # Errors
     /// If the store fails.
     pub async fn resume(&self, id: PauseId, by: &By) -> Result<bool, StoreError> {
-        if !self.services.pauses.remove(id).await? {
+        let pauses = self.services.pauses.list().await?;
+        let Some(pause) = pauses.iter().find(|pause| pause.id == id) else {
             return Ok(false);
+        };
+        let act = Act::new("pause.ended", format!("pause:{id}")).before(&held(pause));
+        let recorded = record(&self.services, by, act).await?;
+        match self.services.pauses.remove(id).await {
+            Ok(true) => recorded.done(),
+            other => {
+                recorded.not_done(&self.services).await;
+                return other;
+            }
         }
-        self.note("pause.ended", format!("pause:{id}"), None, None, by)
-            .await;
         self.queue.bell().notify_one();
         Ok(true)
     }
@@ -305,46 +312,42 @@ impl Steering {
         if !member.status.hears() {
             return Ok(DrainOrdered::Deaf(member.status));
         }
-        if !self.services.workers.order_drain(id, drain).await? {
-            return Ok(DrainOrdered::Unknown);
-        }
-        let (action, after) = match drain {
-            Some(drain) => ("worker.drained", Some(json!({ "exit": drain.exit }))),
-            None => ("worker.undrained", None),
+        let act = match drain {
+            Some(drain) => {
+                Act::new("worker.drained", format!("worker:{id}")).after(&json!({ "exit": drain.exit }))
+            }
+            None => Act::new("worker.undrained", format!("worker:{id}")),
         };
-        self.note(action, format!("worker:{id}"), None, after, by).await;
+        let recorded = record(&self.services, by, act).await?;
+        match self.services.workers.order_drain(id, drain).await {
+            Ok(true) => recorded.done(),
+            other => {
+                recorded.not_done(&self.services).await;
+                return other.map(|_| DrainOrdered::Unknown);
+            }
+        }
         Ok(DrainOrdered::Done)
     }
+}
 
-    /// Records an act. What is done is stored by now, so a record that cannot be is told in the log instead.
-    pub async fn note(
-        &self,
-        action: &str,
-        target: String,
-        before: Option<Value>,
-        after: Option<Value>,
-        by: &By,
-    ) {
-        let record = AuditRecord {
-            id: Uuid::now_v7(),
-            at: self.services.clock.now(),
-            actor: by.cause.actor.clone(),
-            action: action.to_owned(),
-            target,
-            before,
-            after: Some(json!({ "state": after, "reason": by.cause.reason })),
-            request_id: by.request_id.clone(),
-        };
-        tracing::info!(
-            audit.action = action,
-            audit.target = record.target,
-            "discord_audit: {} {action} {}",
-            record.actor,
-            record.target
-        );
-        if let Err(error) = self.services.audit.append(&record).await {
-            tracing::error!(%error, "discord_audit: the record of {action} {} could not be stored", record.target);
-        }
+/// What a pause is.
+fn held(pause: &Pause) -> Value {
+    json!({
+        "holds": pause.held.to_string(),
+        "reason": pause.reason,
+        "until": pause.until.map(Timestamp::to_rfc3339),
+        "canary_every_seconds": pause.canary.as_ref().map(|canary| canary.every.as_secs()),
+    })
+}
+
+/// What an order makes of a job.
+fn will_be(job: &Job, order: Order) -> Value {
+    match order {
+        Order::Cancel if job.state == JobState::Running => json!({ "told_to_end": true }),
+        Order::Cancel => json!({ "state": JobState::Cancelled.as_str() }),
+        Order::Discard => json!({ "state": JobState::Discarded.as_str() }),
+        Order::Retry => json!({ "state": JobState::Available.as_str() }),
+        Order::Reschedule(at) => json!({ "run_at": at.to_rfc3339() }),
     }
 }
 

@@ -7,10 +7,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rolecall_core::Timestamp;
 use rolecall_core::api_key::{self, ApiKey, ApiKeyId};
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::Act;
 use rolecall_core::ports::permission;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::table::{Table, text, whole};
 use super::values::OrNone;
@@ -103,7 +102,6 @@ async fn create(app: &App, args: CreateArgs) -> Result<Exit, CliError> {
         args.expires.option(),
     )
     .await?;
-    note(app, "api_key.created", &key.id, None, Some(told(&key))).await;
     let whole = api_key::join(&key.id, &secret);
     if args.format.json {
         let mut document = shown(&key, app.services.clock.now());
@@ -145,9 +143,20 @@ async fn store(
             last_used_at: None,
             revoked_at: None,
         };
-        if app.api_keys.insert(&key).await? {
-            return Ok((key, secret));
+        if app.api_keys.get(&key.id).await?.is_some() {
+            continue;
         }
+        let act = Act::new("api_key.created", format!("api_key:{}", key.id)).after(&told(&key));
+        let stored = seams::audited(app, act, async {
+            match app.api_keys.insert(&key).await? {
+                true => Ok(()),
+                false => Err(CliError::failed(
+                    "somebody else took the id of the key at this moment",
+                )),
+            }
+        });
+        stored.await?;
+        return Ok((key, secret));
     }
     Err(CliError::failed("every id that was tried is taken").hint("Try once more."))
 }
@@ -194,18 +203,17 @@ async fn revoke(app: &App, args: &RevokeArgs) -> Result<Exit, CliError> {
         || CliError::failed(format!("there is no key {}", args.id)).hint("`rolecall keys list` shows all.");
     let before = app.api_keys.get(&args.id).await?.ok_or_else(missing)?;
     let now = app.services.clock.now();
-    let revoked = app.api_keys.revoke(&args.id, now).await?;
+    let revoked = match before.revoked_at {
+        Some(_) => false,
+        None => {
+            let after = json!({ "revoked_at": now.to_rfc3339() });
+            let act = Act::new("api_key.revoked", format!("api_key:{}", args.id))
+                .before(&told(&before))
+                .after(&after);
+            seams::audited(app, act, app.api_keys.revoke(&args.id, now)).await?
+        }
+    };
     let key = app.api_keys.get(&args.id).await?.ok_or_else(missing)?;
-    if revoked {
-        note(
-            app,
-            "api_key.revoked",
-            &key.id,
-            Some(told(&before)),
-            Some(told(&key)),
-        )
-        .await;
-    }
     if args.format.json {
         output::json(&shown(&key, now));
     } else if revoked {
@@ -239,25 +247,6 @@ fn told(key: &ApiKey) -> Value {
         "expires_at": key.expires_at.map(Timestamp::to_rfc3339),
         "revoked_at": key.revoked_at.map(Timestamp::to_rfc3339),
     })
-}
-
-/// Notes who did what. The change is stored by now, so a record that cannot be is told in a warning instead.
-async fn note(app: &App, action: &str, id: &ApiKeyId, before: Option<Value>, after: Option<Value>) {
-    let record = AuditRecord {
-        id: Uuid::now_v7(),
-        at: app.services.clock.now(),
-        actor: seams::actor(),
-        action: action.to_owned(),
-        target: format!("api_key:{id}"),
-        before,
-        after,
-        request_id: None,
-    };
-    if let Err(error) = app.services.audit.append(&record).await {
-        output::warn(&format!(
-            "the record of {action} {id} could not be stored: {error}"
-        ));
-    }
 }
 
 #[cfg(test)]

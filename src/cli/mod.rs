@@ -3,6 +3,7 @@
 //! One file a command, or a folder where it has several. Everything a script reads goes to standard output,
 //! everything else to standard error. Exit codes: see [`exit::Exit`].
 
+pub mod audit;
 pub mod completions;
 mod confirm;
 pub mod dead_letters;
@@ -180,6 +181,13 @@ pub enum Operate {
     /// Example: rolecall keys create --name ci --scope discord:sync:manage
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Shows who did what, and checks that nothing of it was changed
+    ///
+    /// Every act that changes something leaves one record, and each record holds the hash of the one before it.
+    ///
+    /// Example: rolecall audit verify
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 impl Operate {
@@ -275,6 +283,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::User(command) => user::run(&app, command).await,
         Operate::Token(args) => token::run(&app, &args),
         Operate::Keys(command) => keys::run(&app, command).await,
+        Operate::Audit(command) => audit::run(&app, command).await,
     };
     exit::finish(result)
 }

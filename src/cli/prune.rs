@@ -1,9 +1,10 @@
 //! `rolecall prune`: what happens every hour, now.
 
 use clap::Args;
+use rolecall_core::audit::Act;
 use rolecall_jobs::retention::prune;
 
-use super::{CliError, Exit, Format, output};
+use super::{CliError, Exit, Format, output, seams};
 use crate::app::App;
 
 /// Deletes jobs, runs and other records that are older than the settings keep them
@@ -21,7 +22,8 @@ pub struct PruneArgs {
 
 pub(super) async fn run(app: &App, args: PruneArgs) -> Result<Exit, CliError> {
     let services = &app.services;
-    let deleted = prune(services, &services.settings.retention, services.clock.now()).await?;
+    let pruned = prune(services, &services.settings.retention, services.clock.now());
+    let deleted = seams::audited(app, Act::new("store.pruned", "store"), pruned).await?;
     if args.format.json {
         output::json(&serde_json::json!({ "deleted": deleted }));
         return Ok(Exit::Done);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use rolecall_core::cause::Cause;
+use rolecall_adapters::delivery::redis::RedisDelivery;
+use rolecall_core::audit::Act;
 use rolecall_core::job::Lane;
 use rolecall_core::ports::{Delivery, DeliveryError};
 use rolecall_jobs::kernel::queue::Queue;
 use rolecall_jobs::kernel::rebuild::send_due;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{CliError, Exit, Format, output, seams};
@@ -78,9 +80,31 @@ async fn rebuild(app: &App, args: RebuildArgs) -> Result<Exit, CliError> {
         }
         return Ok(Exit::Done);
     }
-    let removed = redis.clear().await.map_err(|e| not_reached(&e))?;
-    let forgotten = control.sent(true).await?;
+    let act = Act::new("queue.rebuilt", format!("queue:{}", app.config.installation));
+    let result = seams::audited(app, act, clear_and_send(app, redis)).await?;
+    if args.format.json {
+        output::json(&json!({ "rebuilt": true, "result": result }));
+    } else {
+        output::say(&format!(
+            "{} hints were removed, {} waiting jobs were no longer noted as sent, and {} due jobs were sent. Working processes send the rest as they go on.",
+            result.envelopes_removed, result.notes_removed, result.sent
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Rebuilt {
+    envelopes_removed: u64,
+    notes_removed: u64,
+    sent: usize,
+}
+
+async fn clear_and_send(app: &App, redis: Arc<RedisDelivery>) -> Result<Rebuilt, CliError> {
+    let envelopes_removed = redis.clear().await.map_err(|e| not_reached(&e))?;
     let services = &app.services;
+    let notes_removed = services.control.sent(true).await?;
     let delivery: Arc<dyn Delivery> = redis;
     let queue = Queue::new(
         Arc::clone(&services.ledger),
@@ -88,20 +112,9 @@ async fn rebuild(app: &App, args: RebuildArgs) -> Result<Exit, CliError> {
         Arc::clone(&services.clock),
     );
     let sent = send_due(services, &queue, delivery.as_ref()).await?;
-    let sent = sent.map_err(|e| not_reached(&e))?;
-    let after = json!({ "envelopes_removed": removed, "notes_removed": forgotten, "sent": sent });
-    let by = Cause::new(seams::actor(), "").into();
-    let target = format!("queue:{}", app.config.installation);
-    app.steering
-        .note("queue.rebuilt", target, None, Some(after.clone()), &by)
-        .await;
-    if args.format.json {
-        output::json(&json!({ "rebuilt": true, "result": after }));
-    } else {
-        output::say(&format!(
-            "{removed} hints were removed, {forgotten} waiting jobs were no longer noted as sent, and {sent} due jobs were \
-             sent. Working processes send the rest as they go on."
-        ));
-    }
-    Ok(Exit::Done)
+    Ok(Rebuilt {
+        envelopes_removed,
+        notes_removed,
+        sent: sent.map_err(|e| not_reached(&e))?,
+    })
 }

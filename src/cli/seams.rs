@@ -1,7 +1,14 @@
 //! What other parts of rolecall do for the command line, each behind one function.
 
 use rolecall_adapters::delivery::redis;
+use rolecall_core::audit::Act;
+use rolecall_core::cause::Cause;
+use rolecall_core::error::StoreError;
+use rolecall_jobs::kernel::audit;
+use rolecall_jobs::kernel::steering::By;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::App;
 
 /// What `doctor` wants to know of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +31,20 @@ pub(super) async fn inspect_redis(url: &SecretString) -> Result<RedisFacts, Stri
         maxmemory_policy: Some(facts.maxmemory_policy).filter(|p| !p.is_empty()),
         aof_enabled: Some(facts.aof_enabled),
     })
+}
+
+/// Who orders something, for this reason.
+pub(super) fn by(reason: &str) -> By {
+    Cause::new(actor(), reason).into()
+}
+
+/// Records an act of whoever types, then does it.
+pub(super) async fn audited<T, E: From<StoreError>>(
+    app: &App,
+    act: Act,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    audit::audited(&app.services, &by(""), act, work).await
 }
 
 /// Who types: part of the cause of what is stored.

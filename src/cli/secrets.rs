@@ -1,10 +1,11 @@
 //! `rolecall secrets …`: stored tokens and the keys that they are sealed with.
 
 use clap::{Args, Subcommand};
+use rolecall_core::audit::Act;
 use rolecall_jobs::seal_secrets::{Seen, Which, walk};
 use serde_json::json;
 
-use super::{CliError, Exit, Format, output};
+use super::{CliError, Exit, Format, output, seams};
 use crate::app::App;
 
 /// What to do with stored secrets.
@@ -76,7 +77,13 @@ async fn verify(app: &App, args: &VerifyArgs) -> Result<Exit, CliError> {
 
 async fn rotate(app: &App, args: &RotateArgs) -> Result<Exit, CliError> {
     let newest = newest_key(app);
-    let seen = walk(&app.services, Which::NotNewest, !args.dry_run).await?;
+    let rotated = walk(&app.services, Which::NotNewest, !args.dry_run);
+    let seen = if args.dry_run {
+        rotated.await?
+    } else {
+        let act = Act::new("secrets.rotated", "secrets").after(&json!({ "newest_key": newest }));
+        seams::audited(app, act, rotated).await?
+    };
     if args.format.json {
         output::json(&json!({
             "newest_key": newest, "dry_run": args.dry_run, "by_key": seen.by_key, "plain": seen.plain,

@@ -24,6 +24,8 @@ pub struct ApiConfig {
     pub sync_needs_permission: bool,
     /// Whether nothing may be changed over HTTP.
     pub read_only: bool,
+    /// How long an answer is kept for whoever repeats the request with its `Idempotency-Key`.
+    pub idempotency_kept: Duration,
     /// How long a request waits at most for the sync that it asked for; zero: never.
     pub sync_wait: Duration,
     /// Permission → groups that have it.
@@ -81,6 +83,7 @@ impl ApiConfig {
                 "ROLECALL_READ_ONLY",
                 &[("false", false), ("true", true), ("0", false), ("1", true)],
             ),
+            idempotency_kept: idempotency_kept(reader),
             sync_wait: sync_wait(reader),
             groups: GROUPS
                 .map(|(name, variable)| (name, list(reader, variable)))
@@ -103,6 +106,18 @@ impl ApiConfig {
         }
         Vec::new()
     }
+}
+
+fn idempotency_kept(reader: &mut Reader<'_>) -> Duration {
+    let name = "API_IDEMPOTENCY_KEPT";
+    let kept = reader.duration(name, Duration::from_secs(24 * 3_600));
+    if kept < Duration::from_secs(300) {
+        reader.problem(
+            name,
+            "is shorter than 5m, which callers that try again need; use 24h",
+        );
+    }
+    kept
 }
 
 fn sync_wait(reader: &mut Reader<'_>) -> Duration {

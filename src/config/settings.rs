@@ -222,6 +222,11 @@ pub const SETTINGS: &[Setting] = &[
         "shortest time between two calls of one budget; Discord's own limits are kept anyway",
     ),
     setting(
+        "API_IDEMPOTENCY_KEPT",
+        "24h",
+        "how long the answer to a POST with an Idempotency-Key is kept, to be repeated",
+    ),
+    setting(
         "ROLECALL_RETENTION_JOBS",
         "7d",
         "how long jobs are kept that are done or were cancelled; never: for ever",

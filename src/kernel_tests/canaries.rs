@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rolecall_core::audit::AuditFilter;
 use rolecall_core::canary::Canary;
 use rolecall_core::cause::Cause;
 use rolecall_core::job::JobState;
@@ -94,7 +95,7 @@ async fn a_canary_that_fails_keeps_the_pause_and_one_that_succeeds_lifts_it() {
     }
     let audit = &workshop.world.app.services.audit;
     let records = audit
-        .list(Some(&format!("pause:{}", pause.id)), None, 50)
+        .list(&AuditFilter::about(format!("pause:{}", pause.id)), None, 50)
         .await
         .unwrap();
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::audit::AuditFilter;
 use rolecall_core::cause::Cause;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::worker::{Drain, Status};
@@ -82,14 +83,9 @@ async fn a_drained_process_finishes_what_it_runs_takes_nothing_new_and_goes_on_w
     tokio::time::timeout(Duration::from_secs(60), asked)
         .await
         .expect("it ends by itself");
-    let records = workshop
-        .world
-        .app
-        .services
-        .audit
-        .list(None, None, 10)
-        .await
-        .unwrap();
+    let filter = AuditFilter::about(&format!("worker:{WORKER}"));
+    let audit = &workshop.world.app.services.audit;
+    let records = audit.list(&filter, None, 10).await.unwrap();
     let actions: Vec<&str> = records.iter().map(|r| r.action.as_str()).collect();
     assert_eq!(actions, ["worker.drained", "worker.undrained", "worker.drained"]);
     workshop.close().await;

@@ -77,12 +77,12 @@ async fn a_bulk_order_tells_what_it_is_about_and_a_job_does_exactly_that() {
     let records = served.records(&format!("job:{}", context.job_id)).await;
     assert_eq!(
         (records.len(), records[0].action.as_str()),
-        (1, "jobs.bulk_ordered")
+        (1, "jobs.bulk_ended")
     );
     let after = records[0].after.as_ref().unwrap();
     assert_eq!(
-        (&after["state"]["jobs"]["done"], &after["reason"]),
-        (&json!(6), &json!("moved up"))
+        (&after["jobs"]["done"], records[0].reason.as_deref()),
+        (&json!(6), Some("moved up"))
     );
     let again = order.run(&context).await.unwrap();
     assert_eq!(again.counts.get("done"), None);

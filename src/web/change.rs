@@ -6,14 +6,15 @@ use axum::Json;
 use axum::http::header::{ETAG, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::Act;
+use rolecall_core::error::StoreError;
+use rolecall_core::guild::GuildConfig;
 use rolecall_core::{GuildId, MappingId, RunId};
+use rolecall_jobs::kernel::audit::audited;
 use rolecall_jobs::kernel::steering::By;
 use rolecall_workflows::follow_up::{Asked, FollowUp};
 use serde::Serialize;
-use serde_json::Value;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use super::auth::Caller;
 use super::http::problem::ApiError;
@@ -61,6 +62,14 @@ impl Change {
         Ok(follow_up.store(services, &self.web.queue, self.asked()).await?)
     }
 
+    /// The same of a guild that was configured, unless it is disabled.
+    pub(crate) async fn follow_up(&self, guild: &GuildConfig) -> Result<Option<RunId>, ApiError> {
+        match guild.is_enabled {
+            true => self.sync_soon(guild.guild_id, None).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Who asked for it.
     pub(crate) fn asked(&self) -> Asked {
         Asked {
@@ -71,40 +80,16 @@ impl Change {
 
     /// Who orders it, for this reason.
     pub(crate) fn by(&self, reason: String) -> By {
-        By {
-            cause: self.caller.cause(&reason),
-            request_id: Some(self.names.request_id.clone()),
-        }
+        self.caller.by(&reason, &self.names)
     }
 
-    /// Notes who did what. The change is stored by now, so a record that cannot be is told in the log instead.
-    pub(crate) async fn note(
+    /// Records the act, then does it.
+    pub(crate) async fn audited<T, E: From<StoreError>>(
         &self,
-        action: &str,
-        target: String,
-        before: Option<Value>,
-        after: Option<Value>,
-    ) {
-        let record = AuditRecord {
-            id: Uuid::now_v7(),
-            at: self.web.services.clock.now(),
-            actor: self.caller.cause(self.route).actor,
-            action: action.to_owned(),
-            target,
-            before,
-            after,
-            request_id: Some(self.names.request_id.clone()),
-        };
-        tracing::info!(
-            audit.action = action,
-            audit.target = record.target,
-            "discord_audit: {} {action} {}",
-            record.actor,
-            record.target
-        );
-        if let Err(error) = self.web.services.audit.append(&record).await {
-            tracing::error!(%error, "discord_audit: the record of {action} {} could not be stored", record.target);
-        }
+        act: Act,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        audited(&self.web.services, &self.by(String::new()), act, work).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Guilds and mappings against the simulator, as the frontend and the command lines of the documentation ask.
 
-use rolecall_core::audit::AuditRecord;
+use rolecall_core::audit::{AuditFilter, AuditRecord};
 use rolecall_simulator::{BotIn, NewGuild, NewRole, Simulator, SimulatorConfig};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -168,7 +168,7 @@ async fn a_guild_is_added_changed_and_removed_and_its_token_never_shown() {
         .app
         .services
         .audit
-        .list(None, None, 50)
+        .list(&AuditFilter::default(), None, 50)
         .await
         .unwrap();
     let actions: Vec<&str> = audit.iter().map(|a: &AuditRecord| a.action.as_str()).collect();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::Timestamp;
 use rolecall_core::api_key::{ApiKey, ApiKeyId, split};
+use rolecall_core::audit::AuditFilter;
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::{ApiKeys, permission};
 
@@ -124,7 +125,13 @@ async fn what_a_key_does_is_done_in_its_name() {
     let runs = served.app.services.runs.list(None, None, 9).await.unwrap();
     assert_eq!(runs[0].cause.actor, actor);
     assert_eq!(served.bearer("delete", "/discord/guilds/5", &key).await.0, 200);
-    let records = served.app.services.audit.list(None, None, 9).await.unwrap();
+    let records = served
+        .app
+        .services
+        .audit
+        .list(&AuditFilter::default(), None, 9)
+        .await
+        .unwrap();
     assert_eq!(records[0].actor, actor);
     let secret = split(&key).unwrap().1;
     assert!(!format!("{runs:?}{records:?}").contains(secret));

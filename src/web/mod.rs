@@ -11,6 +11,8 @@
 mod access_tests;
 #[cfg(test)]
 mod answers_tests;
+#[cfg(test)]
+mod audit_tests;
 mod auth;
 #[cfg(test)]
 mod bulk_tests;
@@ -39,6 +41,8 @@ mod operators_tests;
 mod removal_jobs_tests;
 #[cfg(test)]
 mod removal_tests;
+#[cfg(test)]
+mod repeats_tests;
 mod routes;
 #[cfg(test)]
 mod schedules_tests;

@@ -110,12 +110,8 @@ impl Served {
     }
 
     pub(super) async fn records(&self, target: &str) -> Vec<rolecall_core::audit::AuditRecord> {
-        self.app
-            .services
-            .audit
-            .list(Some(target), None, 10)
-            .await
-            .unwrap()
+        let filter = rolecall_core::audit::AuditFilter::about(target);
+        self.app.services.audit.list(&filter, None, 10).await.unwrap()
     }
 }
 
@@ -286,9 +282,10 @@ async fn orders_change_a_job_once_and_are_recorded_with_who_why_and_which_reques
     );
     let after = records[0].after.as_ref().unwrap();
     assert_eq!(
-        (&after["reason"], &after["state"]["state"]),
-        (&json!("moved up"), &json!("available"))
+        (records[0].reason.as_deref(), &after["state"]),
+        (Some("moved up"), &json!("available"))
     );
+    assert_eq!(records[0].before.as_ref().unwrap()["state"], "discarded");
 
     let (status, body) = served.order(dead, "retry", json!({})).await;
     assert_eq!((status, &body["code"]), (409, &json!("job_is_live")), "{body}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use super::http::cors;
 use super::http::layers::{self, Gates};
 use super::http::limit::Limits;
 use super::http::read_only::ReadOnly;
+use super::http::repeats;
 use super::legacy::{guilds, mappings, users};
 use super::state::Web;
 use super::{health, legacy, metrics, openapi, v1};
@@ -20,15 +22,18 @@ use crate::app::App;
 /// Everything that is answered over HTTP.
 pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
     let routes = all(&app.config.api_prefix);
-    let api = &app.config.api;
     let memory = Arc::new(Memory::default());
+    let web = Web::new(app, stop, memory);
+    // Inside all gates: what they refuse is not asked for.
+    let routes = routes.layer(from_fn_with_state(web.clone(), repeats::check));
+    let api = &web.config.api;
     let gates = Gates {
         cors: cors::layer(&api.cors_origins),
-        limits: Limits::new(api, app.jwt_secret.clone(), Arc::clone(&memory)),
+        limits: Limits::new(api, web.jwt_secret.clone(), Arc::clone(&web.memory)),
         origins: Origins(api.cors_origins.clone().into()),
         read_only: ReadOnly(api.read_only),
     };
-    layers::around(routes, Some(gates)).with_state(Web::new(app, stop, memory))
+    layers::around(routes, Some(gates)).with_state(web)
 }
 
 /// `/livez`, `/readyz` and `/health` only, for processes that answer nothing else.
@@ -129,6 +134,9 @@ fn job_routes() -> Router<Web> {
         )
         .route("/v1/runs/{run_id}/cancel", post(v1::order_run::cancel_run))
         .route("/v1/runs/{run_id}/retry", post(v1::order_run::retry_run))
+        .route("/v1/audit", get(v1::audit::list_audit))
+        .route("/v1/audit/verify", get(v1::audit::verify_audit))
+        .route("/v1/audit/export", get(v1::audit::export_audit))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
         .route("/v1/queues", get(queues::list_queues))

@@ -1,6 +1,7 @@
 //! Schedules over HTTP: what is told of them, and what operators do to them.
 
 use rolecall_core::Timestamp;
+use rolecall_core::audit::AuditFilter;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::JobFilter;
 use serde_json::{Value, json};
@@ -102,17 +103,14 @@ async fn a_schedule_that_is_run_by_hand_is_told_with_who_asked_and_what_became_o
         .app
         .services
         .audit
-        .list(Some("schedule:retention"), None, 9)
+        .list(&AuditFilter::about("schedule:retention"), None, 9)
         .await
         .unwrap();
     assert_eq!(
         (audit.len(), audit[0].action.as_str(), audit[0].actor.as_str()),
         (1, "schedule.run", ADMIN)
     );
-    assert_eq!(
-        audit[0].after.as_ref().unwrap()["reason"],
-        "the disk is nearly full"
-    );
+    assert_eq!(audit[0].reason.as_deref(), Some("the disk is nearly full"));
     assert!(audit[0].request_id.is_some());
 }
 
@@ -129,8 +127,8 @@ async fn a_schedule_is_switched_off_and_on_and_each_change_is_recorded_once() {
     }
     let (status, _) = served.ordered("hourly", "disable", Value::Null).await;
     assert_eq!(status, 404);
-    let target = Some("schedule:discord_health");
-    let audit = served.app.services.audit.list(target, None, 9).await.unwrap();
+    let about = AuditFilter::about("schedule:discord_health");
+    let audit = served.app.services.audit.list(&about, None, 9).await.unwrap();
     let acts: Vec<&str> = audit.iter().map(|record| record.action.as_str()).collect();
     assert_eq!(acts, ["schedule.enabled", "schedule.disabled"]);
 }

@@ -17,6 +17,7 @@ use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
 use super::job_minutes::MINUTES;
 use super::oauth_states::STATES;
+use super::replies::REPLIES;
 use super::schedules::TICKS;
 use super::workers::WORKERS;
 
@@ -98,8 +99,12 @@ fn specs() -> Vec<Spec> {
             kept: Some(Duration::from_secs(3_600)),
             ..plain(STATES, doc! { "expires_at": 1 })
         },
-        plain(AUDIT, doc! { "at": -1, "_id": -1 }),
-        plain(AUDIT, doc! { "target": 1, "at": -1, "_id": -1 }),
+        sparse(unique(AUDIT, doc! { "seq": 1 })),
+        plain(AUDIT, doc! { "at": 1 }),
+        plain(AUDIT, doc! { "target": 1, "seq": -1 }),
+        plain(AUDIT, doc! { "actor": 1, "seq": -1 }),
+        plain(AUDIT, doc! { "action": 1, "seq": -1 }),
+        plain(REPLIES, doc! { "until": 1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
         plain(TICKS, doc! { "schedule": 1, "at": -1 }),
         Spec {

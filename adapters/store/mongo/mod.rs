@@ -21,6 +21,7 @@ mod mappings;
 mod oauth_states;
 mod pauses;
 mod refreshes;
+mod replies;
 mod retention;
 mod retired_guilds;
 mod runs;
@@ -129,7 +130,10 @@ impl StoreHealth for MongoStore {
     }
 
     async fn prepare(&self) -> Result<Vec<String>, StoreError> {
-        indexes::prepare(self).await
+        let sentences = indexes::prepare(self).await?;
+        // After the indexes: one of them keeps two from the same place.
+        self.adopt_audit().await?;
+        Ok(sentences)
     }
 
     async fn describe(&self) -> Result<Vec<(String, String)>, StoreError> {

@@ -10,7 +10,6 @@ use rolecall_core::run::RunState;
 use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
-use super::audit::AUDIT;
 use super::documents::{all, date};
 use super::errors::store_error;
 use super::links::{LINKS, by_account};
@@ -18,7 +17,7 @@ use super::runs::RUNS;
 
 impl MongoStore {
     /// Deletes the first of those that match, in this order. They are asked for again when they are deleted.
-    async fn delete_batch(
+    pub(super) async fn delete_batch(
         &self,
         collection: &str,
         old: Document,
@@ -80,11 +79,6 @@ impl Retention for MongoStore {
         };
         self.delete_batch(RUNS, old, doc! { "last_sync_at": 1 }, limit)
             .await
-    }
-
-    async fn delete_audit(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
-        let old = doc! { "at": { "$lt": date(before) } };
-        self.delete_batch(AUDIT, old, doc! { "at": 1 }, limit).await
     }
 
     async fn delete_inactive_links(

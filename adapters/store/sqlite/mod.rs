@@ -22,6 +22,7 @@ mod oauth_states;
 mod pauses;
 mod readers;
 mod refreshes;
+mod replies;
 mod retention;
 mod retired_guilds;
 mod runs;

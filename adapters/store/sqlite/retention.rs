@@ -55,19 +55,6 @@ impl Retention for SqliteStore {
         .await
     }
 
-    async fn delete_audit(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
-        self.write(move |db, _| {
-            let rows = change(
-                db,
-                "DELETE FROM rolecall_audit WHERE id IN ( \
-                     SELECT id FROM rolecall_audit WHERE at < ?1 ORDER BY at, id LIMIT ?2)",
-                params![before.0, at_most(limit)],
-            )?;
-            Ok(deleted(rows))
-        })
-        .await
-    }
-
     async fn delete_inactive_links(
         &self,
         unchanged_since: Timestamp,

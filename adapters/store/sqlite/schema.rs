@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::audit;
 use super::errors::{Fault, OpenError};
 use super::sql::Result;
 use super::wal;
@@ -27,6 +28,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/8.sql"),
     include_str!("migrations/9.sql"),
     include_str!("migrations/10.sql"),
+    include_str!("migrations/11.sql"),
+    include_str!("migrations/12.sql"),
 ];
 
 /// The version that this program writes.
@@ -125,6 +128,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<()> {
     for statements in MIGRATIONS.iter().skip(done) {
         tx.execute_batch(statements)?;
     }
+    audit::adopt(&tx)?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
     tx.pragma_update(None, "user_version", newest().max(version(&tx)?))?;
     Ok(tx.commit()?)

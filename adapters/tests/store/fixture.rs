@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ports::{
     Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, JobMinutes, Ledger, Links,
-    Mappings, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
-    StoreHealth, Workers,
+    Mappings, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules,
+    SealedFields, StoreHealth, Workers,
 };
 
 /// One handle on a store, as its ports.
@@ -32,6 +32,7 @@ pub(crate) struct Stores {
     pub(crate) refreshes: Arc<dyn Refreshes>,
     pub(crate) workers: Arc<dyn Workers>,
     pub(crate) job_minutes: Arc<dyn JobMinutes>,
+    pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
 }
@@ -57,6 +58,7 @@ impl Stores {
             + SealedFields
             + Retention
             + Refreshes
+            + Replies
             + RetiredGuilds
             + Workers
             + JobMinutes
@@ -82,6 +84,7 @@ impl Stores {
             refreshes: Arc::new(store.clone()),
             workers: Arc::new(store.clone()),
             job_minutes: Arc::new(store.clone()),
+            replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
         }

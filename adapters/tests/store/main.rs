@@ -169,9 +169,11 @@ macro_rules! every_store {
                 states_that_ended_are_pruned,
             }
             audit {
-                a_record_reads_back_as_it_was_given_and_again_changes_nothing,
-                records_are_listed_newest_first_and_page_stably,
-                blanking_a_target_leaves_who_and_when_and_no_more,
+                a_record_reads_back_as_it_was_chained_and_again_changes_nothing,
+                of_many_who_append_at_once_in_two_processes_each_gets_a_place_of_its_own,
+                records_are_found_by_who_what_on_what_and_when_and_page_stably,
+                what_is_erased_leaves_who_and_when_and_a_chain_that_is_whole,
+                old_records_are_pruned_from_the_beginning_and_never_the_newest,
             }
             runs {
                 a_run_that_is_over_can_be_reopened,
@@ -192,11 +194,16 @@ macro_rules! every_store {
                 a_new_pair_is_stored_only_in_the_place_of_the_one_it_was_made_of,
                 a_refused_refresh_tells_why_until_there_are_new_tokens,
             }
+            replies {
+                an_answer_is_kept_for_the_same_request_and_no_other,
+                a_request_without_an_answer_frees_its_key_or_is_given_up,
+                of_sixteen_with_one_key_at_once_one_does_the_work,
+                answers_are_deleted_when_they_are_old,
+            }
             retention {
                 jobs_that_ended_long_ago_are_deleted_in_batches_and_others_stay,
                 jobs_of_a_running_run_stay,
                 runs_that_are_over_are_deleted_and_running_ones_stay,
-                audit_records_are_deleted_by_their_age,
                 only_links_that_are_inactive_for_long_are_deleted,
             }
             workers {

@@ -1,5 +1,6 @@
 //! SQLite: the suite, and what only a file can show.
 
+mod altered;
 mod fixture;
 mod open;
 mod survive;

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use rolecall_core::audit::Act;
+use rolecall_core::error::StoreError;
 use rolecall_core::ports::ImportReport;
 use serde_json::{Value, json};
 
 use super::ImportArgs;
 use super::file::{self, Kind, Parsed, Problem};
 use crate::app::App;
-use crate::cli::{CliError, Exit, output};
+use crate::cli::{CliError, Exit, output, seams};
 use crate::config::DirectoryChoice;
 
 /// So many problems are shown.
@@ -36,9 +38,20 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<Exit, CliError> 
         dry_run(args, &parsed);
         return Ok(Exit::Done);
     }
-    match app.import.import(&parsed.rows, args.replace).await? {
+    // Numbers only: names of persons stay where they can be deleted.
+    let act = Act::new("directory.imported", "directory").after(&json!({
+        "users": parsed.rows.len(),
+        "accounts": parsed.rows.iter().filter(|row| row.discord_id.is_some()).count(),
+        "replace": args.replace,
+    }));
+    let imported = seams::audited(app, act, async {
+        let imported = app.import.import(&parsed.rows, args.replace).await?;
+        imported.map_err(NotImported::Rows)
+    });
+    match imported.await {
         Ok(report) => told(app, args, &report),
-        Err(rows) => {
+        Err(NotImported::Store(error)) => return Err(error.into()),
+        Err(NotImported::Rows(rows)) => {
             let problems: Vec<Problem> = rows
                 .into_iter()
                 .map(|(row, sentence)| Problem {
@@ -50,6 +63,19 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<Exit, CliError> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Why nothing was imported.
+enum NotImported {
+    /// What is wrong with which row.
+    Rows(Vec<(usize, String)>),
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotImported {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 fn kind(path: &Path) -> Result<Kind, CliError> {

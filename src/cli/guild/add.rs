@@ -1,5 +1,6 @@
 //! `rolecall guild add`.
 
+use rolecall_core::audit::Act;
 use rolecall_core::guild::GuildConfig;
 use rolecall_core::hierarchy::{permission, permissions};
 use rolecall_core::ports::NewGuild;
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::{AddArgs, bot_token};
 use crate::app::App;
 use crate::cli::reach::{self, Blind, Seen};
-use crate::cli::{CliError, Exit, output, view};
+use crate::cli::{CliError, Exit, output, seams, view};
 
 pub(super) async fn run(app: &App, args: AddArgs) -> Result<Exit, CliError> {
     let services = &app.services;
@@ -30,7 +31,7 @@ pub(super) async fn run(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         .vault
         .seal(&token, &token_place(args.id))
         .map_err(|e| CliError::failed(format!("the bot token cannot be sealed: {e}")))?;
-    let now = services.clock.now();
+    let (now, before) = (services.clock.now(), stored.clone());
     let discord_name = seen.as_ref().map(|s| s.info.name.clone());
     let stored_name = stored.as_ref().map(|g| g.guild_name.clone());
     let config = GuildConfig {
@@ -45,13 +46,20 @@ pub(super) async fn run(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         created_at: stored.map_or(now, |g| g.created_at),
         updated_at: now,
     };
-    let new = services
-        .guilds
-        .put(NewGuild {
-            config: config.clone(),
-            sealed_token: Some(sealed),
-        })
-        .await?;
+    let action = match &before {
+        None => "guild.created",
+        Some(_) => "guild.updated",
+    };
+    let mut after = serde_json::to_value(&config).unwrap_or_default();
+    after["bot_token_changed"] = true.into();
+    let act = Act::new(action, format!("guild:{}", args.id))
+        .before(&before)
+        .after(&after);
+    let guild = NewGuild {
+        config: config.clone(),
+        sealed_token: Some(sealed),
+    };
+    let new = seams::audited(app, act, services.guilds.put(guild)).await?;
     services.cache.forget(args.id);
     if new {
         added_anew(services, args.id).await;

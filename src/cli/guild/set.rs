@@ -1,5 +1,6 @@
 //! `rolecall guild set`.
 
+use rolecall_core::audit::Act;
 use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::ports::NewGuild;
 use serde_json::json;
@@ -7,13 +8,13 @@ use serde_json::json;
 use super::{SetArgs, configured};
 use crate::app::App;
 use crate::cli::values::OrNone;
-use crate::cli::{CliError, Exit, output, view};
+use crate::cli::{CliError, Exit, output, seams, view};
 
 pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
     let services = &app.services;
     let stored = configured(app, args.id).await?;
     let settings = changed(&stored.settings, args);
-    let is_new = settings != stored.settings;
+    let (is_new, before) = (settings != stored.settings, stored.clone());
     let config = GuildConfig {
         settings,
         updated_at: if is_new {
@@ -24,13 +25,14 @@ pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
         ..stored
     };
     if is_new {
-        services
-            .guilds
-            .put(NewGuild {
-                config: config.clone(),
-                sealed_token: None,
-            })
-            .await?;
+        let act = Act::new("guild.updated", format!("guild:{}", args.id))
+            .before(&before)
+            .after(&config);
+        let guild = NewGuild {
+            config: config.clone(),
+            sealed_token: None,
+        };
+        seams::audited(app, act, services.guilds.put(guild)).await?;
         services.cache.forget(args.id);
     }
     if args.format.json {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use rolecall_core::cause::Cause;
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::{JobId, query};
-use rolecall_jobs::bulk_order::{BulkOrder, Preview, preview};
+use rolecall_jobs::bulk_order::{BulkOrder, Preview, give, preview};
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde_json::{Value, json};
 
@@ -70,9 +69,9 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
         request_id: None,
         spread_seconds: asked.spread.map(|spread| spread.as_secs()),
     };
-    let job = Enqueue::new(&order, Cause::new(seams::actor(), order.reason.clone()));
-    let id = job.0.id;
-    app.queue.insert(vec![job]).await?;
+    let by = seams::by(&order.reason);
+    let job = Enqueue::new(&order, by.cause.clone());
+    let id = give(&app.services, &app.queue, job, &by).await?;
     if asked.format.json {
         output::json(&told(&asked, &seen, Some(id)));
     } else {

@@ -1,5 +1,6 @@
 //! `rolecall mapping add`.
 
+use rolecall_core::audit::Act;
 use rolecall_core::conditions::Conditions;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Group;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::group::{Found, find};
 use super::{AddArgs, role};
 use crate::app::App;
-use crate::cli::{CliError, Exit, directory, guild, output, view};
+use crate::cli::{CliError, Exit, directory, guild, output, seams, view};
 
 pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
     let services = &app.services;
@@ -46,12 +47,18 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
         last_sync: None,
         sync_count: 0,
     };
-    if let Err(existing) = services.mappings.add(mapping.clone()).await? {
-        if existing.role_id == args.role {
-            return already_there(args, &existing);
-        }
-        return Err(taken(&existing));
+    // Looked at before it is recorded; of two at once, the store lets one pass.
+    let mut stored = services.mappings.list(Some(args.guild)).await?;
+    stored.retain(|m| m.group_id == mapping.group_id);
+    if let Some(existing) = stored.first() {
+        return Err(taken(existing));
     }
+    let act = Act::new("mapping.created", format!("mapping:{}", mapping.id)).after(&mapping);
+    let added = seams::audited(app, act, async {
+        let added = services.mappings.add(mapping.clone()).await?;
+        added.map_err(|existing| taken(&existing))
+    });
+    added.await?;
     services.cache.forget(args.guild);
     if args.format.json {
         output::json(&json!({ "mapping": view::mapping(&mapping), "new": true }));
@@ -109,7 +116,8 @@ pub(super) fn unknown(app: &App, asked: &str, near: &[String]) -> CliError {
 }
 
 async fn new_group(app: &App, name: &str) -> Result<Group, CliError> {
-    let group = app.import.ensure_group(name).await?;
+    let act = Act::new("group.created", format!("group:{name}"));
+    let group = seams::audited(app, act, app.import.ensure_group(name)).await?;
     output::note(&format!(
         "note: the group {} is new, and nobody is in it until `rolecall directory import` says so",
         group.name

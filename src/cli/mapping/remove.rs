@@ -1,5 +1,6 @@
 //! `rolecall mapping remove`.
 
+use rolecall_core::audit::Act;
 use rolecall_workflows::change_mapping::{Unchanged, remove_mapping};
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use super::add::told;
 use super::{RemoveArgs, fate};
 use crate::app::App;
 use crate::cli::follow_up::{Tell, asked, tell};
-use crate::cli::{CliError, Exit, view};
+use crate::cli::{CliError, Exit, seams, view};
 
 pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<Exit, CliError> {
     let services = &app.services;
@@ -16,7 +17,9 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<Exit, CliError> 
             .hint("`rolecall mapping list` shows all.")
     };
     let mapping = services.mappings.get(&args.id).await?.ok_or_else(missing)?;
-    let followed = match remove_mapping(services, &app.queue, &mapping, true, asked()).await {
+    let act = Act::new("mapping.deleted", format!("mapping:{}", mapping.id)).before(&mapping);
+    let removed = remove_mapping(services, &app.queue, &mapping, true, asked());
+    let followed = match seams::audited(app, act, removed).await {
         Ok(followed) => followed,
         Err(Unchanged::Outdated) => return Err(missing()),
         Err(Unchanged::Store(error)) => return Err(error.into()),

@@ -1,5 +1,6 @@
 //! `rolecall mapping set`.
 
+use rolecall_core::audit::Act;
 use rolecall_core::conditions::Conditions;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::{GroupId, RoleId};
@@ -11,7 +12,7 @@ use super::{SetArgs, fate, group, role};
 use crate::app::App;
 use crate::cli::follow_up::{Tell, asked, tell};
 use crate::cli::values::OrNone;
-use crate::cli::{CliError, Exit, guild, output, view};
+use crate::cli::{CliError, Exit, guild, output, seams, view};
 
 pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
     let services = &app.services;
@@ -67,13 +68,18 @@ pub(super) async fn run(app: &App, args: &SetArgs) -> Result<Exit, CliError> {
 /// A sync follows where somebody may get or lose a role at once: another role, or a mapping that is switched.
 async fn write(app: &App, stored: &Mapping, mapping: &Mapping) -> Result<Followed, CliError> {
     let sync = mapping.role_id != stored.role_id || mapping.is_active != stored.is_active;
-    let written = update_mapping(&app.services, &app.queue, stored, mapping, sync, asked()).await;
-    written.map_err(|error| match error {
-        Unchanged::Outdated => {
-            CliError::failed(error.to_string()).hint("Look at it again, and repeat the command.")
-        }
-        Unchanged::Store(error) => error.into(),
-    })
+    let act = Act::new("mapping.updated", format!("mapping:{}", stored.id))
+        .before(stored)
+        .after(mapping);
+    let written = update_mapping(&app.services, &app.queue, stored, mapping, sync, asked());
+    seams::audited(app, act, written)
+        .await
+        .map_err(|error| match error {
+            Unchanged::Outdated => {
+                CliError::failed(error.to_string()).hint("Look at it again, and repeat the command.")
+            }
+            Unchanged::Store(error) => error.into(),
+        })
 }
 
 /// The role that it gives from now on, and its name.

@@ -1,11 +1,9 @@
 //! `rolecall runs cancel|retry`.
 
-use rolecall_core::cause::Cause;
 use rolecall_core::job::JobState;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::JobFilter;
 use rolecall_jobs::cancel_run::CancelRun;
-use rolecall_jobs::kernel::queue::Enqueue;
 use serde_json::json;
 
 use super::{CancelArgs, RetryArgs, one};
@@ -30,9 +28,8 @@ pub(super) async fn cancel(app: &App, args: CancelArgs) -> Result<Exit, CliError
         reason: args.reason.unwrap_or_default(),
         request_id: None,
     };
-    let job = Enqueue::new(&order, Cause::new(seams::actor(), order.reason.clone()));
-    let inserted = app.queue.insert(vec![job]).await?;
-    let id = inserted.first().map(|inserted| inserted.id());
+    let by = seams::by(&order.reason);
+    let id = order.give(&app.services, &app.queue, &by).await?;
     if args.format.json {
         output::json(&json!({ "run_id": args.id, "job_id": id }));
     } else if let Some(id) = id {

@@ -7,10 +7,9 @@ mod summary;
 use std::sync::Arc;
 
 use clap::Args;
-use rolecall_core::cause::Cause;
 use rolecall_core::run::{Run, RunState, Scope};
 use rolecall_core::{GuildId, MappingId, UserId};
-use rolecall_workflows::request::{Refusal, SyncRequest, request_sync};
+use rolecall_workflows::request::{Refusal, SyncRequest, order_sync};
 use serde_json::json;
 
 use super::{CliError, Exit, Format, output, seams, values, view};
@@ -70,8 +69,8 @@ pub async fn run(app: Arc<App>, mut args: SyncArgs) -> Result<Exit, CliError> {
         dry_run: args.dry_run,
         ..SyncRequest::default()
     };
-    let cause = Cause::new(seams::actor(), "asked for on the command line");
-    let asked = request_sync(&app.services, &app.queue, request, cause).await?;
+    let by = seams::by("asked for on the command line");
+    let asked = order_sync(&app.services, &app.queue, request, by).await?;
     if !args.wait {
         accepted(&asked, args.format);
         return Ok(Exit::Done);

@@ -17,11 +17,13 @@ use rolecall_core::UserId;
 use rolecall_core::api_key::{self as key, ApiKeyId};
 use rolecall_core::cause::Cause;
 use rolecall_core::ports::Granted;
+use rolecall_jobs::kernel::steering::By;
 use secrecy::SecretString;
 
 pub use jwt::issue_token;
 
 use super::http::problem::{ApiError, Detail};
+use super::http::trace::RequestNames;
 use super::state::Web;
 use memory::Memory;
 use token::Found;
@@ -60,6 +62,14 @@ impl Caller {
     /// This caller as the cause of something.
     pub(crate) fn cause(&self, reason: &str) -> Cause {
         Cause::new(actor(&self.who), reason)
+    }
+
+    /// This caller as who does something by a request, for this reason.
+    pub(crate) fn by(&self, reason: &str, names: &RequestNames) -> By {
+        By {
+            cause: self.cause(reason),
+            request_id: Some(names.request_id.clone()),
+        }
     }
 
     /// Whether it is this user.

@@ -34,6 +34,8 @@ pub(crate) struct ReadJobs;
 pub(crate) struct ReadMetrics;
 /// Orders about jobs, and pauses.
 pub(crate) struct ManageJobs;
+/// Who did what.
+pub(crate) struct ReadAudit;
 /// Runs: also for those who may ask for one.
 pub(crate) struct ReadRuns;
 
@@ -46,6 +48,9 @@ impl Right for ManageSync {
 }
 impl Right for ReadUsers {
     const ANY_OF: &'static [&'static str] = &[ADMIN];
+}
+impl Right for ReadAudit {
+    const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_MANAGE];
 }
 impl Right for ReadRuns {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ, SYNC];

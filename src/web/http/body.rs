@@ -29,13 +29,19 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let headers = request.headers().clone();
-        let bytes = whole(Bytes::from_request(request, state), SLOWEST).await?;
+        let bytes = whole(Bytes::from_request(request, state)).await?;
         object(&headers, &bytes).map(|object| Self(Fields::new(object)))
     }
 }
 
 /// All of the body, if it arrives in time.
-async fn whole(
+pub(super) async fn whole(
+    arriving: impl Future<Output = Result<Bytes, BytesRejection>>,
+) -> Result<Bytes, ApiError> {
+    whole_within(arriving, SLOWEST).await
+}
+
+async fn whole_within(
     arriving: impl Future<Output = Result<Bytes, BytesRejection>>,
     within: Duration,
 ) -> Result<Bytes, ApiError> {
@@ -282,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_arrive_is_408() {
         let never = std::future::pending();
-        let error = whole(never, Duration::from_millis(1)).await.unwrap_err();
+        let error = whole_within(never, Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -179,8 +179,7 @@ fn complete(response: Response, path: &str, names: &RequestNames) -> Response {
         return response;
     }
     let mut problem = known.unwrap_or_else(|| ApiError::of_status(status).problem());
-    problem.instance = path.to_owned();
-    problem.trace_id = names.trace_id().to_owned();
+    problem.fill(path, names);
     let mut out = problem::write(problem);
     for (name, value) in response.headers() {
         if name != CONTENT_TYPE && name != "content-length" {

@@ -13,4 +13,5 @@ pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod read_only;
 pub(crate) mod refused;
+pub(crate) mod repeats;
 pub(crate) mod trace;

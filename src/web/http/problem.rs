@@ -6,11 +6,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rolecall_core::error::{ErrorClass, JobError, StoreError};
 use rolecall_workflows::request::Refusal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::trace::RequestNames;
+
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Detail {
     /// In words. The frontend shows the first one.
     pub(crate) message: String,
@@ -29,7 +31,7 @@ impl Detail {
 }
 
 /// An error, as it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Problem {
     /// Always `about:blank`: the status says what kind of problem it is, `code` says which.
     #[serde(rename = "type")]
@@ -53,6 +55,16 @@ pub(crate) struct Problem {
     pub(crate) retryable: bool,
     /// What is wrong, at least one line.
     pub(crate) errors: Vec<Detail>,
+}
+
+impl Problem {
+    /// Adds what only the request knows, unless it is there: an answer that is repeated tells of the first request.
+    pub(super) fn fill(&mut self, path: &str, names: &RequestNames) {
+        if self.trace_id.is_empty() {
+            path.clone_into(&mut self.instance);
+            names.trace_id().clone_into(&mut self.trace_id);
+        }
+    }
 }
 
 /// Why a request is not answered as asked.

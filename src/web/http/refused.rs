@@ -46,6 +46,15 @@ pub(crate) enum RefusedWrite {
     BadGateway(Problem),
 }
 
+/// What a list that goes on may answer besides.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "only the document needs it")]
+pub(crate) enum ForeignCursor {
+    /// A foreign cursor
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Problem),
+}
+
 /// What a route that names one thing may answer besides.
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "only the document needs it")]

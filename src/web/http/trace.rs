@@ -18,6 +18,8 @@ pub(crate) struct RequestNames {
     is_callers: bool,
     /// `X-Request-Id`: the caller's, or a new one.
     pub(crate) request_id: String,
+    /// An id for what this request stores, the same however often it is repeated with its `Idempotency-Key`.
+    pub(crate) repeatable: Option<Uuid>,
 }
 
 impl RequestNames {
@@ -33,6 +35,7 @@ impl RequestNames {
             traceparent,
             is_callers,
             request_id,
+            repeatable: None,
         }
     }
 

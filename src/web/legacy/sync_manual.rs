@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use rolecall_core::RunId;
 use rolecall_workflows::request::{Refusal, SyncRequest};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -70,14 +71,15 @@ pub(crate) async fn sync_manual(
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
     let asked = resolve(&web, manual_request::read(fields)?).await?;
+    let by = caller.by("POST /discord/sync/manual", &names);
     let request = SyncRequest {
         scope: asked.scope,
         dry_run: asked.dry_run,
         trace: Some(names.traceparent),
+        run_id: names.repeatable.map(RunId),
         ..SyncRequest::default()
     };
-    let cause = caller.cause("POST /discord/sync/manual");
-    let run = accepted::ask(&web, request, cause).await?;
+    let run = accepted::ask(&web, request, by).await?;
     let default = match run.scope.users.len() {
         1 => web.config.api.sync_wait,
         _ => Duration::ZERO,

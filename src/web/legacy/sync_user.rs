@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use rolecall_core::GuildId;
 use rolecall_core::run::Scope;
+use rolecall_core::{GuildId, RunId};
 use rolecall_workflows::request::SyncRequest;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -72,6 +72,7 @@ pub(crate) async fn sync_user(
         allow::<ManageSync>(&web, &caller).await?;
     }
     let (guild, dry_run) = read(fields)?;
+    let by = caller.by("POST /discord/sync/user/{user_id}", &names);
     let request = SyncRequest {
         scope: Scope {
             guilds: guild.into_iter().collect(),
@@ -80,10 +81,10 @@ pub(crate) async fn sync_user(
         },
         dry_run,
         trace: Some(names.traceparent),
+        run_id: names.repeatable.map(RunId),
         ..SyncRequest::default()
     };
-    let cause = caller.cause("POST /discord/sync/user/{user_id}");
-    let run = accepted::ask(&web, request, cause).await?;
+    let run = accepted::ask(&web, request, by).await?;
     let run = accepted::wait(&web, run, preference, web.config.api.sync_wait).await;
     let body = sync_answer::answer(&web, &run).await;
     Ok(accepted::answer(&web, &run, preference, body))

@@ -38,9 +38,17 @@ pub(super) fn complete(document: &mut Value) -> Vec<String> {
             operation["security"] = json!([]);
         }
         words(operation, entry.who);
+        if method == "POST" {
+            repeatable(operation);
+        }
         completer.parameters(operation);
         completer.request(operation);
-        completer.errors(operation, entry);
+        let more = if method == "POST" {
+            operations::REPEATABLE
+        } else {
+            &[]
+        };
+        completer.errors(operation, entry, more);
         completer.responses(operation, entry);
         gaps.extend(completer.gaps.into_iter().map(|gap| format!("{id}: {gap}")));
     }
@@ -80,6 +88,25 @@ fn words(operation: &mut Value, who: &str) {
     );
     operation["summary"] = summary;
     operation["description"] = description;
+}
+
+/// What every POST takes and answers: see `src/web/http/repeats.rs`.
+fn repeatable(operation: &mut Value) {
+    let key = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "A key that the caller makes for this request, best a UUID in quotes. The same request with it             once more is answered as the first was (with `Idempotency-Replayed: true`), and is not done twice.",
+    });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(key),
+        None => operation["parameters"] = json!([key]),
+    }
+    for (status, response) in object(operation, "responses") {
+        if status.starts_with('2') {
+            response["headers"]["Idempotency-Replayed"] = Value::Null;
+        }
+    }
 }
 
 /// One operation.
@@ -129,9 +156,9 @@ impl Completer<'_> {
     }
 
     /// Puts an answer of each status that one of the operation's errors has.
-    fn errors(&mut self, operation: &mut Value, entry: &Entry) {
+    fn errors(&mut self, operation: &mut Value, entry: &Entry, more: &[&'static str]) {
         let mut all: Vec<&Known> = Vec::new();
-        for code in entry.errors() {
+        for code in entry.errors().into_iter().chain(more.iter().copied()) {
             match problems::known(code) {
                 Some(known) => all.push(known),
                 None => self

@@ -33,6 +33,7 @@ pub(super) fn all() -> Value {
         "Cache-Control": text("How long the answer may be kept.", "public, max-age=300"),
         "Content-Security-Policy": text("What the page may load: nothing of other hosts.", "default-src 'self'"),
         "Content-Disposition": text("The name of the file to save it as.", "attachment; filename=\"rolecall-export.json\""),
+        "Idempotency-Replayed": text("`true`: this is the answer of an earlier request with the same key.", "true"),
         "Preference-Applied": text("The preference that was followed.", "respond-async"),
     })
 }

@@ -30,6 +30,12 @@ const BODY: &[&str] = &[
     "unsupported_media_type",
     "validation_failed",
 ];
+/// Every POST: `Idempotency-Key`.
+pub(super) const REPEATABLE: &[&str] = &[
+    "idempotency_key_invalid",
+    "request_under_way",
+    "idempotency_key_reused",
+];
 /// Honours `If-Match`.
 const MATCHED: &[&str] = &["changed_meanwhile"];
 /// Continues a list.
@@ -89,6 +95,7 @@ const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, un
 
 const METRICS: &str = "Needs the permission `jobs:read` or `discord:admin:full`. At `ROLECALL_METRICS_ADDR`, where that is \
      set, it needs no token.";
+const AUDIT: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
@@ -340,6 +347,9 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[WRITE, BODY, &["unknown_run", "nothing_failed"]],
     ),
+    Entry::new("listAudit", AUDIT, READ, &[CURSOR]),
+    Entry::new("verifyAudit", AUDIT, READ, &[]),
+    Entry::new("exportAudit", AUDIT, READ, &[]),
     Entry::new("listPauses", JOBS, READ, &[]),
     Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),

@@ -83,6 +83,13 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             (json!({"type": "string"}), json!("\"0123456789abcdef\""))
         }
         ("header", "Last-Event-ID") => (json!({"type": "string"}), json!("38c418ff0b0b3a88")),
+        ("header", "Idempotency-Key") => (
+            json!({"type": "string", "minLength": 1, "maxLength": 255}),
+            json!("\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
+        ),
+        ("query", "actor") => (json!({"type": "string"}), json!("user:42")),
+        ("query", "action") => (json!({"type": "string"}), json!("guild.updated")),
+        ("query", "subject") => (json!({"type": "string"}), json!("guild:123456789012345678")),
         ("header", "Prefer") => (json!({"type": "string"}), json!("respond-async")),
         _ => return None,
     })
@@ -121,7 +128,9 @@ fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
         "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" | "listBulkOrders" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
+        "listRuns" | "listJobs" | "listBulkOrders" | "listAudit" => {
+            (list_runs::MOST, list_runs::DEFAULT_LIMIT)
+        }
         _ => (100, 20),
     };
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})

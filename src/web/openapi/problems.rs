@@ -116,6 +116,27 @@ pub(super) const KNOWN: &[Known] = &[
     .hint("Programs send `Authorization: Bearer <token>` instead of the cookie."),
     Known::new("read_only", 403, "nothing can be changed here at present")
         .hint("The operator set ROLECALL_READ_ONLY=true; ask again when it is over, or use the command line."),
+    Known::new(
+        "idempotency_key_invalid",
+        400,
+        "the Idempotency-Key cannot be read; nothing was done",
+    )
+    .at(
+        "header.idempotency-key",
+        "expected one key of 1 to 255 printable characters, best a UUID in quotes",
+    ),
+    Known::new("request_under_way", 409, "a request with this Idempotency-Key is under way")
+        .hint("Ask again in a moment for its answer. If its process died, the key is free after 60 s.")
+        .later(1),
+    Known::new(
+        "idempotency_key_reused",
+        422,
+        "this Idempotency-Key was used for another request; nothing was done",
+    )
+    .at(
+        "header.idempotency-key",
+        "belongs to a request with another path or body; make a new key for a new request",
+    ),
     Known::new("account_of_other_user", 403, "Discord account belongs to different user"),
     Known::new("unknown_guild", 404, "guild configuration not found"),
     Known::new("unknown_mapping", 404, "role mapping not found"),

@@ -185,6 +185,7 @@ fn every_error_of_the_document_is_one_that_the_code_tells() {
         let used = operations::ALL
             .iter()
             .any(|entry| entry.errors().contains(&known.code));
+        let used = used || operations::REPEATABLE.contains(&known.code);
         assert!(used, "no operation answers {}", known.code);
     }
 }
@@ -244,6 +245,9 @@ fn the_document_lists_all_routes() {
             "get /readyz",
             "get /v1/bulk",
             "get /v1/bulk/{job_id}",
+            "get /v1/audit",
+            "get /v1/audit/export",
+            "get /v1/audit/verify",
             "get /v1/dead-letters",
             "get /v1/jobs",
             "get /v1/jobs/{job_id}",

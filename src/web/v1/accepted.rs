@@ -7,9 +7,9 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
-use rolecall_core::cause::Cause;
 use rolecall_core::run::Run;
-use rolecall_workflows::request::{SyncRequest, request_sync};
+use rolecall_jobs::kernel::steering::By;
+use rolecall_workflows::request::{SyncRequest, order_sync};
 use serde::Serialize;
 use tracing::Instrument;
 
@@ -22,9 +22,9 @@ use crate::web::wait::{Preference, until_ended};
 ///
 /// In a task of its own: when a caller hangs up, or the time limit is over, the request's future is dropped, and a run
 /// that is stored without its job would never end.
-pub(crate) async fn ask(web: &Web, request: SyncRequest, cause: Cause) -> Result<Run, ApiError> {
+pub(crate) async fn ask(web: &Web, request: SyncRequest, by: By) -> Result<Run, ApiError> {
     let owned = web.clone();
-    let task = async move { request_sync(&owned.services, &owned.queue, request, cause).await };
+    let task = async move { order_sync(&owned.services, &owned.queue, request, by).await };
     match tokio::spawn(task.in_current_span()).await {
         Ok(run) => Ok(run?),
         Err(broken) => {

@@ -13,7 +13,7 @@ use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
 use rolecall_core::spread::LONGEST;
-use rolecall_jobs::bulk_order::{BulkOrder, preview};
+use rolecall_jobs::bulk_order::{self, BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
@@ -183,13 +183,12 @@ impl Ordering {
                 query: query::write(&self.filter),
                 reason: by.cause.reason.clone(),
                 asked_at: now,
-                request_id: by.request_id,
+                request_id: by.request_id.clone(),
                 spread_seconds: self.spread.map(|spread| spread.as_secs()),
             };
-            let mut job = Enqueue::new(&order, by.cause);
+            let mut job = Enqueue::new(&order, by.cause.clone());
             job.0.trace = trace;
-            let id = job.0.id;
-            web.queue.insert(vec![job]).await?;
+            let id = bulk_order::give(&web.services, &web.queue, job, &by).await?;
             let job = web
                 .services
                 .ledger

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use rolecall_core::MappingId;
 use rolecall_core::run::Scope;
+use rolecall_core::{MappingId, RunId};
 use rolecall_workflows::request::SyncRequest;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -72,13 +72,15 @@ pub(crate) async fn create_run(
         // Past the guard only somebody goes who answers for it.
         demand(&web, &caller, ManageSync::ANY_OF).await?;
     }
+    let by = caller.by("POST /v1/runs", &names);
     let request = SyncRequest {
         scope,
         dry_run,
         trace: Some(names.traceparent),
+        run_id: names.repeatable.map(RunId),
         ..SyncRequest::default()
     };
-    let run = accepted::ask(&web, request, caller.cause("POST /v1/runs")).await?;
+    let run = accepted::ask(&web, request, by).await?;
     let run = accepted::wait(&web, run, preference, Duration::ZERO).await;
     Ok(accepted::answer(&web, &run, preference, RunView::of(&run)))
 }

@@ -10,7 +10,6 @@ use rolecall_core::order::BulkAction;
 use rolecall_core::ports::JobFilter;
 use rolecall_core::run::Run;
 use rolecall_jobs::cancel_run::CancelRun;
-use rolecall_jobs::kernel::queue::Enqueue;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -79,13 +78,10 @@ pub(crate) async fn cancel_run(
         let order = CancelRun {
             run_id: id,
             reason: by.cause.reason.clone(),
-            request_id: by.request_id,
+            request_id: by.request_id.clone(),
         };
-        let inserted = web.queue.insert(vec![Enqueue::new(&order, by.cause)]).await?;
-        // Somebody else may have ordered it already: that is the job that does it.
-        let Some(job) = inserted.first().map(|inserted| inserted.id()) else {
-            return Err(ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR));
-        };
+        let given = order.give(&web.services, &web.queue, &by).await?;
+        let job = given.ok_or_else(|| ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
         let body = Json(detail(&web, job).await?);
         Ok((StatusCode::ACCEPTED, [(LOCATION, path(job))], body).into_response())
     };

@@ -1,28 +1,27 @@
--- What processes tell of themselves, and how many jobs ended by minute.
+-- The audit trail becomes a chain. Rows that are there get their places and hashes when the file is brought up to date.
 
-CREATE TABLE rolecall_workers (
-    id           TEXT NOT NULL PRIMARY KEY,
-    release      TEXT NOT NULL,
-    host         TEXT NOT NULL,
-    pid          INTEGER NOT NULL,
-    roles        TEXT NOT NULL,             -- JSON, an array of names
-    slots        INTEGER NOT NULL,
-    started_at   INTEGER NOT NULL,
-    running      INTEGER NOT NULL,
-    drains       INTEGER NOT NULL,
-    skew_ms      INTEGER,
-    stopped      INTEGER NOT NULL,
-    seen_at      INTEGER NOT NULL,
-    drain_by     TEXT,                      -- these four: the order to drain, if there is one
-    drain_reason TEXT,
-    drain_at     INTEGER,
-    drain_exit   INTEGER
+ALTER TABLE rolecall_audit ADD COLUMN seq INTEGER;
+ALTER TABLE rolecall_audit ADD COLUMN via TEXT;
+ALTER TABLE rolecall_audit ADD COLUMN reason TEXT;
+ALTER TABLE rolecall_audit ADD COLUMN salt TEXT;            -- null: what was told was erased
+ALTER TABLE rolecall_audit ADD COLUMN details TEXT;         -- these three in hex
+ALTER TABLE rolecall_audit ADD COLUMN prev TEXT;
+ALTER TABLE rolecall_audit ADD COLUMN hash TEXT;
+ALTER TABLE rolecall_audit ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
+
+DROP INDEX rolecall_audit_by_time;
+DROP INDEX rolecall_audit_by_target;
+CREATE UNIQUE INDEX rolecall_audit_by_seq ON rolecall_audit (seq);
+CREATE INDEX rolecall_audit_by_target ON rolecall_audit (target, seq);
+CREATE INDEX rolecall_audit_by_actor ON rolecall_audit (actor, seq);
+CREATE INDEX rolecall_audit_by_action ON rolecall_audit (action, seq);
+CREATE INDEX rolecall_audit_by_time ON rolecall_audit (at, seq);
+
+-- Where the chain begins and ends; one row.
+CREATE TABLE rolecall_audit_ends (
+    id          INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    pruned_seq  INTEGER NOT NULL,
+    pruned_hash TEXT NOT NULL,
+    head_seq    INTEGER NOT NULL,
+    head_hash   TEXT NOT NULL
 ) STRICT;
-
-CREATE TABLE rolecall_job_minutes (
-    minute INTEGER NOT NULL,
-    lane   TEXT NOT NULL,
-    count  TEXT NOT NULL,                   -- what was counted
-    n      INTEGER NOT NULL,
-    PRIMARY KEY (minute, lane, count)
-) STRICT, WITHOUT ROWID;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use rolecall_adapters::store::sqlite::SqliteStore;
+use rolecall_core::audit::Via;
+use rolecall_core::audit_chain::Verifier;
 use rolecall_core::guild::{GuildConfig, GuildHealth, HealthStatus};
 use rolecall_core::ids::{GroupId, MappingId};
 use rolecall_core::link::Link;
 use rolecall_core::mapping::Mapping;
-use rolecall_core::ports::{AccountFilter, Accounts, Guilds, Links, Mappings, StoreHealth};
+use rolecall_core::ports::{AccountFilter, Accounts, Audit, Guilds, Links, Mappings, StoreHealth};
 use rusqlite::Connection;
 
 use crate::given::{PAST, account, config, guild, is_hex_id, link, mapping, user};
@@ -140,4 +142,42 @@ async fn eight_stores_that_open_a_file_of_version_1_at_once_all_work() {
     for store in &stores {
         assert_eq!(store.record_id(guild(1)).await.unwrap(), first);
     }
+}
+
+#[tokio::test]
+async fn records_from_before_the_chain_are_taken_into_it_by_their_age_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rolecall.db");
+    version_1(&path);
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("../../../store/sqlite/migrations/2.sql"))
+        .unwrap();
+    db.pragma_update(None, "user_version", 2).unwrap();
+    for (id, at, after) in [(2, 5, None), (1, 5, Some("{\"a\": 1.0}")), (3, 1, None)] {
+        db.execute(
+            "INSERT INTO rolecall_audit (id, at, actor, action, target, after) VALUES (?1, ?2, 'cli:root', 'x', 'y', ?3)",
+            (format!("00000000-0000-0000-0000-00000000000{id}"), at, after),
+        )
+        .unwrap();
+    }
+    drop(db);
+    let store = SqliteStore::open(&path).unwrap();
+    let records = store.after(0, 9).await.unwrap();
+    let found: Vec<_> = records
+        .iter()
+        .map(|r| (r.seq, r.id.as_u128(), r.adopted, r.via))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (1, 3, true, Via::Cli),
+            (2, 1, true, Via::Cli),
+            (3, 2, true, Via::Cli)
+        ]
+    );
+    assert!(records[1].after.is_some());
+    let mut verifier = Verifier::new(store.ends().await.unwrap());
+    records.iter().for_each(|record| verifier.take(record).unwrap());
+    let seen = verifier.finish().unwrap();
+    assert_eq!((seen.records, seen.adopted), (3, 3));
 }

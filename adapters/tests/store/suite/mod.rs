@@ -19,6 +19,7 @@ pub(crate) mod model;
 pub(crate) mod oauth_states;
 pub(crate) mod pauses;
 pub(crate) mod refreshes;
+pub(crate) mod replies;
 pub(crate) mod rescue;
 pub(crate) mod retention;
 pub(crate) mod retired_guilds;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rolecall_core::audit::AuditRecord;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{JobState, NewJob};
 use rolecall_core::link::Link;
@@ -116,29 +115,6 @@ pub(crate) async fn runs_that_are_over_are_deleted_and_running_ones_stay<F: Fixt
     let left = runs.list(None, None, 9).await.unwrap();
     assert_eq!(left.iter().map(|r| r.id).collect::<Vec<_>>(), [young.id, open.id]);
     assert_eq!(runs.count(Some(guilds[0])).await.unwrap(), 2);
-}
-
-pub(crate) async fn audit_records_are_deleted_by_their_age<F: Fixture>(fixture: F) {
-    let stores = fixture.stores();
-    for seconds in 1..=4 {
-        let record = AuditRecord {
-            id: uuid::Uuid::now_v7(),
-            at: later(seconds),
-            actor: "user:1".to_owned(),
-            action: "account.linked".to_owned(),
-            target: "account:1".to_owned(),
-            before: None,
-            after: None,
-            request_id: None,
-        };
-        stores.audit.append(&record).await.unwrap();
-    }
-    let retention = &stores.retention;
-    assert_eq!(retention.delete_audit(later(4), 2).await.unwrap(), 2);
-    assert_eq!(retention.delete_audit(later(4), 2).await.unwrap(), 1);
-    assert_eq!(retention.delete_audit(later(4), 2).await.unwrap(), 0);
-    let left = stores.audit.list(None, None, 9).await.unwrap();
-    assert_eq!(left.iter().map(|r| r.at).collect::<Vec<_>>(), [later(4)]);
 }
 
 pub(crate) async fn only_links_that_are_inactive_for_long_are_deleted<F: Fixture>(fixture: F) {

@@ -12,6 +12,7 @@ use rolecall_adapters::metered::table::OAUTH_LOGINS;
 use rolecall_core::account::{OAuthState, Taken};
 use rolecall_core::cause::Cause;
 use rolecall_core::{RunId, UserId};
+use rolecall_jobs::kernel::steering::By;
 use rolecall_workflows::link_account::{Change, LinkError, NewLink, link};
 use secrecy::SecretString;
 use tracing::Instrument;
@@ -40,7 +41,7 @@ struct Returned {
     browser: Option<String>,
     /// Who is signed in.
     user: Option<UserId>,
-    trace: String,
+    names: RequestNames,
 }
 
 /// A login that went well.
@@ -74,7 +75,7 @@ pub(crate) async fn callback(
         error: params.text(&["error"]),
         browser: cookies::browser(&web.config.accounts, &headers),
         user: visitor.user().cloned(),
-        trace: names.traceparent,
+        names,
     };
     let owned = web.clone();
     // In a task of its own: a browser that goes away must not stop a login between its steps, and whatever breaks in
@@ -126,7 +127,7 @@ async fn finish(app: &App, returned: Returned, target: &mut Option<String>) -> R
         .open(&state.verifier, &verifier_place(&state.hash))
         .map_err(|e| Failed::because(Reason::InternalError, e.to_string()))?;
     let person = person(app, code, &verifier).await?;
-    complete(app, state.user_id.or(returned.user), person, returned.trace).await
+    complete(app, state.user_id.or(returned.user), person, returned.names).await
 }
 
 /// Uses the state up, and checks that this browser began it.
@@ -151,7 +152,12 @@ async fn take_state(app: &App, returned: &Returned) -> Result<OAuthState, Failed
 }
 
 /// Links the account to the user who is known, or signs in the user to whom it belongs.
-async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String) -> Result<Done, Failed> {
+async fn complete(
+    app: &App,
+    user: Option<UserId>,
+    person: Person,
+    names: RequestNames,
+) -> Result<Done, Failed> {
     let (user_id, session) = match user {
         Some(user) => {
             refuse_banned(app, &user).await?;
@@ -167,16 +173,19 @@ async fn complete(app: &App, user: Option<UserId>, person: Person, trace: String
             (known.user_id, Some(token))
         }
     };
-    let cause = Cause::new(format!("user:{user_id}"), "login at Discord");
+    let by = By {
+        cause: Cause::new(format!("user:{user_id}"), "login at Discord"),
+        request_id: Some(names.request_id),
+    };
     let new = NewLink {
         user_id,
         discord_id: person.discord_id,
         profile: person.profile,
         tokens: person.tokens,
         allow_move: app.config.accounts.allow_account_move,
-        trace: Some(trace),
+        trace: Some(names.traceparent),
     };
-    let linked = link(&app.services, &app.queue, new, cause)
+    let linked = link(&app.services, &app.queue, new, by)
         .await
         .map_err(|error| match error {
             LinkError::Taken => Failed::from(Reason::AccountTaken),

@@ -98,7 +98,7 @@ pub(crate) async fn link(
     let (discord_id, profile) = exchange::profile(&web, &access, &told.scopes)
         .await
         .map_err(refused)?;
-    let cause = caller.cause("POST /discord/auth/link");
+    let by = caller.by("POST /discord/auth/link", &names);
     let new = NewLink {
         user_id,
         discord_id,
@@ -114,7 +114,7 @@ pub(crate) async fn link(
     };
     let owned = web.clone();
     // In a task of its own, so that a caller who hangs up does not stop it between its steps.
-    let task = async move { store_link(&owned.services, &owned.queue, new, cause).await };
+    let task = async move { store_link(&owned.services, &owned.queue, new, by).await };
     let Linked { run, .. } = tokio::spawn(task.in_current_span())
         .await
         .map_err(|broken| internal(&broken))?

@@ -70,12 +70,12 @@ pub(crate) async fn unlink(
             "Discord account belongs to different user",
         ));
     }
-    let cause = caller.cause("DELETE /discord/auth/unlink/{discord_id}");
+    let by = caller.by("DELETE /discord/auth/unlink/{discord_id}", &names);
     let owned = web.clone();
     // In a task of its own: a run that is stored without its job would never end.
     let task = async move {
         let trace = Some(names.traceparent);
-        request_unlink(&owned.services, &owned.queue, &link, cause, trace).await
+        request_unlink(&owned.services, &owned.queue, &link, by, trace).await
     };
     let run = tokio::spawn(task.in_current_span()).await.map_err(|broken| {
         ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR).with_cause(broken.to_string())

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::ports::NewGuild;
 use rolecall_jobs::kernel::guilds::token_place;
@@ -89,21 +90,19 @@ async fn create(change: Change, input: Input, default: Option<SecretString>) -> 
         created_at: now,
         updated_at: now,
     };
-    let sync = match config.is_enabled {
-        true => Some(change.sync_soon(id, None).await?),
-        false => None,
-    };
     let guild = NewGuild {
         config: config.clone(),
         sealed_token: Some(sealed),
     };
-    services.guilds.put(guild).await?;
+    let act = Act::new("guild.created", format!("guild:{id}")).after(&config);
+    let stored = change.audited(act, async {
+        let sync = change.follow_up(&config).await?;
+        services.guilds.put(guild).await?;
+        Ok::<_, ApiError>(sync)
+    });
+    let sync = stored.await?;
     services.cache.forget(id);
     added_anew(services, id).await;
-    let after = serde_json::to_value(&config).ok();
-    change
-        .note("guild.created", format!("guild:{id}"), None, after)
-        .await;
     let mut body = view::view(web, &config).await?;
     body.sync_id = sync.map(|s| s.to_string());
     body.warnings = seen.warnings(web.config.discord.client_id.as_deref());

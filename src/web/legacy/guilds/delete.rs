@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::guild::GuildConfig;
 use rolecall_workflows::remove_guild::{NotRemoved, remove_guild};
 
@@ -59,8 +60,9 @@ pub(crate) async fn delete_guild(
 async fn delete(change: Change, stored: GuildConfig, remove_roles: bool) -> Result<Response, ApiError> {
     let services = &change.web.services;
     let id = stored.guild_id;
+    let act = Act::new("guild.deleted", format!("guild:{id}")).before(&stored);
     let removed = remove_guild(services, &change.web.queue, &stored, remove_roles, change.asked());
-    let sync = match removed.await {
+    let sync = match change.audited(act, removed).await {
         Ok(sync) => sync,
         Err(NotRemoved::Gone) => return Err(super::unknown()),
         Err(error @ NotRemoved::NoToken) => {
@@ -71,10 +73,6 @@ async fn delete(change: Change, stored: GuildConfig, remove_roles: bool) -> Resu
         }
         Err(NotRemoved::Store(error)) => return Err(error.into()),
     };
-    let before = serde_json::to_value(&stored).ok();
-    change
-        .note("guild.deleted", format!("guild:{id}"), before, None)
-        .await;
     let followed = match sync {
         Some(_) => ". Its roles are taken from linked members",
         None => "",

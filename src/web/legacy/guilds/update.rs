@@ -1,8 +1,9 @@
 //! `PUT /discord/guilds/{guild_id}`.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::guild::GuildConfig;
 use rolecall_core::ports::NewGuild;
 
@@ -81,31 +82,27 @@ async fn update(change: Change, stored: GuildConfig, input: Input) -> Result<Res
         return Ok(change::answer(body, Some(&view::tag(&stored)), None));
     }
     config.updated_at = services.clock.now();
-    let sync = match config.is_enabled {
-        true => Some(change.sync_soon(id, None).await?),
-        false => None,
-    };
-    let token_changed = sealed_token.is_some();
+    let mut after = serde_json::to_value(&config).unwrap_or_default();
+    after["bot_token_changed"] = sealed_token.is_some().into();
+    let act = Act::new("guild.updated", format!("guild:{id}"))
+        .before(&stored)
+        .after(&after);
     let guild = NewGuild {
         config: config.clone(),
         sealed_token,
     };
-    if services.guilds.put(guild).await? {
-        // It was removed between the read and the write: what is stored now is what was asked for, but without a token.
-        services.guilds.remove(id).await?;
-        return Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "unknown_guild",
-            "guild configuration not found",
-        ));
-    }
+    let written = change.audited(act, async {
+        let sync = change.follow_up(&config).await?;
+        if services.guilds.put(guild).await? {
+            // It was removed between the read and the write: what is stored now is what was asked for, but without a
+            // token.
+            services.guilds.remove(id).await?;
+            return Err(super::unknown());
+        }
+        Ok(sync)
+    });
+    let sync = written.await?;
     services.cache.forget(id);
-    let mut after = serde_json::to_value(&config).unwrap_or_default();
-    after["bot_token_changed"] = token_changed.into();
-    let before = serde_json::to_value(&stored).ok();
-    change
-        .note("guild.updated", format!("guild:{id}"), before, Some(after))
-        .await;
     let mut body = view::view(web, &config).await?;
     body.sync_id = sync.map(|s| s.to_string());
     body.warnings = warnings;

@@ -3,7 +3,9 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::conditions::Conditions;
+use rolecall_core::error::StoreError;
 use rolecall_core::guild::GuildConfig;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::{GroupId, MappingId, RoleId, Timestamp};
@@ -92,21 +94,45 @@ async fn create(change: Change, guild: GuildConfig, input: Input) -> Result<Resp
         last_sync: None,
         sync_count: 0,
     };
-    let sync = match guild.is_enabled && mapping.is_active {
-        true => Some(change.sync_soon(guild.guild_id, Some(mapping.id.clone())).await?),
-        false => None,
+    let act = Act::new("mapping.created", format!("mapping:{}", mapping.id)).after(&mapping);
+    let added = change.audited(act, async {
+        let sync = match guild.is_enabled && mapping.is_active {
+            true => Some(change.sync_soon(guild.guild_id, Some(mapping.id.clone())).await?),
+            false => None,
+        };
+        match services.mappings.add(mapping.clone()).await? {
+            Ok(()) => Ok(sync),
+            Err(existing) => Err(NotAdded::There(Box::new(existing))),
+        }
+    });
+    let sync = match added.await {
+        Ok(sync) => sync,
+        Err(NotAdded::There(existing)) => return exists(&change, &existing, &input, now).await,
+        Err(NotAdded::Failed(error)) => return Err(error),
     };
-    if let Err(existing) = services.mappings.add(mapping.clone()).await? {
-        return exists(&change, &existing, &input, now).await;
-    }
     services.cache.forget(guild.guild_id);
-    let after = serde_json::to_value(&mapping).ok();
-    change
-        .note("mapping.created", format!("mapping:{}", mapping.id), None, after)
-        .await;
     let mut body = view::view(&change.web, &mapping).await?;
     body.sync_id = sync.map(|s| s.to_string());
     Ok(change::answer(body, Some(&view::tag(&mapping)), sync))
+}
+
+/// Why a mapping was not added.
+enum NotAdded {
+    /// Somebody else was faster.
+    There(Box<Mapping>),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for NotAdded {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for NotAdded {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// The group is mapped in this guild: the same answer again if it is the repeat of what made it, else 409.

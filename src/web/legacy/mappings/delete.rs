@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::mapping::Mapping;
 use rolecall_workflows::change_mapping::{self, Unchanged};
 
@@ -65,15 +66,12 @@ pub(crate) async fn delete_mapping(
 async fn delete(change: Change, stored: Mapping) -> Result<Response, ApiError> {
     let (services, queue) = (&change.web.services, &change.web.queue);
     let removed = change_mapping::remove_mapping(services, queue, &stored, true, change.asked());
-    let followed = match removed.await {
+    let act = Act::new("mapping.deleted", format!("mapping:{}", stored.id)).before(&stored);
+    let followed = match change.audited(act, removed).await {
         Ok(followed) => followed,
         Err(Unchanged::Outdated) => return Err(super::unknown()),
         Err(Unchanged::Store(error)) => return Err(error.into()),
     };
-    let before = serde_json::to_value(&stored).ok();
-    change
-        .note("mapping.deleted", format!("mapping:{}", stored.id), before, None)
-        .await;
     let initiated = match followed.run {
         Some(_) => " Role synchronization initiated.",
         None => "",

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use rolecall_core::audit::Act;
 use rolecall_core::mapping::Mapping;
 use rolecall_workflows::change_mapping::{self, Unchanged};
 
@@ -88,7 +89,10 @@ async fn update(change: Change, stored: Mapping, input: Input) -> Result<Respons
     mapping.updated_at = services.clock.now();
     let queue = &change.web.queue;
     let updated = change_mapping::update_mapping(services, queue, &stored, &mapping, true, change.asked());
-    let followed = match updated.await {
+    let act = Act::new("mapping.updated", format!("mapping:{}", mapping.id))
+        .before(&stored)
+        .after(&mapping);
+    let followed = match change.audited(act, updated).await {
         Ok(followed) => followed,
         Err(Unchanged::Outdated) => {
             return Err(match services.mappings.get(&mapping.id).await? {
@@ -98,18 +102,6 @@ async fn update(change: Change, stored: Mapping, input: Input) -> Result<Respons
         }
         Err(Unchanged::Store(error)) => return Err(error.into()),
     };
-    let (before, after) = (
-        serde_json::to_value(&stored).ok(),
-        serde_json::to_value(&mapping).ok(),
-    );
-    change
-        .note(
-            "mapping.updated",
-            format!("mapping:{}", mapping.id),
-            before,
-            after,
-        )
-        .await;
     let mut body = view::view(&change.web, &mapping).await?;
     body.sync_id = followed.run.map(|s| s.to_string());
     body.warnings.extend(view::kept(followed.fate, &stored));
