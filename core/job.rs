@@ -195,6 +195,8 @@ impl Inserted {
 pub struct Lease {
     /// The worker's name.
     pub owner: String,
+    /// Since when, by the store's clock; `None`: stored before that was noted.
+    pub since: Option<Timestamp>,
     /// Until when, by the store's clock.
     pub until: Timestamp,
 }

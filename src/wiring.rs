@@ -13,9 +13,10 @@ use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
-    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
-    Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, JobMinutes,
+    Ledger, Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions,
+    Refreshes, Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Workers,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -81,6 +82,8 @@ struct Stored {
     schedules: Arc<dyn Schedules>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
+    workers: Arc<dyn Workers>,
+    job_minutes: Arc<dyn JobMinutes>,
     cause_marks: Arc<dyn CauseMarks>,
     guilds: Arc<dyn Guilds>,
     retired_guilds: Arc<dyn RetiredGuilds>,
@@ -125,6 +128,8 @@ impl Stored {
             + Refreshes
             + Replies
             + SealedFields
+            + Workers
+            + JobMinutes
             + Retention,
         D: Directory + Import,
     {
@@ -134,6 +139,8 @@ impl Stored {
             schedules: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
+            workers: Arc::clone(store) as _,
+            job_minutes: Arc::clone(store) as _,
             cause_marks: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             retired_guilds: Arc::clone(store) as _,
@@ -181,6 +188,8 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
+        workers: stored.workers,
+        job_minutes: stored.job_minutes,
         cause_marks: stored.cause_marks,
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
@@ -347,12 +356,20 @@ fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
     }
 }
 
+/// The machine, the container or the dyno, as the platform names it.
+pub(crate) fn host() -> String {
+    let named = ["DYNO", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let kernels = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    named
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(kernels)
+}
+
 /// Name of this process, new with every start.
 fn instance() -> String {
-    let host = std::env::var("DYNO")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .unwrap_or_else(|_| "host".to_owned());
-    let host: String = host
+    let host: String = host()
         .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '-' || c == '.' {

@@ -84,6 +84,8 @@ pub struct Rescued {
     pub id: JobId,
     /// Its kind.
     pub kind: String,
+    /// Its lane.
+    pub lane: Lane,
     /// Its run.
     pub run_id: Option<RunId>,
     /// `Available` again, or `Discarded` as quarantined.

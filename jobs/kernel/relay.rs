@@ -184,7 +184,7 @@ impl Relay {
             held,
             room,
         };
-        Ok(in_time(fair.next(look)).await?)
+        in_time(fair.next(look)).await
     }
 
     /// Sends them; those that had been sent before are counted.

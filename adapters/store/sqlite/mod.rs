@@ -14,6 +14,7 @@ mod errors;
 mod guilds;
 mod health;
 mod import;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -30,6 +31,7 @@ mod schema;
 mod sealed_fields;
 mod sql;
 mod wal;
+mod workers;
 mod writer;
 
 use std::path::{Path, PathBuf};

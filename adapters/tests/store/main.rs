@@ -206,6 +206,16 @@ macro_rules! every_store {
                 runs_that_are_over_are_deleted_and_running_ones_stay,
                 only_links_that_are_inactive_for_long_are_deleted,
             }
+            workers {
+                a_process_reads_back_as_it_tells_of_itself_with_the_stores_time,
+                an_order_to_drain_is_heard_with_the_next_beat_and_outlives_it,
+                only_a_process_that_is_there_is_ordered_anything,
+                those_that_were_not_heard_of_lately_are_left_out,
+            }
+            job_minutes {
+                counts_of_one_minute_and_lane_add_up,
+                minutes_are_read_from_a_moment_on_in_the_order_of_time,
+            }
             health {
                 a_store_answers_and_says_what_it_is,
                 preparing_again_changes_nothing,

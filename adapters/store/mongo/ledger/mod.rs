@@ -9,6 +9,8 @@ mod query;
 mod rescue;
 mod settle;
 
+pub(super) use document::lane;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

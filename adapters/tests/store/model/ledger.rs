@@ -114,6 +114,7 @@ impl Model {
             fence: job.fence + 1,
             lease: Some(Lease {
                 owner: worker.to_owned(),
+                since: Some(NOW),
                 until: NOW + lease,
             }),
             sent_at: None,
@@ -253,6 +254,7 @@ impl Model {
             rescued.push(Rescued {
                 id: job.id,
                 kind: job.kind.clone(),
+                lane: job.lane,
                 run_id: job.run_id,
                 state: job.state,
                 crashes: job.crashes,
