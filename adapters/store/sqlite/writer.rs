@@ -97,6 +97,7 @@ where
 fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Call>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        tracing::trace!(calls = group.len(), "a commit");
         let commit = commit(db, &mut group);
         for call in group.drain(..) {
             call.answer(&commit);
