@@ -183,6 +183,9 @@ pub trait Ledger: Send + Sync + 'static {
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError>;
 
     /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1.
+    ///
+    /// Survives the death of every process. If the store's machine itself dies within moments, the claim may be forgotten:
+    /// then the job is as if it had never been claimed, and runs once more, which is harmless.
     async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError>;
 
     /// Renews the leases that are still held with this fence and worker; says which were.
@@ -193,7 +196,8 @@ pub trait Ledger: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<Vec<Renewed>, StoreError>;
 
-    /// Leaves a claimed job. One that was to be cancelled, and would wait, ends as cancelled instead. `false`: the fence is old, nothing was changed.
+    /// Leaves a claimed job; answers when that is durable. One that was to be cancelled, and would wait, ends as cancelled
+    /// instead. `false`: the fence is old, nothing was changed.
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
 
     /// Puts off a waiting job to this time (it was busy, or a limit said so). Changes nothing if it is not waiting.
@@ -212,6 +216,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Notes that these were handed to the delivery now; only waiting jobs are marked. A claim or a settlement removes
     /// the note, so that a retry is sent again at once.
     async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError>;
+
+    /// Takes that note back, of those that still wait: they could not be handed over after all.
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError>;
 
     /// When the next waiting job of a lane becomes due, if that is in the future.
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError>;

@@ -3,6 +3,7 @@
 //! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
+pub mod bell;
 pub mod context;
 pub mod dead_letters;
 mod ending;

@@ -11,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::fair::{FairLane, Look};
 use super::pauses::PauseBoard;
-use super::queue::Queue;
+use super::queue::{CROWDED_PAUSE, Queue};
 
 /// An envelope that nobody took within this time is sent again.
 const RESEND_AFTER: Duration = Duration::from_secs(15);
+/// The same where no envelope waits: then it is lost, or in the hands of somebody who is about to claim.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 /// The relay looks at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,7 @@ impl Relay {
         let mut failing = false;
         let mut lanes = BTreeMap::new();
         while !stop.is_cancelled() {
+            self.queue.bell().looking();
             let pause = match self.look(&mut lanes).await {
                 Ok(pause) => {
                     if failing {
@@ -56,15 +59,14 @@ impl Relay {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.queue.bell().notified() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.queue.bell().next_look(self.clock.as_ref(), pause) => {}
             }
         }
     }
 
     /// Sends what is due, and says when to look again.
     async fn look(&self, lanes: &mut BTreeMap<Lane, FairLane>) -> Result<Duration, String> {
-        let mut pause = LOOK_EVERY;
+        let (mut pause, mut crowded) = (LOOK_EVERY, false);
         let now = self.clock.now();
         self.pauses.refresh(now).await.map_err(|e| e.to_string())?;
         let held = self.pauses.held(now);
@@ -75,28 +77,27 @@ impl Relay {
                 .window()
                 .saturating_sub(usize::try_from(depth).unwrap_or(usize::MAX));
             if room == 0 {
-                // Somebody takes from a full window soon, and then there is no bell.
-                pause = pause.min(Duration::from_millis(50));
+                crowded = true;
                 continue;
             }
             let sent = self
-                .send_due(lane, room, &held, lanes.entry(lane).or_default())
+                .send_due(lane, room, depth == 0, &held, lanes.entry(lane).or_default())
                 .await?;
-            if sent >= room {
-                pause = pause.min(Duration::from_millis(50));
-            }
+            crowded |= sent >= room;
             if let Some(at) = self.ledger.next_due(lane).await.map_err(|e| e.to_string())? {
                 let wait = at.millis_since(self.clock.now()).max(1);
                 pause = pause.min(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
             }
         }
-        Ok(pause)
+        self.queue.bell().set_crowded(crowded);
+        Ok(if crowded { pause.min(CROWDED_PAUSE) } else { pause })
     }
 
     async fn send_due(
         &self,
         lane: Lane,
         room: usize,
+        nothing_waits: bool,
         held: &[Held],
         fair: &mut FairLane,
     ) -> Result<usize, String> {
@@ -105,7 +106,7 @@ impl Relay {
             ledger: self.ledger.as_ref(),
             lane,
             now,
-            sent_before: now - RESEND_AFTER,
+            sent_before: now - if nothing_waits { LOST_AFTER } else { RESEND_AFTER },
             held,
             room,
         };

@@ -71,7 +71,7 @@ async fn rescue(services: &Services, queue: &Queue) {
         }
     }
     if !rescued.is_empty() {
-        queue.bell().notify_one();
+        queue.bell().ring();
     }
 }
 

@@ -101,7 +101,7 @@ impl Steering {
         for run in runs {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
     }
 
     fn unique_key(&self, job: &Job) -> Option<String> {
@@ -133,6 +133,7 @@ impl Steering {
             subject: job.subject,
             cause: by.cause.clone(),
             trace: None,
+            sent: false,
         };
         let inserted = self.queue.insert(vec![Enqueue(new)]).await?;
         match inserted.first() {
@@ -181,7 +182,7 @@ impl Steering {
         }
         self.note("pause.ended", format!("pause:{id}"), None, None, by)
             .await;
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
         Ok(true)
     }
 

@@ -24,6 +24,8 @@ use rolecall_core::time::Timestamp;
 
 use super::SqliteStore;
 
+// What must be on disk before anybody is told of it: that a job was accepted, and how it ended. The rest may be forgotten
+// with the machine's power: then no claim, lease or note of sending is left to be wrong about.
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
@@ -35,7 +37,7 @@ impl Ledger for SqliteStore {
 
     async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Claim, StoreError> {
         let worker = worker.to_owned();
-        self.write(move |db, now| claim::claim(db, id, &worker, lease, now))
+        self.write_soon(move |db, now| claim::claim(db, id, &worker, lease, now))
             .await
     }
 
@@ -49,7 +51,7 @@ impl Ledger for SqliteStore {
             return Ok(Vec::new());
         }
         let (worker, held) = (worker.to_owned(), held.to_vec());
-        self.write(move |db, now| claim::renew(db, &worker, &held, now + lease))
+        self.write_soon(move |db, now| claim::renew(db, &worker, &held, now + lease))
             .await
     }
 
@@ -59,7 +61,7 @@ impl Ledger for SqliteStore {
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
-        self.write(move |db, now| due::defer(db, id, until, now).map(drop))
+        self.write_soon(move |db, now| due::defer(db, id, until, now).map(drop))
             .await
     }
 
@@ -80,7 +82,16 @@ impl Ledger for SqliteStore {
             return Ok(());
         }
         let ids = ids.to_vec();
-        self.write(move |db, now| due::mark_sent(db, &ids, now)).await
+        self.write_soon(move |db, now| due::mark_sent(db, &ids, now))
+            .await
+    }
+
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.to_vec();
+        self.write_soon(move |db, _| due::mark_unsent(db, &ids)).await
     }
 
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
