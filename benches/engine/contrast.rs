@@ -106,10 +106,15 @@ pub(crate) async fn bullmq(servers: &Servers, ask: &Ask) -> Result<Row, String> 
 pub(crate) async fn celery(servers: &Servers, ask: &Ask) -> Result<Row, String> {
     let installed = folder(CELERY, "Celery")?;
     let redis = Proxy::start(servers.redis_address()?, Wire::Redis).await?;
-    let env = [(
-        "REDIS_URL",
-        format!("redis://127.0.0.1:{}/{CELERY_DATABASE}", redis.port),
-    )];
+    let env = [
+        (
+            "REDIS_URL",
+            format!("redis://127.0.0.1:{}/{CELERY_DATABASE}", redis.port),
+        ),
+        // It warns of the rights of whoever runs the benchmark.
+        ("PYTHONWARNINGS", "ignore".to_owned()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ];
     let python = installed.join("bin/python");
     let worker = start(
         &python,

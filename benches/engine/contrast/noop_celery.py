@@ -20,7 +20,7 @@ app = Celery("noop", broker=URL, backend=URL)
 app.conf.update(worker_prefetch_multiplier=64, task_acks_late=True, broker_connection_retry_on_startup=True)
 
 
-@app.task
+@app.task(name="noop")
 def noop(accepted):
     return (time.time() - accepted) * 1000
 
