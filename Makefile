@@ -1,7 +1,7 @@
 # `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench-engine check fmt accept services docs deny clean lint tree unit
+.PHONY: help demo test faults prove soak contrast bench-engine check fmt accept services docs deny clean lint tree unit
 SHELL := /bin/bash
 
 help: ## this list
@@ -15,7 +15,16 @@ test: ## every test, with its own Redis, Mongo server and Chromium (ARGS="-E 'te
 	@scripts/test-services scripts/run-tests $(ARGS)
 
 faults: ## kill and break real processes in every way there is, check that nothing is lost, write docs/reliability.md (ARGS="--only K5")
-	@scripts/faults $(ARGS)
+	@scripts/faults run $(ARGS)
+
+prove: ## take away each mechanism that keeps jobs right, and see that a scenario of `make faults` notices (ARGS="--only Fence")
+	@scripts/faults prove $(ARGS)
+
+soak: ## work and break at random for ten minutes, and check (ARGS="--minutes 2 --seed 7 --mode embedded")
+	@scripts/faults soak $(ARGS)
+
+contrast: ## break a worker on plain apalis-redis in the same ways, beside rolecall
+	@scripts/faults contrast $(ARGS)
 
 bench-engine: ## jobs that do nothing through the whole engine, beside BullMQ and Celery; writes docs/benchmarks.md (ARGS="--only embedded")
 	@scripts/bench-engine $(ARGS)

@@ -49,6 +49,8 @@ pub(crate) struct Case {
     pub(crate) stops_ms: Vec<i64>,
     /// Whether a stop used up attempts is looked at: only where nothing was killed.
     pub(crate) nothing_was_killed: bool,
+    /// Processes died at any time: jobs may be put aside that were among what three deaths took along.
+    pub(crate) killed_at_random: bool,
     /// Processes that should have lived through the fault, and whether they did.
     pub(crate) lived: BTreeMap<String, bool>,
 }

@@ -1,14 +1,15 @@
-//! All scenarios, and the mechanisms that are taken away to see that they are noticed.
+//! All scenarios.
 
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
+use crate::{contrast, mechanisms};
 
 const EMBEDDED: Mode = Mode::Embedded;
 const DISTRIBUTED: Mode = Mode::Distributed;
 
 /// Where processes die: the place's name and what about it, linked members, which process in distributed mode, the
 /// places of its first starts, and how often these follow each other.
-type Kill = (
+pub(crate) type Kill = (
     &'static str,
     &'static str,
     usize,
@@ -67,12 +68,12 @@ const SHORT: [(&str, &str); 6] = [
     ("K13", "first attempt"),
 ];
 
-const fn kill(of: Kill, mode: Mode) -> Scenario {
+pub(crate) const fn kill(of: Kill, mode: Mode) -> Scenario {
     let (fault, about, linked, who, at, times) = of;
     other(fault, about, mode, linked, Break::Kill { who, at, times })
 }
 
-const fn other(
+pub(crate) const fn other(
     fault: &'static str,
     about: &'static str,
     mode: Mode,
@@ -107,8 +108,8 @@ fn kills(mode: Mode) -> Vec<Scenario> {
     all
 }
 
-const SAME: &str = "the same is asked for twice";
-const MORE: &str = "more is asked for meanwhile";
+pub(crate) const SAME: &str = "the same is asked for twice";
+pub(crate) const MORE: &str = "more is asked for meanwhile";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Scenario> {
@@ -153,35 +154,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
         other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
+    all.extend(mechanisms::scenarios());
+    all.extend(contrast::scenarios());
     all
-}
-
-/// A mechanism that is taken away, the scenario that has to notice, and the invariant by which.
-pub(crate) fn mechanisms() -> Vec<(&'static str, Scenario, &'static str)> {
-    vec![
-        ("Fence", other("E15", "zombie", EMBEDDED, 1, Break::Zombie), "I5"),
-        (
-            "UniqueKey",
-            other("E29", SAME, EMBEDDED, 12, Break::TwoRequests { more: false }),
-            "I2",
-        ),
-        (
-            "SingleFlight",
-            other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
-            "I16",
-        ),
-        (
-            "CrashCount",
-            kill(("K4", "five times", 1, "all", &["K4/add_role:1"], 5), EMBEDDED),
-            "I6",
-        ),
-        (
-            "FollowUpIds",
-            kill(
-                ("K10", "first attempt", 12, "all", &["K10/sync_guild:1"], 1),
-                EMBEDDED,
-            ),
-            "I5",
-        ),
-    ]
 }

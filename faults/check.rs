@@ -159,8 +159,9 @@ fn accepted(case: &Case, evidence: &Evidence) -> Verdict {
     for job in evidence.ledger.jobs.iter().filter(|j| j.state == "discarded") {
         let code = job.attempts.last().and_then(|a| a.2.clone());
         let name = format!("{}: {}", job.kind, code.unwrap_or_else(|| "no reason".into()));
-        if job.crashes == CRASHES && !case.discarded.is_empty() && !case.discarded.contains_key(&name) {
-            // It ran beside a job that killed its worker, each time.
+        let killers = !case.discarded.is_empty() || case.killed_at_random;
+        if job.crashes == CRASHES && killers && !case.discarded.contains_key(&name) {
+            // It ran beside a job that killed its worker, or when somebody else did, each time.
             neighbours += 1;
         } else {
             *put_aside.entry(name).or_default() += 1;

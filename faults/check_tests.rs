@@ -25,6 +25,7 @@ fn case() -> Case {
         recovery_ms: Some(16_000),
         stops_ms: vec![100],
         nothing_was_killed: true,
+        killed_at_random: false,
         lived: [("worker".to_owned(), true)].into(),
     }
 }

@@ -6,16 +6,22 @@
 mod case;
 mod catalogue;
 mod check;
+mod client;
+mod contrast;
 mod evidence;
 mod http;
 mod ledger;
+mod mechanisms;
 mod outside;
+mod page;
+mod plays;
 mod poison;
 mod processes;
 mod report;
 mod runner;
 mod scenarios;
 mod servers;
+mod soak;
 mod stage;
 mod tokens;
 mod world;
@@ -23,18 +29,16 @@ mod world;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
 use crate::case::Case;
-use crate::catalogue::{all, mechanisms};
-use crate::runner::Played;
-use crate::stage::Tools;
-
-/// Between these lines of docs/reliability.md stands the run.
-const BEGIN: &str = "<!-- the run -->";
-const END: &str = "<!-- the end of the run -->";
+use crate::catalogue::all;
+use crate::mechanisms::mechanisms;
+use crate::page::Section;
+use crate::runner::{Play, Played};
+use crate::stage::{Mode, Tools};
 
 #[derive(Parser)]
 #[command(
@@ -50,6 +54,18 @@ struct Arguments {
 enum Job {
     /// Plays scenarios; ends with 1 if one of them is not as it should be
     Run(RunArguments),
+    /// Takes each mechanism away, and plays the scenario that has to notice; ends with 1 if one does not
+    Prove(PlayArguments),
+    /// Works and breaks at random for some minutes, then checks; ends with 1 if something is broken
+    Soak(SoakArguments),
+    /// Breaks a worker on plain apalis-redis and rolecall in the same ways; ends with 1 if rolecall does not hold
+    Contrast {
+        #[command(flatten)]
+        play: PlayArguments,
+        /// The program `plain-apalis` of this crate
+        #[arg(long)]
+        plain: PathBuf,
+    },
     /// Checks what one scenario left; ends with 1 if an invariant is broken
     Check {
         /// What to look at (JSON)
@@ -65,18 +81,43 @@ enum Job {
 
 #[derive(clap::Args)]
 struct RunArguments {
+    #[command(flatten)]
+    play: PlayArguments,
+    /// Only the short part, which `make test` plays; with it, a few mechanisms are taken away
+    #[arg(long)]
+    short: bool,
+}
+
+#[derive(clap::Args)]
+struct SoakArguments {
+    /// A `rolecall` with the feature `faults`
+    #[arg(long)]
+    rolecall: PathBuf,
+    /// How long
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// Decides what is done, and when; by default a new one, which is printed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How it is installed; by default in both ways, one after the other, half of the time each
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    plan: bool,
+    /// Copy what a run left that is broken into this folder
+    #[arg(long)]
+    keep: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct PlayArguments {
     /// A `rolecall` with the feature `faults` (`scripts/faulty-rolecall` builds it)
     #[arg(long)]
     rolecall: PathBuf,
-    /// Only the short part, which `make test` plays
-    #[arg(long)]
-    short: bool,
-    /// Only scenarios whose names contain this
+    /// Only scenarios whose names contain this, or what is without a mechanism of this name
     #[arg(long)]
     only: Option<String>,
-    /// Leave out what shows that the suite notices
-    #[arg(long)]
-    only_green: bool,
     /// So many scenarios at once
     #[arg(long, default_value_t = 8)]
     at_once: usize,
@@ -91,10 +132,26 @@ struct RunArguments {
     keep: Option<PathBuf>,
 }
 
+impl PlayArguments {
+    fn tools(&self) -> Result<Tools, String> {
+        Ok(Tools {
+            rolecall: binary(&self.rolecall)?,
+            seed: self.seed,
+            keep: self.keep.clone(),
+        })
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Job::Run(arguments) => run(arguments).await,
+        Job::Prove(arguments) => {
+            let proofs = mechanisms().into_iter().map(Play::without).collect();
+            play(arguments, proofs, Section::Proof).await
+        }
+        Job::Soak(arguments) => soak(arguments).await,
+        Job::Contrast { play, plain } => compare(play, &plain).await,
         Job::Check { case, json } => check(&case, json).await,
         Job::List => list(),
     };
@@ -120,10 +177,12 @@ fn list() -> Result<bool, String> {
             if scenario.short { " (short)" } else { "" }
         ));
     }
-    for (gone, scenario, noticed_by) in mechanisms() {
+    for proof in mechanisms() {
         print(&format!(
-            "{} without {gone}: breaks {noticed_by}",
-            scenario.name()
+            "{} without {}: breaks {}",
+            proof.scenario.name(),
+            proof.gone,
+            proof.noticed_by
         ));
     }
     Ok(true)
@@ -142,42 +201,96 @@ async fn check(path: &Path, json: bool) -> Result<bool, String> {
 }
 
 async fn run(arguments: RunArguments) -> Result<bool, String> {
-    let rolecall = arguments.rolecall.canonicalize();
-    let tools = Tools {
-        rolecall: rolecall.map_err(|e| format!("{}: {e}", arguments.rolecall.display()))?,
-        seed: arguments.seed,
-        keep: arguments.keep,
+    let green = all().into_iter().map(Play::with_all);
+    let red = mechanisms().into_iter().map(Play::without);
+    let meant = if arguments.short {
+        green.chain(red).filter(|p| p.scenario.short).collect()
+    } else {
+        green.collect()
     };
-    let green = all()
-        .into_iter()
-        .filter(|s| s.short || !arguments.short)
-        .map(|s| (s, None));
-    let red = mechanisms()
-        .into_iter()
-        .map(|(gone, scenario, by)| (scenario, Some((gone, by))));
-    let red = red.filter(|_| !arguments.short && !arguments.only_green);
-    let meant = green.chain(red).filter(|(scenario, _)| {
-        arguments
-            .only
-            .as_ref()
-            .is_none_or(|part| scenario.name().contains(part.as_str()))
-    });
+    play(arguments.play, meant, Section::Run).await
+}
+
+async fn play(arguments: PlayArguments, plays: Vec<Play>, section: Section) -> Result<bool, String> {
+    let tools = arguments.tools()?;
+    let only = arguments.only.unwrap_or_default();
+    let meant = plays.into_iter().filter(|p| p.is_called(&only)).collect();
     let began = Instant::now();
-    let plays = runner::play(meant.collect(), &tools, arguments.at_once);
-    // Whoever ends the suite ends what it started: processes end when what holds them is dropped.
-    let played = tokio::select! {
-        played = plays => played,
-        interrupted = interrupted() => return interrupted,
-    };
+    let played = until_interrupted(runner::play(meant, &tools, arguments.at_once)).await?;
     let text = report::markdown(&played, arguments.seed, began.elapsed().as_secs_f64());
-    match &arguments.report {
-        Some(path) => write_into(path, &text)?,
-        None => print(&text),
-    }
+    section.tell(arguments.report.as_deref(), &text)?;
     Ok(!played.is_empty() && played.iter().all(Played::is_right))
 }
 
-async fn interrupted() -> Result<bool, String> {
+async fn soak(arguments: SoakArguments) -> Result<bool, String> {
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let modes = arguments
+        .mode
+        .map_or(vec![Mode::Embedded, Mode::Distributed], |mode| vec![mode]);
+    let all = Duration::from_secs_f64(arguments.minutes.clamp(0.0, 10_000.0) * 60.0);
+    let each = all / u32::try_from(modes.len()).unwrap_or(1);
+    let tools = Tools {
+        rolecall: binary(&arguments.rolecall)?,
+        seed,
+        keep: arguments.keep,
+    };
+    let mut holds = true;
+    for mode in modes {
+        let again = format!(
+            "--seed {seed} --mode {mode} --minutes {}",
+            each.as_secs_f64() / 60.0
+        );
+        print(&format!(
+            "soak {mode}, seed {seed}; the same again: make soak ARGS=\"{again}\""
+        ));
+        if arguments.plan {
+            let length = u64::try_from(each.as_millis()).unwrap_or(u64::MAX);
+            soak::plan(seed, length, mode)
+                .iter()
+                .for_each(|planned| print(&planned.to_string()));
+            continue;
+        }
+        let soaked = until_interrupted(soak::soak(mode, each, &tools)).await??;
+        print(&soaked.table);
+        print(&format!(
+            "soak {mode}, seed {seed}: {}",
+            if soaked.played.is_right() {
+                "holds"
+            } else {
+                "BROKEN"
+            }
+        ));
+        holds &= soaked.played.is_right();
+    }
+    Ok(holds)
+}
+
+async fn compare(arguments: PlayArguments, plain: &Path) -> Result<bool, String> {
+    let tools = arguments.tools()?;
+    let plain = binary(plain)?;
+    let began = Instant::now();
+    let pairs = contrast::play(&plain, &tools, arguments.at_once);
+    let (table, holds) = until_interrupted(pairs).await??;
+    let mut text = report::about("", arguments.seed, began.elapsed().as_secs_f64());
+    text.push_str(&table);
+    Section::Contrast.tell(arguments.report.as_deref(), &text)?;
+    Ok(holds)
+}
+
+fn binary(path: &Path) -> Result<PathBuf, String> {
+    path.canonicalize()
+        .map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Whoever ends the suite ends what it started: processes end when what holds them is dropped.
+async fn until_interrupted<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    tokio::select! {
+        done = work => Ok(done),
+        error = interrupted() => Err(error?),
+    }
+}
+
+async fn interrupted() -> Result<String, String> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
     let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
@@ -185,15 +298,5 @@ async fn interrupted() -> Result<bool, String> {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-    Err("interrupted".into())
-}
-
-fn write_into(path: &Path, run: &str) -> Result<(), String> {
-    let fail = |e: std::io::Error| format!("{}: {e}", path.display());
-    let old = std::fs::read_to_string(path).map_err(fail)?;
-    let marks = old
-        .split_once(BEGIN)
-        .and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
-    let (head, tail) = marks.ok_or_else(|| format!("{} has no lines {BEGIN} and {END}", path.display()))?;
-    std::fs::write(path, format!("{head}{BEGIN}\n\n{run}\n{END}{tail}")).map_err(fail)
+    Ok("interrupted".into())
 }

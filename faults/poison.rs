@@ -1,4 +1,4 @@
-//! What nobody can read, written where workers look.
+//! What nobody can read, and more than anybody expects, written where workers look.
 
 use rusqlite::{Connection, params};
 
@@ -8,9 +8,6 @@ use crate::servers::Server;
 
 /// Stores jobs whose payloads are not what their kind needs. Says how many.
 pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
-    let LedgerAt::Sqlite(path) = ledger else {
-        return Err("payloads are poisoned in a SQLite file only".into());
-    };
     let mut deep = "1".to_owned();
     for _ in 0..100 {
         deep = format!("[{deep}]");
@@ -24,9 +21,7 @@ pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
         format!(r#"{{"guild_id": {deep}}}"#),
         format!(r#"{{"guild_id": "{}"}}"#, "9".repeat(5_000_000)),
     ];
-    let poison = || -> Result<usize, rusqlite::Error> {
-        let db = Connection::open(path)?;
-        db.busy_timeout(std::time::Duration::from_secs(10))?;
+    with_file(ledger, |db| {
         for payload in &all {
             db.execute(
                 "INSERT INTO rolecall_jobs (id, kind, version, payload, lane, state, run_at, max_attempts, actor, \
@@ -36,8 +31,7 @@ pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
             )?;
         }
         Ok(all.len())
-    };
-    poison().map_err(|e| format!("{}: {e}", path.display()))
+    })
 }
 
 /// Puts ids without an envelope, and envelopes of bytes that are none, into the lists that workers take from.
@@ -54,4 +48,51 @@ pub(crate) async fn envelopes(redis: &Server) -> Result<(), String> {
             .await?;
     }
     Ok(())
+}
+
+/// Who asked for the backlog.
+const BACKLOG: &str = "faults:backlog";
+
+/// Stores so many jobs that are due, and find nothing to do: they are about a guild that is not there.
+pub(crate) fn backlog(ledger: &LedgerAt, count: usize) -> Result<(), String> {
+    with_file(ledger, |db| {
+        let change = db.unchecked_transaction()?;
+        for n in 0..count {
+            let (guild, role) = ("900000000000000001", "900000000000000002");
+            let account = (900_000_000_000_000_000_u64 + n as u64).to_string();
+            let payload = format!(
+                r#"{{"guild_id": "{guild}", "user_id": "nobody", "discord_id": "{account}", "role_id": "{role}"}}"#
+            );
+            change.execute(
+                "INSERT INTO rolecall_jobs (id, kind, version, payload, lane, state, run_at, max_attempts, actor, \
+                     reason, inserted_at, guild_id, discord_id, role_id) \
+                 VALUES (?1, 'add_role', 1, ?2, 'bulk', 'available', ?3, 25, ?4, 'many at once', ?3, ?5, ?6, ?7)",
+                params![uuid::Uuid::now_v7().to_string(), payload, now_ms(), BACKLOG, guild, account, role],
+            )?;
+        }
+        change.commit()
+    })
+}
+
+/// How many of the backlog are not over.
+pub(crate) fn left(ledger: &LedgerAt) -> Result<i64, String> {
+    with_file(ledger, |db| {
+        let live = "SELECT count(*) FROM rolecall_jobs WHERE actor = ?1 AND finished_at IS NULL";
+        db.query_row(live, [BACKLOG], |row| row.get(0))
+    })
+}
+
+fn with_file<T>(
+    ledger: &LedgerAt,
+    act: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+) -> Result<T, String> {
+    let LedgerAt::Sqlite(path) = ledger else {
+        return Err("this is done to a SQLite file only".into());
+    };
+    let done = || -> Result<T, rusqlite::Error> {
+        let db = Connection::open(path)?;
+        db.busy_timeout(std::time::Duration::from_secs(10))?;
+        act(&db)
+    };
+    done().map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -195,6 +195,12 @@ impl Supervised {
     /// SIGTERM; says how many milliseconds it took to end.
     pub(crate) async fn stop_once(&self) -> Result<i64, String> {
         let count = |s: &mut State| s.ends + s.deaths.len();
+        // Its last end may be a moment ago.
+        let running = format!("{} to run", self.name);
+        wait_for(&running, Duration::from_secs(60), async || {
+            self.with(|s| s.pid).map(drop)
+        })
+        .await?;
         let (before, began) = (self.with(count), now_ms());
         self.signal(Signal::TERM)?;
         let what = format!("{} to end", self.name);

@@ -58,19 +58,31 @@ fn machine() -> String {
     format!("{cores} cores{gib}")
 }
 
-/// The report of a run, as Markdown: what stays the same comes from `frame`, in which `{run}` stands for the rest.
-pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
-    let (red, green): (Vec<&Played>, Vec<&Played>) = played.iter().partition(|p| p.without.is_some());
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "Run of {} on commit {}, {}, seed {seed}; {} scenarios in {:.0} s.\n",
+/// When, of what, and on which machine this was played. `what`: such as `74 scenarios `, or nothing.
+pub(crate) fn about(what: &str, seed: u64, took: f64) -> String {
+    format!(
+        "Run of {} on commit {}, {}, seed {seed}; {what}took {took:.0} s.\n\n",
         said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
         said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
         machine(),
-        played.len(),
-        took
-    );
+    )
+}
+
+/// The report of a run, as Markdown.
+pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
+    let (red, green): (Vec<&Played>, Vec<&Played>) = played.iter().partition(|p| p.without.is_some());
+    let mut text = about(&format!("{} scenarios ", played.len()), seed, took);
+    if !green.is_empty() {
+        scenarios(&mut text, &green);
+        invariants(&mut text, &green);
+    }
+    if !red.is_empty() {
+        mechanisms(&mut text, &red);
+    }
+    text
+}
+
+fn scenarios(text: &mut String, green: &[&Played]) {
     let mut recoveries: Vec<i64> = green.iter().filter_map(|p| p.recovery_ms).collect();
     recoveries.sort_unstable();
     let right = green.iter().filter(|p| p.is_right()).count();
@@ -85,7 +97,7 @@ pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
     );
     text.push_str("| scenario | deaths | first progress (s) | all done (s) | repeated changes | result |\n");
     text.push_str("| --- | ---: | ---: | ---: | ---: | --- |\n");
-    for p in &green {
+    for p in green {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} |",
@@ -103,9 +115,6 @@ pub(crate) fn markdown(played: &[Played], seed: u64, took: f64) -> String {
             }
         );
     }
-    invariants(&mut text, &green);
-    mechanisms(&mut text, &red);
-    text
 }
 
 fn invariants(text: &mut String, played: &[&Played]) {
@@ -133,10 +142,9 @@ fn invariants(text: &mut String, played: &[&Played]) {
 }
 
 fn mechanisms(text: &mut String, played: &[&Played]) {
-    if played.is_empty() {
-        return;
-    }
-    text.push_str("\n### What the suite notices\n\n| taken away | scenario | should break | noticed | what the checker says |\n");
+    let noticed = played.iter().filter(|p| p.is_right()).count();
+    let _ = writeln!(text, "{noticed} of {} are noticed.\n", played.len());
+    text.push_str("| taken away | scenario | should break | noticed | what the checker says |\n");
     text.push_str("| --- | --- | --- | --- | --- |\n");
     for p in played {
         let (gone, noticed_by) = p.without.unwrap_or_default();

@@ -7,9 +7,39 @@ use futures::StreamExt;
 use serde::Serialize;
 
 use crate::check::Report;
+use crate::mechanisms::Proof;
 use crate::processes::now_ms;
 use crate::scenarios::Scenario;
 use crate::stage::{Stage, Tools};
+
+/// A scenario that is to be played.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Play {
+    pub(crate) scenario: Scenario,
+    /// The mechanism that is taken away, and the invariant that should notice.
+    without: Option<(&'static str, &'static str)>,
+}
+
+impl Play {
+    pub(crate) const fn with_all(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            without: None,
+        }
+    }
+
+    pub(crate) const fn without(proof: Proof) -> Self {
+        Self {
+            scenario: proof.scenario,
+            without: Some((proof.gone, proof.noticed_by)),
+        }
+    }
+
+    /// Whether it is meant by a part of its name, or by its mechanism's.
+    pub(crate) fn is_called(&self, part: &str) -> bool {
+        self.scenario.name().contains(part) || self.without.is_some_and(|w| w.0 == part)
+    }
+}
 
 /// What became of a scenario.
 #[derive(Debug, Clone, Serialize)]
@@ -25,10 +55,32 @@ pub(crate) struct Played {
     pub(crate) recovery_ms: Option<i64>,
     pub(crate) drained_ms: Option<i64>,
     pub(crate) seconds: f64,
+    /// What the scenario measured itself.
+    pub(crate) told: Option<String>,
     pub(crate) report: Option<Report>,
 }
 
 impl Played {
+    /// Nothing is known yet.
+    pub(crate) const fn new(
+        name: String,
+        fault: &'static str,
+        without: Option<(&'static str, &'static str)>,
+    ) -> Self {
+        Self {
+            name,
+            fault,
+            without,
+            error: None,
+            deaths: 0,
+            recovery_ms: None,
+            drained_ms: None,
+            seconds: 0.0,
+            told: None,
+            report: None,
+        }
+    }
+
     /// Everything holds; or, where a mechanism was taken away, what should notice did.
     pub(crate) fn is_right(&self) -> bool {
         let broken = self.report.as_ref().map(Report::broken).unwrap_or_default();
@@ -53,16 +105,12 @@ impl Played {
     }
 }
 
-/// Plays them, so many at once; tells of each when it is over. With a mechanism: that one is taken away.
-pub(crate) async fn play(
-    scenarios: Vec<(Scenario, Option<(&'static str, &'static str)>)>,
-    tools: &Tools,
-    at_once: usize,
-) -> Vec<Played> {
-    let plays = scenarios
+/// Plays them, so many at once; tells of each when it is over.
+pub(crate) async fn play(plays: Vec<Play>, tools: &Tools, at_once: usize) -> Vec<Played> {
+    let plays = plays
         .into_iter()
         .enumerate()
-        .map(|(n, (scenario, without))| async move {
+        .map(|(n, Play { scenario, without })| async move {
             let played = one(&scenario, without, tools).await;
             let word = if played.is_right() { "ok " } else { "BAD" };
             let gone = without.map_or(String::new(), |(name, _)| format!(" without {name}"));
@@ -85,17 +133,7 @@ pub(crate) async fn play(
 
 async fn one(scenario: &Scenario, without: Option<(&'static str, &'static str)>, tools: &Tools) -> Played {
     let began = Instant::now();
-    let mut played = Played {
-        name: scenario.name(),
-        fault: scenario.fault,
-        without,
-        error: None,
-        deaths: 0,
-        recovery_ms: None,
-        drained_ms: None,
-        seconds: 0.0,
-        report: None,
-    };
+    let mut played = Played::new(scenario.name(), scenario.fault, without);
     if let Err(error) = play_and_check(scenario, tools, &mut played).await {
         played.error = Some(error);
     }
@@ -107,6 +145,7 @@ async fn play_and_check(scenario: &Scenario, tools: &Tools, played: &mut Played)
     let mut stage = Stage::build(scenario.needs(played.without.map(|w| w.0)), tools).await?;
     let ended = scenario.play(&mut stage).await;
     played.deaths = stage.deaths();
+    played.told = stage.told.take();
     // Also when it did not come to its end: what is broken then says why.
     let checked = check(&stage, played).await;
     if let (Some(folder), true) = (&tools.keep, ended.is_err() || !played.is_right()) {
@@ -118,7 +157,7 @@ async fn play_and_check(scenario: &Scenario, tools: &Tools, played: &mut Played)
 }
 
 /// By a process of its own, which is told where the evidence lies.
-async fn check(stage: &Stage, played: &mut Played) -> Result<(), String> {
+pub(crate) async fn check(stage: &Stage, played: &mut Played) -> Result<(), String> {
     (played.recovery_ms, played.drained_ms) = stage.recovery().await?;
     let case = stage.case(&played.name).await?;
     let file = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::processes::{Supervised, wait_for};
 use crate::stage::{Mode, Needs, Stage};
-use crate::{ledger, poison, tokens};
+use crate::{contrast, ledger, plays, poison, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -52,6 +52,20 @@ pub(crate) enum Break {
     Schedulers,
     /// A second request while the first one's change is under way; with more groups, or with the same.
     TwoRequests { more: bool },
+    /// A plan takes longer than a lease.
+    SlowReads,
+    /// A scheduler sleeps over a tick.
+    SleepsOverATick,
+    /// Members lose a group, and get it back before their role is taken.
+    ChangeOfMind,
+    /// A planner dies, and plans again while what it stored waits.
+    PlansAgain,
+    /// Discord answers 429 with a time.
+    ToldToWait,
+    /// Thousands of jobs are due at once.
+    Many,
+    /// SIGKILL right after the answer 202.
+    KilledWhenPromised,
 }
 
 /// See the module.
@@ -69,11 +83,7 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn name(&self) -> String {
-        let mode = match self.mode {
-            Mode::Embedded => "embedded",
-            Mode::Distributed => "distributed",
-        };
-        format!("{} {}, {mode}", self.fault, self.about)
+        format!("{} {}, {}", self.fault, self.about, self.mode)
     }
 
     pub(crate) fn needs(&self, without: Option<&'static str>) -> Needs {
@@ -82,7 +92,7 @@ impl Scenario {
             linked: self.linked,
             // Changes have to be under way, and others waiting, when the second request comes.
             write_ms: if self.is_slow() { 1_000 } else { 25 },
-            one_group_each: self.is_slow(),
+            one_group_each: self.is_slow() || matches!(self.breaks, Break::ChangeOfMind | Break::PlansAgain),
             own_mongo: matches!(self.breaks, Break::MongoRestart(_)),
             without,
         }
@@ -112,6 +122,13 @@ impl Scenario {
             Break::Deploys(times) => self.deploys(stage, times).await,
             Break::Schedulers => self.schedulers(stage).await,
             Break::TwoRequests { more } => self.two_requests(stage, more).await,
+            Break::SlowReads => plays::slow_reads(self, stage).await,
+            Break::SleepsOverATick => plays::sleeps_over_a_tick(self, stage).await,
+            Break::ChangeOfMind => plays::change_of_mind(self, stage).await,
+            Break::PlansAgain => plays::plans_again(self, stage).await,
+            Break::ToldToWait => contrast::told_to_wait(self, stage, GIVE).await,
+            Break::Many => contrast::many(self, stage).await,
+            Break::KilledWhenPromised => plays::killed_when_promised(self, stage).await,
             _ => self.servers(stage).await,
         }
     }
@@ -135,6 +152,8 @@ impl Scenario {
                 (stage.deaths() >= kills).then_some(())
             })
             .await?;
+        } else {
+            stage.be_patient();
         }
         stage.quiet().await
     }
@@ -279,14 +298,7 @@ impl Scenario {
     }
 
     async fn schedulers(&self, stage: &mut Stage) -> Result<(), String> {
-        stage
-            .program
-            .env
-            .retain(|(name, _)| name != "DISCORD_SYNC_INTERVAL");
-        stage
-            .program
-            .env
-            .push(("DISCORD_SYNC_INTERVAL".into(), "1m".into()));
+        stage.set("DISCORD_SYNC_INTERVAL", "1m");
         stage.start_all(self.mode, "", &[]);
         stage.start("scheduler", &["scheduler"], Vec::new());
         stage.start("another", &["scheduler"], Vec::new());
@@ -307,7 +319,7 @@ impl Scenario {
 
 /// SIGSTOP. A process that sleeps in the middle of a write to SQLite holds up all others, which is another story: then it
 /// is woken, and stopped again.
-async fn stop_outside_a_write(stage: &Stage, process: &Supervised) -> Result<(), String> {
+pub(crate) async fn stop_outside_a_write(stage: &Stage, process: &Supervised) -> Result<(), String> {
     wait_for("a moment without a write", Duration::from_secs(3), async || {
         process.signal(Signal::STOP).ok()?;
         if ledger::takes_writes(&stage.ledger) {

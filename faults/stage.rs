@@ -1,13 +1,12 @@
 //! An installation of a scenario: processes, servers, a client that keeps a log.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::case::{Asked, Case, LedgerAt};
+use crate::case::{Case, LedgerAt};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
 use crate::servers::Server;
@@ -17,14 +16,25 @@ use crate::world::{BOT_TOKEN, GROUPS, SPEED, World};
 const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
 /// Far more than three rescues take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// What a mechanism's absence leaves undone will not come; three leases are enough to see that.
+const PATIENCE_WITHOUT: Duration = Duration::from_secs(50);
 
 /// How it is installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Mode {
     /// `rolecall all`, on a SQLite file.
     Embedded,
     /// `rolecall web` and `rolecall worker`, on Mongo and Redis.
     Distributed,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Embedded => "embedded",
+            Self::Distributed => "distributed",
+        })
+    }
 }
 
 /// What the runner was given.
@@ -65,10 +75,15 @@ pub(crate) struct Stage {
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
     pub(crate) nothing_was_killed: bool,
-    folder: TempDir,
-    base: String,
-    token: String,
-    client: reqwest::Client,
+    /// Processes died at any time: a job may have been among what three deaths took along.
+    pub(crate) killed_at_random: bool,
+    /// What the scenario measured itself, for people.
+    pub(crate) told: Option<String>,
+    patience: Duration,
+    pub(crate) folder: TempDir,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) client: reqwest::Client,
 }
 
 impl Stage {
@@ -127,6 +142,9 @@ impl Stage {
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
+            killed_at_random: false,
+            told: None,
+            patience: needs.without.map_or(PATIENCE, |_| PATIENCE_WITHOUT),
             folder,
             base: format!("http://127.0.0.1:{port}"),
             token: String::new(),
@@ -175,6 +193,23 @@ impl Stage {
         self.program.run(&["directory", "import", &file]).await.map(drop)
     }
 
+    /// Waits for what comes late, even where something is taken away.
+    pub(crate) fn be_patient(&mut self) {
+        self.patience = PATIENCE;
+    }
+
+    /// Sets a setting of the processes that are started from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let env = &mut self.program.env;
+        env.retain(|(known, _)| known != name);
+        env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// What this process wrote.
+    pub(crate) fn log_of(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default()
+    }
+
     /// Starts a process; its first starts get these faults.
     pub(crate) fn start(
         &mut self,
@@ -204,57 +239,10 @@ impl Stage {
         }
     }
 
-    /// Asks for a full sync, again and again until it is promised, as a client does that was told nothing.
-    pub(crate) async fn ask(&self) -> Result<(), String> {
-        wait_for("a sync to be accepted", Duration::from_secs(90), async || {
-            self.ask_once()
-                .await
-                .filter(|asked| asked.run.is_some())
-                .map(drop)
-        })
-        .await
-    }
-
-    async fn ask_once(&self) -> Option<Asked> {
-        let url = format!("{}/v1/runs", self.base);
-        let sent = self
-            .client
-            .post(&url)
-            .bearer_auth(&self.token)
-            .json(&serde_json::json!({}))
-            .send()
-            .await;
-        let mut asked = Asked {
-            path: "POST /v1/runs".into(),
-            status: 0,
-            run: None,
-            retry_after: false,
-        };
-        if let Ok(answer) = sent {
-            asked.status = answer.status().as_u16();
-            asked.retry_after = answer.headers().contains_key("retry-after");
-            if asked.status == 202 {
-                let body: serde_json::Value = answer.json().await.unwrap_or_default();
-                asked.run = body["id"].as_str().map(ToOwned::to_owned);
-            }
-        }
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.client_log());
-        let line = serde_json::to_string(&asked).ok()?;
-        writeln!(log.ok()?, "{line}").ok()?;
-        Some(asked)
-    }
-
-    fn client_log(&self) -> PathBuf {
-        self.folder.path().join("client.jsonl")
-    }
-
     /// Waits until Discord saw so many changes.
     pub(crate) async fn writes(&self, at_least: u64) -> Result<(), String> {
         let what = format!("{at_least} changes");
-        wait_for(&what, PATIENCE, async || {
+        wait_for(&what, self.patience, async || {
             (self.world.simulator.counters().writes >= at_least).then_some(())
         })
         .await
@@ -271,7 +259,7 @@ impl Stage {
         what: &str,
         mut find: impl FnMut(&Ledger) -> Option<T>,
     ) -> Result<T, String> {
-        let waited = wait_for(what, PATIENCE, async || {
+        let waited = wait_for(what, self.patience, async || {
             self.look().await.ok().and_then(|ledger| find(&ledger))
         })
         .await;
@@ -348,6 +336,7 @@ impl Stage {
             recovery_ms: self.recovery().await?.0,
             stops_ms: self.stops_ms.clone(),
             nothing_was_killed: self.nothing_was_killed,
+            killed_at_random: self.killed_at_random,
             lived: lived.collect(),
         })
     }

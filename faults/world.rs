@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) unmanaged: u64,
     /// Linked account → its groups.
     groups: BTreeMap<u64, BTreeSet<usize>>,
+    /// What [`Self::demote`] took.
+    before: BTreeMap<u64, BTreeSet<usize>>,
     /// All members, and what they should have in the end.
     pub(crate) right: BTreeMap<u64, BTreeSet<u64>>,
     address: String,
@@ -76,6 +78,7 @@ impl World {
             roles,
             unmanaged,
             groups: BTreeMap::new(),
+            before: BTreeMap::new(),
             right: BTreeMap::new(),
             address,
             _stop: stop.drop_guard(),
@@ -125,7 +128,8 @@ impl World {
             let names: Vec<&str> = groups.iter().map(|i| GROUPS[*i]).collect();
             let _ = writeln!(
                 text,
-                "user-{account},Member {account},{},{account}",
+                "{},Member {account},{},{account}",
+                user_of(*account),
                 names.join(";")
             );
         }
@@ -139,6 +143,48 @@ impl World {
                 self.right.entry(*account).or_default().insert(self.roles[1]);
             }
         }
+    }
+
+    /// The application's name of the nth linked member.
+    pub(crate) fn user(&self, nth: usize) -> String {
+        let account = self.groups.keys().nth(nth).copied().unwrap_or_default();
+        user_of(account)
+    }
+
+    /// The nth linked member is in these groups from now on (a bit each).
+    pub(crate) fn regroup(&mut self, nth: usize, bits: u8) {
+        let Some((account, groups)) = self.groups.iter_mut().nth(nth) else {
+            return;
+        };
+        *groups = (0..GROUPS.len()).filter(|g| bits >> g & 1 == 1).collect();
+        let right = self.right.entry(*account).or_default();
+        for (group, role) in self.roles.iter().enumerate() {
+            if groups.contains(&group) {
+                right.insert(*role);
+            } else {
+                right.remove(role);
+            }
+        }
+    }
+
+    /// The first few lose all their groups. What they should have in the end stays as it is.
+    pub(crate) fn demote(&mut self, how_many: usize) {
+        for (account, groups) in self.groups.iter_mut().take(how_many) {
+            self.before.insert(*account, std::mem::take(groups));
+        }
+    }
+
+    /// They get them back.
+    pub(crate) fn give_back(&mut self) {
+        self.groups.append(&mut self.before);
+    }
+
+    /// Members who are not linked, and have nothing.
+    pub(crate) fn add_crowd(&mut self, how_many: usize) {
+        let accounts = self.simulator.add_users("crowd", how_many);
+        self.right.extend(accounts.iter().map(|a| (*a, BTreeSet::new())));
+        self.simulator
+            .add_members(self.guild, accounts.into_iter().map(|a| (a, Vec::new())));
     }
 
     /// Somebody who is in a group, linked, and not in the guild.
@@ -155,4 +201,9 @@ impl World {
             roles.retain(|r| !managed.contains(r));
         }
     }
+}
+
+/// The application's name of a linked account.
+fn user_of(account: u64) -> String {
+    format!("user-{account}")
 }

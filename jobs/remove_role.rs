@@ -9,7 +9,7 @@ use rolecall_core::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
-use crate::kernel::fault::{self, Point};
+use crate::kernel::fault::{self, Mechanism, Point};
 use crate::kernel::job::Job;
 use crate::kernel::members::{Target, look_again, refused};
 
@@ -51,7 +51,7 @@ impl Job for RemoveRole {
             Ok(now) => now,
             Err(nothing) => return Ok(nothing),
         };
-        if !now.denies(self.role_id) {
+        if !now.denies(self.role_id) && !fault::without(Mechanism::SecondRead) {
             return Ok(Outcome::skipped("superseded"));
         }
         let options = context.call(Some(context.audit_reason("no longer in a mapped group")))?;

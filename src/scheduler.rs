@@ -28,6 +28,12 @@ async fn start(app: &App, schedule: &Schedule, at: i64) {
     let action = schedule.action;
     match tick(&app.services, &app.queue, action, schedule.overlap, at).await {
         Ok(ticked) => {
+            tracing::debug!(
+                schedule = action.schedule_name(),
+                tick = at,
+                ?ticked,
+                "discord_sync: a tick"
+            );
             if let Err(error) = tell(app, schedule, at, ticked).await {
                 tracing::debug!(%error, schedule = action.schedule_name(), "discord_sync: scheduler_tasks not updated");
             }

@@ -9,6 +9,7 @@ use rolecall_core::job::JobState;
 use rolecall_core::ports::{JobFilter, SchedulerTask};
 use rolecall_core::run::{Run, Scope};
 use rolecall_core::{JobId, RunId};
+use rolecall_jobs::kernel::fault::{self, Mechanism};
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::services::Services;
 use rolecall_jobs::retention::Retention;
@@ -105,7 +106,12 @@ pub async fn tick(
     overlap: Overlap,
     tick: i64,
 ) -> Result<Ticked, StoreError> {
-    let (key, id) = (key(action, tick), tick_id(action, tick));
+    let (key, id) = if fault::without(Mechanism::TickKey) {
+        let id = Uuid::new_v4();
+        (id.to_string(), id)
+    } else {
+        (key(action, tick), tick_id(action, tick))
+    };
     let name = action.schedule_name();
     let cause = Cause::new(format!("schedule:{name}"), format!("tick {tick}"));
     // The id is kept after the job ended, so a late second scheduler inserts what is there.

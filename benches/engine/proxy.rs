@@ -73,7 +73,11 @@ async fn link(client: TcpStream, server: TcpStream, wire: Wire, asked: Arc<Mutex
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
         (client.into_split(), server.into_split());
-    let back = async { tokio::io::copy(&mut from_server, &mut to_client).await.map(drop) };
+    let back = async {
+        tokio::io::copy(&mut from_server, &mut to_client).await?;
+        // Who asked the server to close waits for that.
+        to_client.shutdown().await
+    };
     let forth = async {
         let (mut buffer, mut framing) = (vec![0; 64 * 1024], Framing::new(wire));
         loop {

@@ -4,6 +4,8 @@
 //! Only with the feature `faults`, which nothing that is shipped has; without it, both functions are empty and this
 //! module reads no environment.
 
+use std::time::Duration;
+
 /// A place in a job's life. What the names stand for, docs/reliability.md says, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
@@ -48,7 +50,24 @@ pub enum Mechanism {
     CrashCount,
     /// The ids of follow-up jobs are derived from their parent's.
     FollowUpIds,
+    /// A running job's lease is renewed.
+    Renewal,
+    /// A tick's job or run has the tick's own id.
+    TickKey,
+    /// The wish is read again at the moment a role is taken.
+    SecondRead,
+    /// Jobs are stored before anyone is told of them.
+    StoreFirst,
+    /// The jobs of dead workers are taken back.
+    Rescuer,
+    /// An envelope that nobody took is sent again.
+    Resend,
+    /// A run whose end nobody noted is closed.
+    RunCloser,
 }
+
+/// How late a job is stored where it is not stored first.
+pub const LATER: Duration = Duration::from_secs(1);
 
 /// Ends this process by SIGKILL, if the suite asked for this passing of this point. `kind`: the job's, if there is one.
 #[cfg(not(feature = "faults"))]

@@ -121,7 +121,7 @@ impl Queue {
             let due = self.to_send(&mut jobs).await;
             let left = jobs.iter().filter(|job| !job.sent).map(|job| job.run_at).min();
             let kind = jobs.first().map(|j| j.kind.clone()).unwrap_or_default();
-            let inserted = self.ledger.insert(jobs).await?;
+            let inserted = self.store(jobs).await?;
             fault::pass(Point::K2, &kind);
             self.send_created(due, &inserted).await;
             self.leave_to_relay(left);
@@ -158,6 +158,20 @@ impl Queue {
             }
         }
         envelopes
+    }
+
+    async fn store(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
+        if !fault::without(Mechanism::StoreFirst) {
+            return self.ledger.insert(jobs).await;
+        }
+        // What a queue in memory does: it says yes, and hopes to live long enough.
+        let said = jobs.iter().map(|j| Inserted::Created(j.id)).collect();
+        let ledger = Arc::clone(&self.ledger);
+        tokio::spawn(async move {
+            tokio::time::sleep(fault::LATER).await;
+            ledger.insert(jobs).await
+        });
+        Ok(said)
     }
 
     /// What was stored before has been sent before. Whatever fails here, the relay does later.

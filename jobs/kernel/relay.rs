@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::Timestamp;
 use rolecall_core::job::Lane;
 use rolecall_core::pause::Held;
 use rolecall_core::ports::{Clock, Delivery, DueJob, Envelope, Ledger};
 use tokio_util::sync::CancellationToken;
 
 use super::fair::{FairLane, Look};
+use super::fault::{self, Mechanism};
 use super::pauses::PauseBoard;
 use super::queue::{CROWDED_PAUSE, Queue};
 
@@ -106,7 +108,11 @@ impl Relay {
             ledger: self.ledger.as_ref(),
             lane,
             now,
-            sent_before: now - if nothing_waits { LOST_AFTER } else { RESEND_AFTER },
+            sent_before: if fault::without(Mechanism::Resend) {
+                Timestamp(0)
+            } else {
+                now - if nothing_waits { LOST_AFTER } else { RESEND_AFTER }
+            },
             held,
             room,
         };

@@ -44,6 +44,9 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
 }
 
 async fn rescue(services: &Services, queue: &Queue) {
+    if fault::without(Mechanism::Rescuer) {
+        return;
+    }
     let crashes = if fault::without(Mechanism::CrashCount) {
         u32::MAX
     } else {
@@ -87,6 +90,9 @@ async fn has_jobs(services: &Services, run: RunId) -> bool {
 }
 
 async fn close_empty_runs(services: &Services, queue: &Queue) {
+    if fault::without(Mechanism::RunCloser) {
+        return;
+    }
     let running = match services.runs.running().await {
         Ok(running) => running,
         Err(error) => {
