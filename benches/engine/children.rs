@@ -87,7 +87,7 @@ impl Running {
             return Err(format!("{} ended with {status}", self.what));
         }
         let last = text.lines().last().unwrap_or_default();
-        serde_json::from_str(last).map_err(|e| format!("{}: {e}: {last}", self.what))
+        serde_json::from_str(last).map_err(|e| format!("{}: what it printed cannot be read: {e}", self.what))
     }
 
     /// Waits for its end, whatever it says.
