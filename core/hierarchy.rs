@@ -209,15 +209,16 @@ pub fn obstacle(guild: &GuildInfo, bot: Option<&BotStanding>, role: RoleId) -> O
     if guild.owner_id == Some(bot.id) {
         return None;
     }
-    let highest = guild
-        .roles
-        .iter()
-        .filter(|r| bot.roles.contains(&r.id))
-        .max_by(|a, b| compare(a, b));
-    match highest {
+    match highest(guild, bot) {
         Some(top) if compare(target, top) == Ordering::Less => None,
         _ => Some(Obstacle::RoleAboveBot),
     }
+}
+
+/// The bot's highest role, if it has any.
+pub fn highest<'g>(guild: &'g GuildInfo, bot: &BotStanding) -> Option<&'g Role> {
+    let its = guild.roles.iter().filter(|r| bot.roles.contains(&r.id));
+    its.max_by(|a, b| compare(a, b))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::cause::Cause;
 use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::time::Timestamp;
 
 /// Where a job is in its life. The last three are final. The words are River's and Oban's.
@@ -259,6 +260,25 @@ impl Attempt {
 /// How many attempts a job keeps in its history: the newest. A document has a size limit (MongoDB: 16 MB).
 pub const ATTEMPTS_KEPT: usize = 20;
 
+/// One time that a job was told to come again later, which used up no try: a limit, or something else that has to pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitNote {
+    /// When it was told.
+    pub at: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Stable name of why, as the code of an error.
+    pub code: String,
+    /// Why, in words.
+    pub message: String,
+    /// Template of the call that has to wait, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+}
+
+/// How many waits a job keeps: the newest.
+pub const WAITS_KEPT: usize = 20;
+
 /// A stored job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -304,6 +324,10 @@ pub struct Job {
     pub trace: Option<String>,
     /// The newest attempts, oldest first, at most [`ATTEMPTS_KEPT`].
     pub attempts: Vec<Attempt>,
+    /// The newest times that it was told to wait, oldest first, at most [`WAITS_KEPT`].
+    pub waits: Vec<WaitNote>,
+    /// How far it is, if it is one that says so while it runs; how far it came, once it is over.
+    pub progress: Option<Progress>,
     /// What it did, once completed (or why it was cancelled).
     pub outcome: Option<Outcome>,
     /// Groups failures of one cause.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::GuildId;
+use crate::canary::Canary;
+use crate::ids::{GuildId, JobId};
 use crate::job::{Job, Lane};
 use crate::query;
 use crate::time::Timestamp;
@@ -49,6 +50,8 @@ pub struct Held {
 /// What is known of a job when it is asked whether it is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Face<'a> {
+    /// Its id.
+    pub id: JobId,
     /// Its lane.
     pub lane: Lane,
     /// Its kind.
@@ -62,6 +65,7 @@ pub struct Face<'a> {
 impl<'a> From<&'a Job> for Face<'a> {
     fn from(job: &'a Job) -> Self {
         Self {
+            id: job.id,
             lane: job.lane,
             kind: &job.kind,
             guild_id: job.subject.guild_id,
@@ -117,6 +121,8 @@ pub struct Pause {
     pub created_at: Timestamp,
     /// Until when; `None`: until somebody ends it.
     pub until: Option<Timestamp>,
+    /// Tries from time to time whether it is still needed.
+    pub canary: Option<Canary>,
 }
 
 impl Pause {
@@ -124,11 +130,17 @@ impl Pause {
     pub fn is_on(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
+
+    /// Whether it holds this job back at this moment. Its canary, which it lets through, it does not.
+    pub fn holds(&self, job: Face<'_>, now: Timestamp) -> bool {
+        let out = self.canary.as_ref().and_then(|canary| canary.out);
+        self.is_on(now) && self.held.holds(job) && out.is_none_or(|out| out.job != job.id)
+    }
 }
 
 /// The first pause that holds this job back now.
 pub fn holding<'p>(pauses: &'p [Pause], job: Face<'_>, now: Timestamp) -> Option<&'p Pause> {
-    pauses.iter().find(|p| p.is_on(now) && p.held.holds(job))
+    pauses.iter().find(|p| p.holds(job, now))
 }
 
 #[cfg(test)]
@@ -137,6 +149,7 @@ mod tests {
 
     fn face<'a>(kind: &'a str, guild: u64, fingerprint: Option<&'a str>) -> Face<'a> {
         Face {
+            id: JobId(Uuid::from_u128(1)),
             lane: Lane::Bulk,
             kind,
             guild_id: GuildId::new(guild),
@@ -172,10 +185,36 @@ mod tests {
             author: String::new(),
             created_at: Timestamp(0),
             until: Some(Timestamp(10)),
+            canary: None,
         };
         let all = [pause];
         assert!(holding(&all, face("x", 1, None), Timestamp(9)).is_some());
         assert!(holding(&all, face("x", 1, None), Timestamp(10)).is_none());
+    }
+
+    #[test]
+    fn a_pause_lets_its_canary_through_and_nobody_else() {
+        let mut canary = Canary::new(std::time::Duration::from_secs(60), Timestamp(0));
+        canary.out = Some(crate::canary::Out {
+            job: JobId(Uuid::from_u128(1)),
+            attempt: 0,
+            at: Timestamp(1),
+        });
+        let pause = Pause {
+            id: PauseId(Uuid::nil()),
+            held: Held::default(),
+            reason: String::new(),
+            author: String::new(),
+            created_at: Timestamp(0),
+            until: None,
+            canary: Some(canary),
+        };
+        let canary = face("x", 1, None);
+        let other = Face {
+            id: JobId(Uuid::from_u128(2)),
+            ..canary
+        };
+        assert!(!pause.holds(canary, Timestamp(5)) && pause.holds(other, Timestamp(5)));
     }
 
     #[test]

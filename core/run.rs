@@ -229,6 +229,13 @@ pub struct Run {
     pub results: Option<RunResults>,
 }
 
+/// When the last sync that went well ended, of these, newest first: one that changed something or found nothing to
+/// change, and could do all that was to be done.
+pub fn last_success(runs: &[Run]) -> Option<Timestamp> {
+    let well = |run: &&Run| !run.dry_run && run.state == RunState::Completed;
+    runs.iter().find(well).and_then(|run| run.finished_at)
+}
+
 /// A line of a run's tally: so many of its jobs are alike in these respects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TallyLine {

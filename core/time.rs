@@ -7,6 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// Both stores keep whole milliseconds (BSON dates have no more), so a value that was written reads back equal.

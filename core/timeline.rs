@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub struct Event {
     /// When.
     pub at: Timestamp,
-    /// `stored`, `attempt_began`, `attempt_ended`, `redriven`, `sent`, `due` (in the future, too) or `ended`.
+    /// `stored`, `attempt_began`, `attempt_ended`, `told_to_wait`, `redriven`, `sent`, `due` (in the future, too) or `ended`.
     pub event: &'static str,
     /// More about it, in words.
     pub detail: String,
@@ -31,6 +31,11 @@ pub fn timeline(job: &Job) -> Vec<Event> {
         let code = attempt.error_code.as_deref().map(|code| format!(": {code}"));
         let end = format!("{}{}", attempt.result, code.unwrap_or_default());
         all.push(event(attempt.ended_at, "attempt_ended", end));
+    }
+    for wait in &job.waits {
+        let until = wait.until.to_rfc3339();
+        let why = format!("until {until}: {}: {}", wait.code, wait.message);
+        all.push(event(wait.at, "told_to_wait", why));
     }
     if let Some(at) = job.redriven_at {
         all.push(event(at, "redriven", "run again, with all its tries".to_owned()));

@@ -35,6 +35,10 @@ pub enum Wait {
         until: Timestamp,
         /// How often so far.
         times: u32,
+        /// Why, as far as it is known: the code of the last time.
+        code: Option<String>,
+        /// The same in words.
+        why: Option<String>,
     },
     /// It was stored for later, or given another time.
     Delayed {
@@ -69,9 +73,7 @@ pub fn why(job: &Job, pauses: &[Pause], obstacles: &Obstacles, now: Timestamp) -
     if !job.state.is_waiting() {
         return Vec::new();
     }
-    let held = pauses
-        .iter()
-        .filter(|p| p.is_on(now) && p.held.holds(Face::from(job)));
+    let held = pauses.iter().filter(|p| p.holds(Face::from(job), now));
     let mut all: Vec<Wait> = held
         .map(|p| Wait::Paused {
             id: p.id,
@@ -111,10 +113,15 @@ fn time(job: &Job) -> Wait {
             failed: job.attempt,
             of: job.max_attempts,
         },
-        _ if job.snoozes > 0 => Wait::Snoozed {
-            until,
-            times: job.snoozes,
-        },
+        _ if job.snoozes > 0 => {
+            let last = job.waits.last();
+            Wait::Snoozed {
+                until,
+                times: job.snoozes,
+                code: last.map(|wait| wait.code.clone()),
+                why: last.map(|wait| wait.message.clone()),
+            }
+        }
         _ => Wait::Delayed { until },
     }
 }
@@ -164,10 +171,18 @@ impl Wait {
                 "Failed {failed} of {of} times; it is tried again at {}.",
                 until.to_rfc3339()
             ),
-            Self::Snoozed { until, times } => format!(
-                "Was told to wait {times} times, which uses up no try; it comes again at {}.",
-                until.to_rfc3339()
-            ),
+            Self::Snoozed {
+                until, times, why, ..
+            } => {
+                let why = why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+                let times = if *times == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{times} times")
+                };
+                let until = until.to_rfc3339();
+                format!("Was told to wait {times}{why}, which uses up no try; it comes again at {until}.")
+            }
             Self::Delayed { until } => format!("It is for {}.", until.to_rfc3339()),
             Self::Busy { key, job } => {
                 format!("Job {job} is running, and no two about {key} run at once.")
@@ -190,7 +205,7 @@ impl Wait {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
@@ -201,7 +216,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000);
 
-    fn job(state: JobState, run_at: i64) -> Job {
+    pub(crate) fn job(state: JobState, run_at: i64) -> Job {
         Job {
             id: JobId(Uuid::from_u128(1)),
             kind: "add_role".to_owned(),
@@ -224,6 +239,8 @@ mod tests {
             cause: Cause::new("demo", ""),
             trace: None,
             attempts: Vec::new(),
+            waits: Vec::new(),
+            progress: None,
             outcome: None,
             fingerprint: None,
             cancel_by: None,
@@ -253,6 +270,7 @@ mod tests {
             author: "user:eve".to_owned(),
             created_at: Timestamp(0),
             until: None,
+            canary: None,
         }
     }
 

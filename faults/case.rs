@@ -53,6 +53,13 @@ pub(crate) struct Case {
     pub(crate) killed_at_random: bool,
     /// Processes that should have lived through the fault, and whether they did.
     pub(crate) lived: BTreeMap<String, bool>,
+    /// The most memory that each process that runs now ever had, in KiB.
+    pub(crate) peaks_kib: BTreeMap<String, u64>,
+    /// A link held what was sent, and let it go much later: what the ledger says of when a job was stored may be older
+    /// than its being there.
+    pub(crate) late_writes: bool,
+    /// A process's clock was wrong by an hour.
+    pub(crate) wrong_clocks: bool,
 }
 
 /// A line of the client's log.

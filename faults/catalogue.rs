@@ -1,5 +1,6 @@
 //! All scenarios.
 
+use crate::environment;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
 use crate::{contrast, mechanisms};
@@ -118,13 +119,13 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend([
         other("K14", "the new tokens are lost", EMBEDDED, 6, Break::LostPair),
         other("K16", "after the third secret", EMBEDDED, 6, Break::HalfARotation),
-        other(
+        short(other(
             "E1",
             "Redis away for 5 s, and empty",
             DISTRIBUTED,
-            40,
+            20,
             Break::RedisRestart(5),
-        ),
+        )),
         short(other("E2", "FLUSHALL", DISTRIBUTED, 40, Break::RedisForgets)),
         other(
             "E10",
@@ -154,6 +155,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         other("E29", MORE, EMBEDDED, 30, Break::TwoRequests { more: true }),
         other("E29", MORE, DISTRIBUTED, 30, Break::TwoRequests { more: true }),
     ]);
+    all.extend(environment::all());
     all.extend(mechanisms::scenarios());
     all.extend(contrast::scenarios());
     all

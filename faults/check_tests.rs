@@ -4,7 +4,7 @@ use super::*;
 use crate::case::{Asked, LedgerAt};
 use crate::evidence::Call;
 use crate::ledger::RunRow;
-use crate::outside::STOP_MS;
+use crate::outside::{MEMORY_KIB, STOP_MS};
 
 const MEMBER: u64 = 7;
 const ROLE: u64 = 70;
@@ -27,6 +27,9 @@ fn case() -> Case {
         nothing_was_killed: true,
         killed_at_random: false,
         lived: [("worker".to_owned(), true)].into(),
+        peaks_kib: [("worker".to_owned(), 60_000)].into(),
+        late_writes: false,
+        wrong_clocks: false,
     }
 }
 
@@ -143,6 +146,23 @@ fn two_live_jobs_for_one_wish_break_the_second() {
     };
     assert_eq!(broken_by(twice(15)), ["I2"]);
     assert_eq!(broken_by(twice(20)), Vec::<String>::new(), "one after the other");
+    let late = |began_at| {
+        move |case: &mut Case, e: &mut Evidence| {
+            twice(15)(case, e);
+            case.late_writes = true;
+            e.ledger
+                .jobs
+                .iter_mut()
+                .filter(|j| j.id == "again")
+                .for_each(|j| j.began_at = Some(began_at));
+        }
+    };
+    assert_eq!(
+        broken_by(late(20)),
+        Vec::<String>::new(),
+        "stored later than it says"
+    );
+    assert_eq!(broken_by(late(19)), ["I2"], "and no later than this");
 }
 
 #[test]
@@ -230,6 +250,18 @@ fn slowness_dishonesty_and_what_else_is_seen_from_outside_break_theirs() {
         }),
         ["I12"]
     );
+    assert_eq!(
+        broken_by(|c, _| {
+            c.peaks_kib.insert("worker".into(), MEMORY_KIB + 1);
+        }),
+        ["I12"]
+    );
+    let by_another_clock = |c: &mut Case, e: &mut Evidence| {
+        c.wrong_clocks = true;
+        e.ledger.jobs[0].inserted_at += 3_600_000;
+        e.ledger.jobs[0].finished_at = Some(3_600_020);
+    };
+    assert_eq!(broken_by(by_another_clock), ["I17"]);
     assert_eq!(broken_by(|_, e| e.asked[0].status = 500), ["I13"]);
     assert_eq!(
         broken_by(|_, e| e.asked[0].status = 503),

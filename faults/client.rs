@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::case::Asked;
 use crate::processes::wait_for;
 use crate::stage::Stage;
@@ -56,6 +58,31 @@ impl Stage {
         let line = serde_json::to_string(&asked).ok()?;
         writeln!(log.ok()?, "{line}").ok()?;
         Some(asked)
+    }
+
+    /// Asks every two seconds for so long, whatever is answered.
+    pub(crate) async fn ask_meanwhile(&self, span: Duration) {
+        let (everything, end) = (serde_json::json!({}), Instant::now() + span);
+        while Instant::now() < end {
+            self.ask_for(&everything, ANSWER).await;
+            tokio::time::sleep_until(end.min(Instant::now() + Duration::from_secs(2))).await;
+        }
+    }
+
+    /// What /readyz answers.
+    pub(crate) async fn readyz(&self) -> Option<(u16, String)> {
+        let answer = self
+            .client
+            .get(format!("{}/readyz", self.base))
+            .send()
+            .await
+            .ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// Where the API listens, as `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     /// All that the client asked so far.

@@ -29,6 +29,8 @@ pub(crate) struct JobRow {
     pub(crate) effect: Option<String>,
     pub(crate) inserted_at: i64,
     pub(crate) finished_at: Option<i64>,
+    /// When its first attempt that is kept began; read from Mongo only.
+    pub(crate) began_at: Option<i64>,
     /// Number, result and error code of each attempt that is kept.
     pub(crate) attempts: Vec<(i64, String, Option<String>)>,
     pub(crate) payload: String,
@@ -97,6 +99,7 @@ fn sqlite(path: &std::path::Path) -> Result<Ledger, rusqlite::Error> {
             effect: row.get(14)?,
             inserted_at: row.get(15)?,
             finished_at: row.get(16)?,
+            began_at: None,
             attempts: attempts(&json(row, 17)?),
             payload: row.get(18)?,
         })
@@ -193,9 +196,15 @@ fn job_of(doc: &Document) -> JobRow {
         finished_at: doc
             .contains_key("finished_at")
             .then(|| number(doc, "finished_at")),
+        began_at: began(doc),
         attempts: attempts(&plain["attempts"]),
         payload: plain["payload"].to_string(),
     }
+}
+
+fn began(job: &Document) -> Option<i64> {
+    let first = job.get_array("attempts").ok()?.first()?.as_document()?;
+    Some(number(first, "started_at")).filter(|at| *at > 0)
 }
 
 fn run_of(doc: &Document) -> RunRow {

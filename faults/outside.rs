@@ -8,6 +8,10 @@ use crate::evidence::Evidence;
 const RECOVERY_MS: i64 = 20_000;
 /// A process ends within this time after SIGTERM: its grace, and a little for a busy machine.
 pub(crate) const STOP_MS: i64 = 27_000;
+/// What two machines' ideas of the store's clock may differ by.
+const CLOCK_MS: i64 = 1_000;
+/// No outage makes a process of these small installations grow beyond this (a build without optimisation).
+pub(crate) const MEMORY_KIB: u64 = 256 << 10;
 /// Of 10,000 invalid answers in ten minutes Discord blocks an address; half of that is where to stop.
 const INVALID: u64 = 5_000;
 
@@ -79,9 +83,44 @@ pub(crate) fn lived(case: &Case) -> Verdict {
         return Ok(None);
     }
     let dead = case.lived.iter().filter(|(_, lived)| !**lived);
+    let mut wrong: Vec<String> = dead.map(|(name, _)| format!("{name} died")).collect();
+    let swollen = case.peaks_kib.iter().filter(|(_, kib)| **kib > MEMORY_KIB);
+    wrong.extend(swollen.map(|(name, kib)| format!("{name} grew to {} MiB", kib >> 10)));
+    let most = case.peaks_kib.values().max().copied().unwrap_or(0) >> 10;
     none(
-        dead.map(|(name, _)| format!("{name} died")).collect(),
-        format!("{} processes", case.lived.len()),
+        wrong,
+        format!("{} processes, {most} MiB at most", case.lived.len()),
+    )
+}
+
+/// Nothing else is broken, though a clock was wrong: the other findings say so.
+pub(crate) fn clocks(case: &Case, evidence: &Evidence) -> Verdict {
+    if !case.wrong_clocks {
+        return Ok(None);
+    }
+    // By the store's clock a job is stored before it ends, and ends by now.
+    let jobs = evidence.ledger.jobs.iter();
+    let early = jobs.filter(|j| j.finished_at.is_some_and(|end| end + CLOCK_MS < j.inserted_at));
+    let mut wrong: Vec<String> = early
+        .map(|j| format!("job {} ended before it was stored", j.id))
+        .collect();
+    let times = evidence
+        .ledger
+        .jobs
+        .iter()
+        .flat_map(|j| [Some(j.inserted_at), j.finished_at])
+        .flatten();
+    if let (Some(first), Some(last)) = (times.clone().min(), times.max())
+        && last - first > 30 * 60_000
+    {
+        wrong.push(format!(
+            "the ledger's times lie {} s apart",
+            (last - first) / 1_000
+        ));
+    }
+    none(
+        wrong,
+        format!("{} jobs, all by one clock", evidence.ledger.jobs.len()),
     )
 }
 
@@ -92,7 +131,7 @@ pub(crate) fn honest(evidence: &Evidence) -> Verdict {
         match asked.status {
             // No answer is no promise.
             0 | 200..300 => {}
-            503 if asked.retry_after => {}
+            503 | 504 if asked.retry_after => {}
             status => wrong.push(format!("{} was answered with {status}", asked.path)),
         }
     }

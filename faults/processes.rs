@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -190,6 +190,30 @@ impl Supervised {
         let pid = self.with(|s| s.pid).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("{} is not running", self.name))?;
         kill_process(pid, signal).map_err(|e| format!("{}: {e}", self.name))
+    }
+
+    /// The process as it is now may open so many files.
+    pub(crate) fn limit_files(&self, most: u64) -> Result<(), String> {
+        let pid = self.with(|s| s.pid).and_then(Pid::from_raw);
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        prlimit(
+            Some(pid.ok_or_else(|| format!("{} is not running", self.name))?),
+            Resource::Nofile,
+            limit,
+        )
+        .map(drop)
+        .map_err(|e| format!("{}: {e}", self.name))
+    }
+
+    /// The most memory that the process as it is now ever had, in KiB. `None` where the system does not tell.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        let pid = self.with(|s| s.pid)?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// SIGTERM; says how many milliseconds it took to end.

@@ -5,12 +5,17 @@ use std::time::Duration;
 use rolecall_simulator::{Fault, FaultKind};
 use rustix::process::Signal;
 
+use crate::links::Broken;
 use crate::processes::{Supervised, wait_for};
+use crate::redis_faults::Ill;
 use crate::stage::{Mode, Needs, Stage};
-use crate::{contrast, ledger, plays, poison, tokens};
+use crate::{contrast, ledger, links, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
+
+/// Decides what a lossy link loses.
+const SEED: u64 = 1;
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,18 @@ pub(crate) enum Break {
     Deploys(usize),
     /// Three schedulers at once.
     Schedulers,
+    /// A link that fails.
+    Link(Broken),
+    /// All links are poor.
+    Poor(crate::proxy::Link),
+    /// A Redis that answers, and is no good.
+    Redis(Ill),
+    /// The Mongo server sleeps for so many seconds.
+    MongoAsleep(u64),
+    /// No file is left to open.
+    NoFiles,
+    /// This process's clock is wrong.
+    Clock(&'static str),
     /// A second request while the first one's change is under way; with more groups, or with the same.
     TwoRequests { more: bool },
     /// A plan takes longer than a lease.
@@ -93,7 +110,7 @@ impl Scenario {
             // Changes have to be under way, and others waiting, when the second request comes.
             write_ms: if self.is_slow() { 1_000 } else { 25 },
             one_group_each: self.is_slow() || matches!(self.breaks, Break::ChangeOfMind | Break::PlansAgain),
-            own_mongo: matches!(self.breaks, Break::MongoRestart(_)),
+            own_mongo: matches!(self.breaks, Break::MongoRestart(_) | Break::MongoAsleep(_)),
             without,
         }
     }
@@ -122,6 +139,11 @@ impl Scenario {
             Break::Deploys(times) => self.deploys(stage, times).await,
             Break::Schedulers => self.schedulers(stage).await,
             Break::TwoRequests { more } => self.two_requests(stage, more).await,
+            Break::Link(broken) => links::broken(stage, broken, SEED).await,
+            Break::Poor(how) => links::poor(stage, how, SEED).await,
+            Break::Redis(ill) => ill.play(stage, SEED).await,
+            Break::NoFiles => redis_faults::no_files(stage).await,
+            Break::Clock(whose) => links::clocks(stage, whose).await,
             Break::SlowReads => plays::slow_reads(self, stage).await,
             Break::SleepsOverATick => plays::sleeps_over_a_tick(self, stage).await,
             Break::ChangeOfMind => plays::change_of_mind(self, stage).await,
@@ -227,6 +249,10 @@ impl Scenario {
                     .ok_or(missing)?
                     .restart(Duration::from_secs(s))
                     .await?
+            }
+            Break::MongoAsleep(s) => {
+                let asked = stage.ask_meanwhile(Duration::from_secs(s));
+                stage.mongo.as_ref().ok_or(missing)?.sleep(asked).await?;
             }
             Break::PoisonEnvelopes => poison::envelopes(stage.redis.as_ref().ok_or(missing)?).await?,
             _ => {}

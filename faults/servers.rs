@@ -1,8 +1,10 @@
 //! A Redis and a Mongo server of one scenario alone, so that they can be broken.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -90,6 +92,41 @@ impl Server {
         tokio::time::sleep(away).await;
         self.child = spawn(&self.program, &self.args, &self.folder)?;
         self.up().await
+    }
+
+    /// SIGKILL, for good.
+    pub(crate) async fn kill(&mut self) -> Result<(), String> {
+        self.child.kill().await.map_err(|e| e.to_string())
+    }
+
+    /// SIGSTOP for so long: connections stay, and nobody answers.
+    pub(crate) async fn sleep(&self, asleep: impl Future<Output = ()>) -> Result<(), String> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let pid = id.and_then(Pid::from_raw).ok_or("the server is not running")?;
+        kill_process(pid, Signal::STOP).map_err(|e| e.to_string())?;
+        asleep.await;
+        kill_process(pid, Signal::CONT).map_err(|e| e.to_string())
+    }
+
+    /// Where it keeps its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> &str {
+        let host = self.url.split('/').nth(2).unwrap_or_default();
+        host.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// A field of what Redis says of itself.
+    pub(crate) async fn says(&self, field: &str) -> Option<String> {
+        let info: String = redis::from_redis_value(self.ask(&["INFO"]).await.ok()?).ok()?;
+        let lines = info.lines().filter_map(|line| line.trim_end().split_once(':'));
+        lines
+            .filter(|(name, _)| *name == field)
+            .map(|(_, value)| value.to_owned())
+            .next()
     }
 
     /// Sends one command to Redis.

@@ -75,6 +75,10 @@ pub(crate) struct Stage {
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
     pub(crate) nothing_was_killed: bool,
+    /// What was sent to the store may have come late.
+    pub(crate) late_writes: bool,
+    /// A process's clock was wrong.
+    pub(crate) wrong_clocks: bool,
     /// Processes died at any time: a job may have been among what three deaths took along.
     pub(crate) killed_at_random: bool,
     /// What the scenario measured itself, for people.
@@ -142,6 +146,8 @@ impl Stage {
             discarded: BTreeMap::new(),
             should_live: Vec::new(),
             nothing_was_killed: false,
+            late_writes: false,
+            wrong_clocks: false,
             killed_at_random: false,
             told: None,
             patience: needs.without.map_or(PATIENCE, |_| PATIENCE_WITHOUT),
@@ -217,7 +223,18 @@ impl Stage {
         args: &'static [&'static str],
         faults: Vec<String>,
     ) -> Supervised {
-        let process = Supervised::start(self.program.clone(), name, args, faults);
+        self.start_in(self.program.clone(), name, args, faults)
+    }
+
+    /// The same with another environment.
+    pub(crate) fn start_in(
+        &mut self,
+        program: Program,
+        name: &'static str,
+        args: &'static [&'static str],
+        faults: Vec<String>,
+    ) -> Supervised {
+        let process = Supervised::start(program, name, args, faults);
         self.processes.push(process.clone());
         process
     }
@@ -320,6 +337,10 @@ impl Stage {
             let found = self.processes.iter().find(|p| p.name == *name);
             ((*name).to_owned(), found.is_some_and(|p| p.deaths().is_empty()))
         });
+        let peaks = self
+            .processes
+            .iter()
+            .filter_map(|p| Some((p.name.to_owned(), p.peak_kib()?)));
         // The directory's file has no secret; the rest is what processes wrote.
         Ok(Case {
             name: name.to_owned(),
@@ -338,6 +359,9 @@ impl Stage {
             nothing_was_killed: self.nothing_was_killed,
             killed_at_random: self.killed_at_random,
             lived: lived.collect(),
+            peaks_kib: peaks.collect(),
+            late_writes: self.late_writes,
+            wrong_clocks: self.wrong_clocks,
         })
     }
 

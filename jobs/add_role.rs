@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::RoleId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -26,6 +27,7 @@ pub struct AddRole {
 impl Job for AddRole {
     const KIND: &'static str = "add_role";
     const LANE: Lane = Lane::Bulk;
+    const CALLS: Calls = Calls::ROLE_WRITE;
 
     fn unique_key(&self) -> Option<String> {
         Some(format!(

@@ -1,24 +1,29 @@
 //! Gives one order about all jobs that a query finds.
 //!
-//! Page by page, newest first. A job that got its order is in another state and is not found again, so a repeat after a
-//! crash goes on with what is left; its numbers are then those of the last attempt.
+//! Page by page, newest first. It says after each page how far it is and where it goes on, so that a repeat after a crash
+//! does the rest. Work that is spread over time is handed out slice by slice, and in between it waits like any other job:
+//! what is not handed out yet stays as it is when it is cancelled.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_core::cause::Cause;
+use rolecall_core::cost::{Calls, Load, Prediction, predict};
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{Job as Record, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::{JobCursor, JobFilter, Ordered, Share, SplitBy};
+use rolecall_core::ports::{JobCursor, JobFilter, Ordered, Redrive, Share, SplitBy};
+use rolecall_core::progress::Progress;
+use rolecall_core::spread::{Slice, slice};
 use rolecall_core::{RunId, Timestamp, query};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::kernel::context::Context;
 use crate::kernel::job::Job;
+use crate::kernel::registry::Registry;
 use crate::kernel::services::Services;
 use crate::kernel::steering::{By, Steering};
 
@@ -28,6 +33,24 @@ const PAGE: usize = 200;
 const SAMPLES: usize = 5;
 /// Guilds and causes that a preview tells apart.
 const SHARES: usize = 50;
+/// Kinds, and guilds of a kind, that a prediction adds up.
+const LOADS: usize = 10_000;
+/// The code of why it waits between two slices.
+const SPREAD: &str = "spread_over_time";
+
+/// The names of a bulk order's numbers. Stored: never change one.
+pub mod counted {
+    /// Jobs that got the order.
+    pub const DONE: &str = "done";
+    /// Running jobs that were told to end.
+    pub const ASKED: &str = "asked";
+    /// Jobs that were left alone, because another one does the same.
+    pub const TWIN: &str = "twin";
+    /// Jobs to which the order meant nothing any more.
+    pub const NOT_POSSIBLE: &str = "not_possible";
+    /// Jobs that had moved on before their turn came.
+    pub const GONE: &str = "gone";
+}
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,10 +66,13 @@ pub struct BulkOrder {
     /// The request that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Over so many seconds the jobs run again. `None`: all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread_seconds: Option<u64>,
 }
 
 /// What an order would be about.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Preview {
     /// How many jobs.
     pub jobs: u64,
@@ -56,6 +82,8 @@ pub struct Preview {
     pub by_guild: Vec<Share>,
     /// By the cause for which they failed.
     pub by_fingerprint: Vec<Share>,
+    /// What it costs at Discord.
+    pub cost: Prediction,
 }
 
 /// Looks at what an order would be about, and changes nothing.
@@ -64,25 +92,54 @@ pub struct Preview {
 /// If the store fails.
 pub async fn preview(
     services: &Services,
+    registry: &Registry,
     action: BulkAction,
     filter: &JobFilter,
     now: Timestamp,
 ) -> Result<Preview, StoreError> {
     let Some(meant) = action.meant(filter, now) else {
-        return Ok(Preview {
-            jobs: 0,
-            samples: Vec::new(),
-            by_guild: Vec::new(),
-            by_fingerprint: Vec::new(),
-        });
+        return Ok(Preview::default());
     };
     let ledger = &services.ledger;
+    let cost = match action {
+        BulkAction::Retry => predict(&loads(services, registry, &meant).await?),
+        // What ends calls nobody.
+        BulkAction::Cancel | BulkAction::Discard => Prediction::default(),
+    };
     Ok(Preview {
-        jobs: ledger.counts(&meant).await?.iter().map(|(_, n)| n).sum(),
+        jobs: how_many(services, &meant).await?,
         samples: ledger.list(&meant, None, SAMPLES).await?,
         by_guild: ledger.split(&meant, SplitBy::Guild, SHARES).await?,
         by_fingerprint: ledger.split(&meant, SplitBy::Fingerprint, SHARES).await?,
+        cost,
     })
+}
+
+async fn how_many(services: &Services, meant: &JobFilter) -> Result<u64, StoreError> {
+    Ok(services.ledger.counts(meant).await?.iter().map(|(_, n)| n).sum())
+}
+
+/// The jobs of a filter by kind and guild, as far as they call Discord.
+async fn loads(services: &Services, registry: &Registry, meant: &JobFilter) -> Result<Vec<Load>, StoreError> {
+    let mut loads = Vec::new();
+    for kind in services.ledger.split(meant, SplitBy::Kind, LOADS).await? {
+        let Some(name) = kind.value else { continue };
+        let calls = registry.get(&name).map_or(Calls::NONE, |kind| kind.calls);
+        if calls == Calls::NONE {
+            continue;
+        }
+        let alike = JobFilter {
+            kind: Some(name),
+            ..meant.clone()
+        };
+        let guilds = services.ledger.split(&alike, SplitBy::Guild, LOADS).await?;
+        loads.extend(guilds.into_iter().map(|share| Load {
+            calls,
+            guild: share.value,
+            jobs: share.jobs,
+        }));
+    }
+    Ok(loads)
 }
 
 impl Job for BulkOrder {
@@ -94,31 +151,25 @@ impl Job for BulkOrder {
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let asked = query::parse(&self.query, self.asked_at)
             .map_err(|wrong| JobError::permanent("unreadable_query", wrong.join("; ")))?;
-        let mut outcome = Outcome::unchanged();
-        if let Some(meant) = self.action.meant(&asked.filter, self.asked_at)
-            && !self.walk(context, &meant, &mut outcome).await?
-        {
-            outcome.reason = Some("aborted".to_owned());
-            outcome = outcome.with_note("Stopped by order; the jobs that were left keep their states.");
-        }
-        if outcome.counts.contains_key("done") || outcome.counts.contains_key("asked") {
-            outcome.effect = Effect::Applied;
-        }
-        let after = json!({
-            "action": self.action,
-            "query": self.query,
-            "jobs": outcome.counts,
-            "aborted": outcome.reason.is_some(),
-        });
-        let by = By {
-            cause: Cause::new(context.cause.actor.clone(), self.reason.clone()),
-            request_id: self.request_id.clone(),
+        let Some(meant) = self.action.meant(&asked.filter, self.asked_at) else {
+            return Ok(self.ended(context, &Progress::default(), true).await);
         };
-        let target = format!("job:{}", context.job_id);
-        steering(context)
-            .note("jobs.bulk_ordered", target, None, Some(after), &by)
-            .await;
-        Ok(outcome)
+        let mut walk = Walk::begin(self, context, &meant).await?;
+        let whole = walk.go(context, &meant).await?;
+        if whole
+            && let Some(part) = walk.part
+            && walk.handed_out >= part.things
+            && walk.progress.done < walk.progress.total
+        {
+            let Progress { total, done, .. } = walk.progress;
+            let why = format!("{done} of {total} jobs are handed out; the others follow by and by");
+            return Err(JobError::wait(SPREAD, part.length, why));
+        }
+        if whole {
+            end(&mut walk.progress);
+            context.report(&walk.progress).await;
+        }
+        Ok(self.ended(context, &walk.progress, whole).await)
     }
 }
 
@@ -131,62 +182,182 @@ fn steering(context: &Context) -> Steering {
 }
 
 impl BulkOrder {
+    /// Its outcome, and a record of it.
+    async fn ended(&self, context: &Context, progress: &Progress, whole: bool) -> Outcome {
+        let mut outcome = Outcome::unchanged();
+        for (name, n) in &progress.counts {
+            outcome.count(name, *n);
+        }
+        if !whole {
+            outcome.reason = Some("aborted".to_owned());
+            outcome = outcome.with_note("Stopped by order; the jobs that were left keep their states.");
+        }
+        if outcome.counts.contains_key(counted::DONE) || outcome.counts.contains_key(counted::ASKED) {
+            outcome.effect = Effect::Applied;
+        }
+        let after = json!({
+            "action": self.action,
+            "query": self.query,
+            "jobs": outcome.counts,
+            "aborted": outcome.reason.is_some(),
+        });
+        let by = By {
+            cause: self.by(context),
+            request_id: self.request_id.clone(),
+        };
+        let target = format!("job:{}", context.job_id);
+        steering(context)
+            .note("jobs.bulk_ordered", target, None, Some(after), &by)
+            .await;
+        outcome
+    }
+
+    fn by(&self, context: &Context) -> Cause {
+        Cause::new(context.cause.actor.clone(), self.reason.clone())
+    }
+
+    /// When all of it is handed out.
+    fn end(&self) -> Option<Timestamp> {
+        self.spread_seconds
+            .map(|seconds| self.asked_at + Duration::from_secs(seconds))
+    }
+
+    /// It ran again since the order was given: an interrupted attempt did that.
+    fn was_done(&self, job: &Record) -> bool {
+        self.action == BulkAction::Retry && job.redriven_at.is_some_and(|at| at >= self.asked_at)
+    }
+}
+
+/// A way through the jobs, as far as it has come.
+struct Walk<'o> {
+    order: &'o BulkOrder,
+    progress: Progress,
+    after: Option<JobCursor>,
+    /// What may be handed out now; `None`: everything.
+    part: Option<Slice>,
+    handed_out: u64,
+}
+
+impl<'o> Walk<'o> {
+    /// From the start, or from where an earlier attempt came.
+    async fn begin(order: &'o BulkOrder, context: &Context, meant: &JobFilter) -> Result<Self, JobError> {
+        let now = context.services.clock.now();
+        let progress = match context.progress.clone() {
+            Some(progress) => progress,
+            None => Progress {
+                total: how_many(&context.services, meant).await?,
+                started_at: now,
+                at: now,
+                not_before: order.end(),
+                ..Progress::default()
+            },
+        };
+        let after = progress.checkpoint.clone();
+        let left = progress.total.saturating_sub(progress.done);
+        let walk = Self {
+            order,
+            after: after.and_then(|stored| serde_json::from_value(stored).ok()),
+            part: order.end().map(|end| slice(left, now, end)),
+            handed_out: 0,
+            progress,
+        };
+        context.report(&walk.progress).await;
+        Ok(walk)
+    }
+
     /// Goes through the jobs. `false`: somebody asked to cancel it before the end.
-    async fn walk(
-        &self,
-        context: &Context,
-        meant: &JobFilter,
-        outcome: &mut Outcome,
-    ) -> Result<bool, JobError> {
-        let mut after = None;
+    async fn go(&mut self, context: &Context, meant: &JobFilter) -> Result<bool, JobError> {
         loop {
-            let page = context.services.ledger.list(meant, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(true) };
-            after = Some(JobCursor {
-                inserted_at: last.inserted_at,
-                id: last.id,
-            });
-            let whole = self.page(context, &page, outcome).await?;
+            let room = self
+                .part
+                .map_or(u64::MAX, |part| part.things - self.handed_out.min(part.things));
+            let room = usize::try_from(room).unwrap_or(usize::MAX).min(PAGE);
+            if room == 0 {
+                return Ok(true);
+            }
+            let page = context.services.ledger.list(meant, self.after, room).await?;
+            if page.is_empty() {
+                // Whatever is still missing is no longer there to be ordered about.
+                self.part = None;
+                return Ok(true);
+            }
+            let whole = self.page(context, &page).await?;
+            self.progress.at = context.services.clock.now();
+            self.progress.checkpoint = self.after.and_then(|after| serde_json::to_value(after).ok());
+            context.report(&self.progress).await;
             if !whole {
                 return Ok(false);
             }
         }
     }
 
-    async fn page(
-        &self,
-        context: &Context,
-        page: &[Record],
-        outcome: &mut Outcome,
-    ) -> Result<bool, JobError> {
+    async fn page(&mut self, context: &Context, page: &[Record]) -> Result<bool, JobError> {
         let steering = steering(context);
-        let by = Cause::new(context.cause.actor.clone(), self.reason.clone());
+        let by = self.order.by(context);
         let mut runs: BTreeSet<RunId> = BTreeSet::new();
         let mut whole = true;
-        for job in page.iter().filter(|job| job.id != context.job_id) {
+        for job in page {
             if context.lease.is_cancelled() {
                 whole = false;
                 break;
             }
-            let ordered = steering.carry_out(job, self.action.order(), &by).await?;
-            outcome.count(counted(ordered), 1);
-            runs.extend(job.run_id.filter(|_| ordered == Ordered::Done));
+            if job.id != context.job_id {
+                let name = match self.order.was_done(job) {
+                    true => counted::DONE,
+                    false => {
+                        let again = self.again();
+                        let ordered = steering
+                            .carry_out(job, self.order.action.order(), &by, again)
+                            .await?;
+                        runs.extend(job.run_id.filter(|_| ordered == Ordered::Done));
+                        name_of(ordered)
+                    }
+                };
+                self.progress.count(name, 1);
+                self.progress.done += 1;
+                self.progress.failed += u64::from(matches!(name, counted::TWIN | counted::NOT_POSSIBLE));
+            }
+            self.handed_out += 1;
+            self.after = Some(JobCursor {
+                inserted_at: job.inserted_at,
+                id: job.id,
+            });
         }
-        if self.action == BulkAction::Retry {
+        if self.order.action == BulkAction::Retry {
             // What was redriven is live, and so is its run.
-            runs.clear();
+            steering.reopen(std::mem::take(&mut runs)).await;
         }
         steering.follow(runs).await;
         Ok(whole)
     }
+
+    /// Many jobs at once are nothing that somebody waits for in front of a screen.
+    fn again(&self) -> Redrive {
+        Redrive {
+            at: self.part.map(|part| part.at(self.handed_out, fastrand::f64())),
+            lane: Some(Lane::Bulk),
+            unique_key: None,
+        }
+    }
 }
 
 /// The name of a number of the outcome.
-const fn counted(ordered: Ordered) -> &'static str {
+const fn name_of(ordered: Ordered) -> &'static str {
     match ordered {
-        Ordered::Done => "done",
-        Ordered::Asked => "asked",
-        Ordered::Twin(_) => "twin",
-        Ordered::Not(_) | Ordered::Unknown => "not_possible",
+        Ordered::Done => counted::DONE,
+        Ordered::Asked => counted::ASKED,
+        Ordered::Twin(_) => counted::TWIN,
+        Ordered::Not(_) | Ordered::Unknown => counted::NOT_POSSIBLE,
     }
+}
+
+/// It is over; what was not found had moved on before its turn came.
+fn end(progress: &mut Progress) {
+    let rest = progress.total.saturating_sub(progress.done);
+    if rest > 0 {
+        progress.count(counted::GONE, rest);
+    }
+    progress.total = progress.total.max(progress.done);
+    progress.done = progress.total;
+    (progress.checkpoint, progress.not_before) = (None, None);
 }

@@ -66,7 +66,7 @@ impl Job for FinishRun {
             .close(self.run_id, state, &results, services.clock.now())
             .await?;
         if closed {
-            tell_scheduler(services, self.run_id).await;
+            tell_of_end(services, self.run_id).await;
             tracing::info!(
                 run.id = %self.run_id, state = %state, roles_added = results.roles_added,
                 roles_removed = results.roles_removed, users_failed = results.users_failed,
@@ -82,18 +82,17 @@ impl Job for FinishRun {
     }
 }
 
-/// Tells go-falcon's scheduler of a run by the clock, which stands for its task. A note that cannot be written is no
-/// reason to repeat anything.
-async fn tell_scheduler(services: &Services, id: RunId) {
+/// Tells the observer of a run, and go-falcon's scheduler of one by the clock, which stands for its task. A note that
+/// cannot be written is no reason to repeat anything.
+async fn tell_of_end(services: &Services, id: RunId) {
     let told = async {
-        let Some(run) = services
-            .runs
-            .get(id)
-            .await?
-            .filter(|r| r.cause.actor == BY_THE_CLOCK)
-        else {
+        let Some(run) = services.runs.get(id).await? else {
             return Ok(());
         };
+        services.observer.run_ended(&run);
+        if run.cause.actor != BY_THE_CLOCK {
+            return Ok(());
+        }
         let end = run.finished_at.unwrap_or_else(|| services.clock.now());
         let took = u64::try_from(end.millis_since(run.started_at)).unwrap_or(0);
         let failed = matches!(run.state, RunState::Failed | RunState::Partial);

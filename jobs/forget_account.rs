@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
@@ -38,6 +39,7 @@ pub struct ForgetAccount {
 
 impl Job for ForgetAccount {
     const KIND: &'static str = "forget_account";
+    const CALLS: Calls = Calls::OTHER;
     /// More than fit before [`Self::until`]: the last ones delete without asking Discord.
     const MAX_ATTEMPTS: u32 = 40;
 

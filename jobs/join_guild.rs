@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rolecall_core::RoleId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::hierarchy::{obstacle, permission, permissions};
 use rolecall_core::job::{Lane, Subject};
@@ -41,6 +42,11 @@ pub struct JoinGuild {
 impl Job for JoinGuild {
     const KIND: &'static str = "join_guild";
     const LANE: Lane = Lane::Bulk;
+    const CALLS: Calls = Calls {
+        joins: 1,
+        looks_at_guild: true,
+        ..Calls::NONE
+    };
 
     fn unique_key(&self) -> Option<String> {
         Some(format!("{}:{}", Self::KIND, self.target.member_key()))

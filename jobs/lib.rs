@@ -6,6 +6,7 @@
 pub mod add_role;
 pub mod await_jobs;
 pub mod bulk_order;
+pub mod cancel_run;
 pub mod finish_run;
 pub mod forget_account;
 pub mod forget_guild;
@@ -29,6 +30,7 @@ pub fn register(registry: &mut Registry) {
     registry.add::<add_role::AddRole>();
     registry.add::<await_jobs::AwaitJobs>();
     registry.add::<bulk_order::BulkOrder>();
+    registry.add::<cancel_run::CancelRun>();
     registry.add::<finish_run::FinishRun>();
     registry.add::<forget_account::ForgetAccount>();
     registry.add::<forget_guild::ForgetGuild>();

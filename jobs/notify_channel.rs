@@ -1,5 +1,6 @@
 //! Tells a channel of a guild something, once (`POST /channels/{channel}/messages` with `enforce_nonce`).
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -31,6 +32,7 @@ impl Job for NotifyChannel {
     const LANE: Lane = Lane::Bulk;
     /// About ten minutes: a message that is much later tells of a state that has changed again.
     const MAX_ATTEMPTS: u32 = 10;
+    const CALLS: Calls = Calls::OTHER;
 
     fn concurrency_key(&self) -> Option<String> {
         Some(format!("channel:{}", self.channel_id))

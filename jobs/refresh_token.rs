@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::{Link, SealedTokens};
@@ -43,6 +44,7 @@ impl Job for RefreshToken {
     const LANE: Lane = Lane::Bulk;
     /// As the original's schedule promised: three retries, five minutes apart.
     const MAX_ATTEMPTS: u32 = 4;
+    const CALLS: Calls = Calls::OTHER;
 
     fn backoff() -> ExponentialBackoff {
         let five_minutes = Duration::from_secs(300);

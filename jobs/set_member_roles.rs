@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -75,6 +76,12 @@ impl SetMemberRoles {
 impl Job for SetMemberRoles {
     const KIND: &'static str = "set_member_roles";
     const LANE: Lane = Lane::Bulk;
+    /// What the planner read is old by the time that anybody asks: it reads the member again.
+    const CALLS: Calls = Calls {
+        member_edits: 1,
+        others: 1,
+        ..Calls::NONE
+    };
 
     fn unique_key(&self) -> Option<String> {
         let list = |set: &BTreeSet<RoleId>| set.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::RoleId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -30,6 +31,12 @@ pub struct TakeMappedRoles {
 impl Job for TakeMappedRoles {
     const KIND: &'static str = "take_mapped_roles";
     const LANE: Lane = Lane::Normal;
+    const CALLS: Calls = Calls {
+        role_writes: 1,
+        others: 1,
+        looks_at_guild: true,
+        ..Calls::NONE
+    };
 
     fn concurrency_key(&self) -> Option<String> {
         Some(self.target.member_key())

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rolecall_core::RoleId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -43,6 +44,12 @@ pub struct TakeRetiredRoles {
 impl Job for TakeRetiredRoles {
     const KIND: &'static str = "take_retired_roles";
     const LANE: Lane = Lane::Normal;
+    const CALLS: Calls = Calls {
+        role_writes: 1,
+        others: 1,
+        looks_at_guild: true,
+        ..Calls::NONE
+    };
 
     /// No unique key: a job that waits may have been stored before the roles were given, and taken, once more.
     fn concurrency_key(&self) -> Option<String> {

@@ -10,6 +10,7 @@ use rolecall_jobs::kernel::steering::Steering;
 use secrecy::SecretString;
 
 use crate::config::Config;
+use crate::telemetry::Gauges;
 
 /// See the module. Built by [`crate::wiring`].
 pub struct App {
@@ -35,6 +36,8 @@ pub struct App {
     pub steering: Steering,
     /// Discord's limits, kept by this process.
     pub limiter: Arc<dyn Limiter>,
+    /// What the last look at the ledger for metrics found, and when.
+    pub gauges: Gauges,
     /// Name of this process, new with every start: `host-pid-random`.
     pub instance: String,
     /// Key of the JWTs; `None` only in a worker that was started without one.

@@ -22,6 +22,7 @@ pub mod scheduler;
 pub mod schedules;
 pub mod secret_files;
 pub mod simulator_process;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

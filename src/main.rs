@@ -9,8 +9,9 @@ use rolecall::cli::processes::Process;
 use rolecall::cli::{self, CliError, Command, Exit, Operate};
 use rolecall::config::{Config, LogFormat, Problem, Store};
 use rolecall::processes::{self, Parts};
+use rolecall::telemetry::{self, Traces};
 use rolecall::wiring::{self, Purpose};
-use rolecall::{demo, healthcheck, logging, release, simulator_process};
+use rolecall::{demo, healthcheck, logging, release, simulator_process, web};
 use rolecall_core::api_key::Standing;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let command = cli::parse().command;
     let loaded = load();
+    let mut traces = None;
     match &loaded {
         Ok(config) => {
             // A command answers a person; what it logs besides is a warning or nothing.
@@ -35,13 +37,26 @@ async fn run() -> ExitCode {
             } else {
                 command_filter(config)
             };
-            logging::start(config.log_format, filter);
+            let wanted = config.telemetry.traces.as_ref().filter(|_| works(&command));
+            match wanted.map(Traces::start).transpose() {
+                Ok(started) => traces = started,
+                Err(sentence) => return CliError::failed(sentence).report(),
+            }
+            logging::start(config.log_format, filter, traces.as_ref());
         }
-        Err(_) => logging::start(LogFormat::Auto, "warn"),
+        Err(_) => logging::start(LogFormat::Auto, "warn", None),
     }
+    let code = obey(command, loaded).await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    code
+}
+
+async fn obey(command: Command, loaded: Result<Config, Vec<Problem>>) -> ExitCode {
     let ended = match (command, loaded) {
         (Command::Process(Process::Openapi), _) => {
-            cli::print_document(serde_json::to_string_pretty(&rolecall::web::openapi()))
+            cli::print_document(serde_json::to_string_pretty(&web::openapi()))
         }
         (Command::Process(Process::EnvExample), _) => {
             cli::print_text(&rolecall::config::settings::env_example())
@@ -73,6 +88,12 @@ fn is_process(command: &Command) -> bool {
         command,
         Command::Process(All | Web | Worker | Scheduler | Release | Simulator(_))
     )
+}
+
+/// Whether it runs jobs or answers requests, so that there is something to trace and to count.
+fn works(command: &Command) -> bool {
+    use Process::{All, Scheduler, Web, Worker};
+    matches!(command, Command::Process(All | Web | Worker | Scheduler))
 }
 
 fn command_filter(config: &Config) -> &str {
@@ -122,7 +143,17 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
         (false, None) => None,
     };
     let listener = listener.transpose().map_err(CliError::failed)?;
+    let metrics = match config.telemetry.metrics_addr {
+        Some(at) => {
+            let host = at.ip().to_string();
+            Some(processes::listen(&host, at.port(), "ROLECALL_METRICS_ADDR").await)
+        }
+        None => None,
+    };
+    let metrics = metrics.transpose().map_err(CliError::failed)?;
+    telemetry::count(&stop);
     let app = connect(config, purpose).await?;
+    telemetry::begin(&app);
     prepare(&app).await;
     if parts.web && app.jwt_secret.is_none() {
         only_keys(&app).await?;
@@ -133,6 +164,9 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
     }
     if let Some(address) = listener.as_ref().and_then(|l| l.local_addr().ok()) {
         tracing::info!("Listening on http://{address}");
+    }
+    if let Some(metrics) = metrics {
+        tokio::spawn(web::serve_metrics(Arc::clone(&app), metrics, stop.clone()));
     }
     processes::run(app, parts, listener, stop)
         .await

@@ -25,7 +25,9 @@ pub async fn run(config: Config) -> Result<(), CliError> {
         // Jobs are safe in the store without it, so a Redis that is away does not stop a release.
         match delivery.ping().await {
             Ok(()) => tracing::info!("Redis answers"),
-            Err(error) => tracing::warn!(%error, "Redis does not answer; jobs will wait until it does"),
+            Err(error) => {
+                tracing::warn!(%error, "Redis does not answer; workers will do jobs from the store, slowly")
+            }
         }
     }
     tracing::info!("The store is ready for this version");

@@ -35,7 +35,20 @@ pub(crate) async fn world() -> World {
 
 /// The same, with more settings.
 pub(crate) async fn world_with(more: &[(&str, &str)]) -> World {
-    let simulator = Simulator::new(SimulatorConfig::default());
+    world_of(SimulatorConfig::default(), more).await
+}
+
+/// The same, with a Discord whose clock runs so much faster.
+pub(crate) async fn world_at(speed: u32) -> World {
+    let config = SimulatorConfig {
+        speed: f64::from(speed),
+        ..SimulatorConfig::default()
+    };
+    world_of(config, &[("ROLECALL_SIMULATOR_SPEED", &speed.to_string())]).await
+}
+
+async fn world_of(config: SimulatorConfig, more: &[(&str, &str)]) -> World {
+    let simulator = Simulator::new(config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v10", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
@@ -128,7 +141,9 @@ impl World {
 
 pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
     let job_id = JobId(Uuid::now_v7());
-    let (held, lease) = Heartbeat::default().hold(job_id, 1, tokio::time::Instant::now());
+    let (held, lease) = Heartbeat::default()
+        .hold(job_id, 1, tokio::time::Instant::now())
+        .expect("a claim that nobody holds");
     let context = Context {
         services: Arc::clone(&app.services),
         queue: app.queue.clone(),
@@ -142,6 +157,8 @@ pub(crate) fn context_of<J: Job>(app: &App) -> (Context, HeldLease) {
         redriven_at: None,
         attempt: 1,
         lease,
+        fence: 1,
+        progress: None,
     };
     (context, held)
 }

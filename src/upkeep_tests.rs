@@ -173,6 +173,7 @@ async fn the_retention_keeps_what_is_young_and_what_is_kept_for_ever() {
         outcome: None,
         attempt: None,
         fingerprint: None,
+        wait: None,
     };
     assert!(services.ledger.settle(id, claimed.fence, done).await.unwrap());
     let (context, _lease) = world.context::<Retention>();

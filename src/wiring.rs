@@ -12,13 +12,14 @@ use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
 use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_adapters::store::sqlite::SqliteStore;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger, Limiter, Links,
-    Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes, Retention,
-    RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
+    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
+    Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, StoreHealth,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -31,6 +32,7 @@ use crate::app::App;
 use crate::config::{Config, DirectoryChoice, MIN_JWT_SECRET, Store};
 use crate::keys;
 use crate::secret_files::{random_hex, read_or_make};
+use crate::telemetry::{Gauges, JobObserver};
 
 /// Name of the embedded store's file in the data folder.
 pub const STORE_FILE: &str = "rolecall.db";
@@ -62,6 +64,7 @@ struct Stored {
     runs: Arc<dyn Runs>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
+    cause_marks: Arc<dyn CauseMarks>,
     guilds: Arc<dyn Guilds>,
     retired_guilds: Arc<dyn RetiredGuilds>,
     mappings: Arc<dyn Mappings>,
@@ -75,6 +78,7 @@ struct Stored {
     retention: Arc<dyn Retention>,
     scheduler_tasks: Arc<dyn SchedulerTasks>,
     health: Arc<dyn StoreHealth>,
+    clock: Arc<dyn Clock>,
     directory: Arc<dyn Directory>,
     import: Arc<dyn Import>,
     /// What go-falcon grants, where its collections are.
@@ -88,6 +92,7 @@ impl Stored {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Runs
             + Guilds
             + RetiredGuilds
@@ -108,6 +113,7 @@ impl Stored {
             runs: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
+            cause_marks: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             retired_guilds: Arc::clone(store) as _,
             mappings: Arc::clone(store) as _,
@@ -121,6 +127,7 @@ impl Stored {
             retention: Arc::clone(store) as _,
             scheduler_tasks: Arc::new(NoSchedulerTasks),
             health: Arc::clone(store) as _,
+            clock: Arc::new(SystemClock),
             directory: Arc::clone(&directory) as _,
             import: directory,
             granted,
@@ -133,12 +140,13 @@ impl Stored {
 /// # Errors
 /// A sentence that says what is wrong and what to do.
 pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let is_new = !config.data_dir.join(STORE_FILE).exists();
     let stored = match &config.store {
         Store::Embedded => embedded(&config).await?,
         Store::Distributed { uri, database, .. } => distributed(&config, uri, database).await?,
     };
+    let clock = Arc::clone(&stored.clock);
+    let ledger: Arc<dyn Ledger> = Arc::new(MeteredLedger::new(Arc::clone(&stored.ledger)));
     let jwt_secret = jwt_secret(&config)?;
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
@@ -148,10 +156,11 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
     let services = Services {
-        ledger: Arc::clone(&stored.ledger),
+        ledger: Arc::clone(&ledger),
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
+        cause_marks: stored.cause_marks,
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,
@@ -169,10 +178,11 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         clock: Arc::clone(&clock),
         oauth: oauth(&config),
         settings: settings(&config),
+        observer: Arc::new(JobObserver),
         cache: Arc::new(GuildCache::default()),
     };
     let services = Arc::new(services);
-    let queue = Queue::new(stored.ledger, delivery.clone(), clock);
+    let queue = Queue::new(ledger, delivery.clone(), clock);
     let registry = Arc::new(rolecall_workflows::registry());
     Ok(App {
         steering: Steering {
@@ -189,6 +199,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         api_keys: stored.api_keys,
         delivery,
         limiter,
+        gauges: Gauges::default(),
         instance,
         jwt_secret,
         config,
@@ -268,6 +279,7 @@ async fn distributed(config: &Config, uri: &SecretString, database: &str) -> Res
     let directory = Arc::new(Chosen::new(store.clone(), setting));
     let store = Arc::new(store);
     let mut stored = Stored::of(&store, directory, granted);
+    stored.clock = Arc::new(store.server_clock());
     if config.upkeep.scheduler_tasks {
         stored.scheduler_tasks = store;
     }

@@ -2,6 +2,7 @@
 //! and tells the guild's notification channel when that has changed.
 
 use rolecall_core::GuildId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::guild::{GuildConfig, GuildHealth, HealthStatus};
 use rolecall_core::health::{Findings, Needs, judge};
@@ -27,6 +28,10 @@ impl Job for CheckGuild {
     const LANE: Lane = Lane::Bulk;
     /// The next tick looks again.
     const MAX_ATTEMPTS: u32 = 4;
+    const CALLS: Calls = Calls {
+        others: 2,
+        ..Calls::NONE
+    };
 
     fn unique_key(&self) -> Option<String> {
         Some(format!("{}:{}", Self::KIND, self.guild_id))

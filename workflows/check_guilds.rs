@@ -1,5 +1,6 @@
 //! Looks at every enabled guild, every five minutes: one [`CheckGuild`] each.
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Lane;
 use rolecall_core::outcome::{Effect, Outcome};
@@ -18,6 +19,10 @@ impl Job for CheckGuilds {
     const LANE: Lane = Lane::Bulk;
     /// The next tick looks again.
     const MAX_ATTEMPTS: u32 = 4;
+    const CALLS: Calls = Calls {
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let guilds = context.services.guilds.list().await?;

@@ -56,6 +56,7 @@ mod tests {
                 "add_role",
                 "await_jobs",
                 "bulk_order",
+                "cancel_run",
                 "check_guild",
                 "check_guilds",
                 "finish_run",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rolecall_core::error::StoreError;
 use rolecall_core::job::JobState;
+use rolecall_core::progress::eta;
 use rolecall_core::run::{RunState, TallyLine};
 use rolecall_core::{RunId, Timestamp};
 use rolecall_jobs::finish_run::{FinishRun, PLANNING_KINDS};
@@ -30,6 +31,35 @@ pub struct Progress {
     pub roles_removed: u64,
     /// All jobs of the run, by state.
     pub jobs: BTreeMap<String, u64>,
+}
+
+impl Progress {
+    /// When the run will be over, if it goes on as it did. `None` while it is not known how much there is to do.
+    pub fn eta(&self, started_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if self.state.is_final() || !self.planned {
+            return None;
+        }
+        eta(self.done, self.total, started_at, now)
+    }
+}
+
+/// How the completed jobs of a tally ended: `applied`, `unchanged`, or `skipped: ` and why.
+pub fn outcomes(tally: &[TallyLine]) -> BTreeMap<String, u64> {
+    let mut out = BTreeMap::new();
+    for line in tally
+        .iter()
+        .filter(|l| l.kind != FinishRun::KIND && l.state == JobState::Completed)
+    {
+        let Some((effect, reason)) = &line.effect else {
+            continue;
+        };
+        let reason = reason
+            .as_deref()
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        *out.entry(format!("{}{reason}", effect.as_str())).or_default() += line.jobs;
+    }
+    out
 }
 
 fn plans(kind: &str) -> bool {

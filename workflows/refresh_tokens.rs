@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Lane;
 use rolecall_core::outcome::{Effect, Outcome};
@@ -24,6 +25,10 @@ impl Job for RefreshTokens {
     const KIND: &'static str = "refresh_tokens";
     const LANE: Lane = Lane::Bulk;
     const MAX_ATTEMPTS: u32 = 4;
+    const CALLS: Calls = Calls {
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn backoff() -> ExponentialBackoff {
         let five_minutes = Duration::from_secs(300);

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::guild::{GuildInfo, Member};
 use rolecall_core::hierarchy::{BotStanding, obstacle};
@@ -66,6 +67,12 @@ impl Job for RetireRoles {
     const KIND: &'static str = "retire_roles";
     /// As [`crate::sync_guild::SyncGuild`]'s.
     const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    const CALLS: Calls = Calls {
+        others: 1,
+        looks_at_guild: true,
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn subject(&self) -> Subject {
         Subject {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rolecall_core::Timestamp;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::job::{Job as Record, JobState};
@@ -34,6 +35,10 @@ pub struct SyncAll {
 
 impl Job for SyncAll {
     const KIND: &'static str = "sync_all";
+    const CALLS: Calls = Calls {
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let guilds = context.services.guilds.list().await?;
@@ -149,6 +154,8 @@ mod tests {
             fingerprint: None,
             cancel_by: None,
             redriven_at: None,
+            waits: Vec::new(),
+            progress: None,
             inserted_at: Timestamp(minute * 60_000),
             sent_at: None,
             finished_at: None,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::guild::Member;
 use rolecall_core::job::Subject;
@@ -52,6 +53,12 @@ impl Job for SyncGuild {
     const MAX_ATTEMPTS: u32 = 10;
     /// As the original's schedule promised.
     const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+    const CALLS: Calls = Calls {
+        others: 1,
+        looks_at_guild: true,
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn concurrency_key(&self) -> Option<String> {
         Some(format!("sync_guild:{}", self.guild_id))

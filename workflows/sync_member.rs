@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rolecall_core::RoleId;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
@@ -30,6 +31,12 @@ pub struct SyncMember {
 impl Job for SyncMember {
     const KIND: &'static str = "sync_member";
     const LANE: Lane = Lane::Interactive;
+    const CALLS: Calls = Calls {
+        others: 1,
+        looks_at_guild: true,
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn subject(&self) -> Subject {
         self.target.subject(None)

@@ -1,5 +1,6 @@
 //! Syncs one user: one [`SyncMember`] an account and guild.
 
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
@@ -27,6 +28,10 @@ pub struct SyncUser {
 impl Job for SyncUser {
     const KIND: &'static str = "sync_user";
     const LANE: Lane = Lane::Interactive;
+    const CALLS: Calls = Calls {
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn subject(&self) -> Subject {
         Subject {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rolecall_core::audit::AuditRecord;
 use rolecall_core::cause::Cause;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::Link;
@@ -41,6 +42,10 @@ pub struct UnlinkAccount {
 impl Job for UnlinkAccount {
     const KIND: &'static str = "unlink_account";
     const LANE: Lane = Lane::Interactive;
+    const CALLS: Calls = Calls {
+        open_ended: true,
+        ..Calls::NONE
+    };
 
     fn subject(&self) -> Subject {
         Subject {

@@ -184,6 +184,8 @@ mod tests {
             fingerprint: None,
             cancel_by: None,
             redriven_at: None,
+            waits: Vec::new(),
+            progress: None,
             inserted_at: Timestamp(0),
             sent_at: None,
             finished_at: None,

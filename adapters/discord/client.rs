@@ -1,7 +1,7 @@
 //! The HTTP client: permits, and the way of one call.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -13,14 +13,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::errors::{Told, lost, no_answer, refused, root, unreadable};
 use super::headers::{limited, rate_headers};
+use super::measured;
 use super::routes::RouteSpec;
 use super::settings::{ClientError, DiscordSettings, normalise};
 
-/// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Most bytes of an answer. A page of 1,000 members has about one million.
 const BODY_MOST: usize = 16 * 1024 * 1024;
 /// Most characters of a reason in Discord's audit log.
@@ -32,6 +32,9 @@ const REASON_SET: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 const REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
+
+/// Spans of this target are for traces alone: in a log, their lines would lose the span of the job.
+pub const SPANS: &str = "rolecall_spans";
 
 /// Calls Discord. Cheap to share: one for each process.
 pub struct DiscordClient {
@@ -50,29 +53,16 @@ impl std::fmt::Debug for DiscordClient {
 }
 
 impl DiscordClient {
-    /// A client. Installs ring as rustls' provider of cryptography, unless the process has one.
+    /// A client.
     ///
     /// # Errors
     /// [`ClientError`] if the settings cannot be used, or TLS cannot be set up.
     pub fn new(settings: &DiscordSettings, limiter: Arc<dyn Limiter>) -> Result<Self, ClientError> {
-        // An error means that a provider is there already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let base = normalise(&settings.base_url)?;
         let agent = format!("DiscordBot ({}, {})", settings.user_agent_url, settings.version);
         let agent = HeaderValue::from_str(&agent).map_err(|_| ClientError::UserAgent)?;
-        let mut builder = reqwest::Client::builder()
+        let http = crate::http::client(&base)
             .user_agent(agent)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if base.starts_with("http://127.0.0.1") || base.starts_with("http://localhost") {
-            // A simulator on this machine is never behind a proxy.
-            builder = builder.no_proxy();
-        }
-        if base.starts_with("http://") {
-            // No TLS, so a machine without root certificates will do.
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder
             .build()
             .map_err(|e| ClientError::Setup(root(&e.without_url())))?;
         let speed = if settings.speed.is_finite() && settings.speed > 0.0 {
@@ -163,10 +153,13 @@ impl DiscordClient {
         options: &CallOptions,
         request: RequestBuilder,
     ) -> Result<Reply, CallError> {
+        let asked = Instant::now();
         let permission = self
             .limiter
             .acquire(route, options.lane, options.job, options.patience)
             .await;
+        let may_go = matches!(permission, Permission::Go { .. });
+        measured::permitted(route.template, may_go, asked.elapsed());
         let ticket = match permission {
             Permission::Go { ticket } => ticket,
             Permission::Wait(wait) => {
@@ -181,7 +174,13 @@ impl DiscordClient {
         let permit = Permit {
             limiter: &*self.limiter,
             ticket: Some(ticket),
+            route: route.template,
+            began: Instant::now(),
         };
+        let span = tracing::trace_span!(
+            target: SPANS, "discord.call", http.route = route.template,
+            http.status = tracing::field::Empty
+        );
         let exchange = async {
             let response = request
                 .send()
@@ -190,11 +189,13 @@ impl DiscordClient {
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             Ok((status, headers, read_body(route.template, response).await))
         };
+        let exchange = exchange.instrument(span.clone());
         let Ok(exchanged) = tokio::time::timeout(options.timeout, exchange).await else {
             let what = format!("no answer within {:.1} s", options.timeout.as_secs_f64());
             return Err(lost(route.template, None, &what));
         };
         let (status, headers, body) = exchanged?;
+        span.record("http.status", status);
         if status != 429 {
             permit.complete(&Answer::Status {
                 status,
@@ -244,21 +245,26 @@ fn waiting(route: &'static str, status: Option<u16>, wait: Duration, message: St
 struct Permit<'a> {
     limiter: &'a dyn Limiter,
     ticket: Option<u64>,
+    route: &'static str,
+    began: Instant,
 }
 
 impl Permit<'_> {
     fn complete(mut self, answer: &Answer) {
+        self.tell(answer);
+    }
+
+    fn tell(&mut self, answer: &Answer) {
         if let Some(ticket) = self.ticket.take() {
             self.limiter.complete(ticket, answer);
+            measured::answered(self.route, answer, self.began.elapsed());
         }
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.limiter.complete(ticket, &Answer::Lost);
-        }
+        self.tell(&Answer::Lost);
     }
 }
 

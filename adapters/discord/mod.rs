@@ -9,6 +9,7 @@ mod garbage_tests;
 mod guilds;
 mod headers;
 mod join;
+mod measured;
 mod members;
 mod messages;
 mod model;
@@ -19,5 +20,5 @@ mod roles;
 pub mod routes;
 mod settings;
 
-pub use client::DiscordClient;
+pub use client::{DiscordClient, SPANS};
 pub use settings::{ClientError, DiscordSettings};

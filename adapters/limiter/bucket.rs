@@ -5,6 +5,7 @@
 //! is full again. For a fixed window that is its end; for a sliding one it is later than needed for one call, but a
 //! whole burst follows, so that the mean rate is the same.
 
+use rolecall_core::cost::{BUDGET_CALLS, BUDGET_WINDOW};
 use rolecall_core::ports::RateHeaders;
 
 /// Share of a window that is waited longer than Discord says.
@@ -27,7 +28,9 @@ pub struct Tuning {
 /// to send.
 pub fn assumed(group: &str) -> Option<(u32, f64)> {
     match group {
-        "role-write" | "member-edit" | "member-add" | "member-list" => Some((10, 10.0)),
+        "role-write" | "member-edit" | "member-add" | "member-list" => {
+            Some((BUDGET_CALLS, BUDGET_WINDOW.as_secs_f64()))
+        }
         "member-get" => Some((5, 1.0)),
         _ => None,
     }

@@ -295,15 +295,11 @@ impl State {
         let bucket = &mut self.slots[slot].bucket;
         bucket.roll(now);
         match answer {
-            Answer::Lost => {
-                bucket.lost(now, ticket.epoch, &tuning);
-                false
-            }
+            Answer::Lost => bucket.lost(now, ticket.epoch, &tuning),
             Answer::Status { status, headers } => {
-                let teaches = *status < 500 && !matches!(status, 401 | 403);
+                let teaches = *status < 500 && !answer.is_invalid();
                 bucket.answered(now, ticket.epoch, headers, teaches, &tuning);
                 self.learn_hash(slot, headers);
-                matches!(status, 401 | 403) && self.invalid.count(now)
             }
             Answer::Limited {
                 retry_after,
@@ -332,9 +328,9 @@ impl State {
                         self.edge_until = self.edge_until.max(until.max(now + EDGE_PAUSE));
                     }
                 }
-                *scope != RateScope::Shared && self.invalid.count(now)
             }
         }
+        answer.is_invalid() && self.invalid.count(now)
     }
 
     /// Two groups whose answers name the same bucket share one from now on.

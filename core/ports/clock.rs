@@ -2,7 +2,8 @@
 
 use crate::time::Timestamp;
 
-/// The wall clock of this process. Leases use the store's clock instead, so that a wrong clock steals no job.
+/// The clock that decisions go by: this machine's, or, where several machines share a store, the store's, so that a wrong
+/// clock steals no job and delays none.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Timestamp;

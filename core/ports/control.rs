@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 
+use crate::canary::Canary;
 use crate::cause::Cause;
+use crate::dead_letter::Mark;
 use crate::error::StoreError;
 use crate::ids::JobId;
-use crate::job::JobState;
+use crate::job::{JobState, Lane};
 use crate::pause::{Pause, PauseId};
 use crate::time::Timestamp;
 
@@ -24,6 +26,17 @@ pub enum Ordered {
     Unknown,
 }
 
+/// How a job is run again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redrive {
+    /// The key that it has while it is live.
+    pub unique_key: Option<String>,
+    /// Not before this moment; `None`: now.
+    pub at: Option<Timestamp>,
+    /// In this lane; `None`: in its own.
+    pub lane: Option<Lane>,
+}
+
 /// Orders about single jobs. Each is one conditional write: of two at once, one counts.
 #[async_trait]
 pub trait JobControl: Send + Sync + 'static {
@@ -31,9 +44,8 @@ pub trait JobControl: Send + Sync + 'static {
     /// attempt ends well before that.
     async fn cancel(&self, id: JobId, by: &Cause) -> Result<Ordered, StoreError>;
 
-    /// Runs a cancelled or discarded job again: available now, with all its tries, its history kept. `unique_key`: the
-    /// key that it has while it is live.
-    async fn redrive(&self, id: JobId, unique_key: Option<&str>) -> Result<Ordered, StoreError>;
+    /// Runs a cancelled or discarded job again, with all its tries, its history kept.
+    async fn redrive(&self, id: JobId, how: &Redrive) -> Result<Ordered, StoreError>;
 
     /// Makes a dead letter of a waiting job.
     async fn discard(&self, id: JobId, by: &Cause) -> Result<Ordered, StoreError>;
@@ -51,4 +63,17 @@ pub trait Pauses: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<Pause>, StoreError>;
     /// Ends it. `false` if there was none.
     async fn remove(&self, id: PauseId) -> Result<bool, StoreError>;
+    /// Stores what became of a pause's canary, if nobody else did since it was in turn `turn`. `false`: nothing was changed.
+    async fn turn(&self, id: PauseId, turn: u32, canary: &Canary) -> Result<bool, StoreError>;
+}
+
+/// What operators said of causes of dead letters (`rolecall_cause_marks`).
+#[async_trait]
+pub trait CauseMarks: Send + Sync + 'static {
+    /// Stores one, instead of what was said of this cause before.
+    async fn put(&self, mark: &Mark) -> Result<(), StoreError>;
+    /// All, by fingerprint.
+    async fn list(&self) -> Result<Vec<Mark>, StoreError>;
+    /// Forgets what was said of this cause. `false` if nothing was.
+    async fn remove(&self, fingerprint: &str) -> Result<bool, StoreError>;
 }

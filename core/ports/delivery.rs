@@ -85,6 +85,12 @@ pub trait Delivery: Send + Sync + 'static {
     /// Whether the delivery answers.
     async fn ping(&self) -> Result<(), DeliveryError>;
 
+    /// What makes it unfit although it answers: sentences that say what is wrong and what to do. They name no host and no
+    /// secret, for anybody may ask. Empty if all is well, or if it does not tell.
+    async fn unfit(&self) -> Result<Vec<String>, DeliveryError> {
+        Ok(Vec::new())
+    }
+
     /// Works for all lanes until `shutdown`, whatever breaks meanwhile; returns when what is in hand is over, or the
     /// grace is.
     async fn run(self: Arc<Self>, handler: Arc<dyn EnvelopeHandler>, shutdown: Shutdown);

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
-use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob};
+use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob, WaitNote};
 use crate::outcome::Outcome;
 use crate::pause::Held;
+use crate::progress::Progress;
 use crate::run::TallyLine;
 use crate::time::Timestamp;
 
@@ -32,6 +34,8 @@ pub struct DueJob {
     pub kind: String,
     /// Its guild.
     pub guild_id: Option<GuildId>,
+    /// It was handed over before, and nobody took it.
+    pub sent_before: bool,
 }
 
 /// How a claimed job is left.
@@ -51,6 +55,8 @@ pub struct Settlement {
     pub attempt: Option<Attempt>,
     /// Groups failures of one cause.
     pub fingerprint: Option<String>,
+    /// Why it waits, if it was told to.
+    pub wait: Option<WaitNote>,
 }
 
 impl Settlement {
@@ -127,7 +133,7 @@ pub struct JobFilter {
 }
 
 /// Where a page ends: jobs after this one, in the order of the list (newest first).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCursor {
     /// When the last job of the page was stored.
     pub inserted_at: Timestamp,
@@ -154,6 +160,8 @@ impl Obstacles {
 pub enum SplitBy {
     /// Their guild.
     Guild,
+    /// Their kind.
+    Kind,
     /// The cause for which they failed.
     Fingerprint,
 }
@@ -161,7 +169,7 @@ pub enum SplitBy {
 /// Jobs that are alike in one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// The guild's id, or the fingerprint; `None`: those without one.
+    /// The guild's id, the kind, or the fingerprint; `None`: those without one.
     pub value: Option<String>,
     /// How many.
     pub jobs: u64,
@@ -199,6 +207,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// Leaves a claimed job; answers when that is durable. One that was to be cancelled, and would wait, ends as cancelled
     /// instead. `false`: the fence is old, nothing was changed.
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
+
+    /// Says how far a claimed job is. `false`: the fence is old, nothing was changed. What a job said stays when it
+    /// waits or ends, until it is redriven.
+    async fn report(&self, id: JobId, fence: i64, progress: &Progress) -> Result<bool, StoreError>;
 
     /// Puts off a waiting job to this time (it was busy, or a limit said so). Changes nothing if it is not waiting.
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError>;
@@ -243,6 +255,14 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// The jobs of a filter told apart by one thing, the largest share first, at most `limit`.
     async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError>;
+
+    /// How many jobs of a filter ended in each hour since this moment (those that did not end are counted when they were
+    /// stored); hours without one are left out. The oldest first; an hour is named by its beginning (UTC).
+    async fn by_hour(
+        &self,
+        filter: &JobFilter,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError>;
 
     /// What stands in the way of this waiting job; jobs held back by any of `paused` stand in nobody's way.
     async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError>;

@@ -46,6 +46,18 @@ pub enum RateScope {
     Edge,
 }
 
+impl RateScope {
+    /// The written name: Discord's (`X-RateLimit-Scope`), and `edge`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Global => "global",
+            Self::Shared => "shared",
+            Self::Edge => "edge",
+        }
+    }
+}
+
 /// The limit headers of an answer. Seconds are Discord's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RateHeaders {
@@ -80,6 +92,18 @@ pub enum Answer {
     },
     /// No answer came.
     Lost,
+}
+
+impl Answer {
+    /// Whether Discord counts it as an invalid request: 401, 403, and 429 but for shared budgets. Too many of them ban the
+    /// address.
+    pub const fn is_invalid(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status, 401 | 403),
+            Self::Limited { scope, .. } => !matches!(scope, RateScope::Shared),
+            Self::Lost => false,
+        }
+    }
 }
 
 /// Permits for calls to Discord.

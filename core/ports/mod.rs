@@ -16,7 +16,7 @@ mod vault;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
-pub use control::{JobControl, Ordered, Pauses};
+pub use control::{CauseMarks, JobControl, Ordered, Pauses, Redrive};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{

@@ -189,6 +189,8 @@ pub trait Runs: Send + Sync + 'static {
         results: &RunResults,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
+    /// Runs it again from its end: running, without results. `false` if it was not over.
+    async fn reopen(&self, id: RunId) -> Result<bool, StoreError>;
     /// Runs, newest first (by `started_at`, then id, both descending), after the given one.
     async fn list(
         &self,

@@ -1,7 +1,7 @@
 //! When the relay looks next. Each look asks the store several questions, so it is woken for what it can do something
 //! about, and not for every job.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rolecall_core::Timestamp;
@@ -16,8 +16,8 @@ pub struct Bell {
     /// When the next look is planned, in Unix milliseconds.
     planned: AtomicI64,
     rung: Notify,
-    /// More was due than the window had room for.
-    crowded: AtomicBool,
+    /// More was due than there was room for: so many ended jobs are worth a look. 0: nothing waits for room.
+    crowded: AtomicUsize,
     /// Jobs that ended in this process since the last look.
     ended: AtomicUsize,
 }
@@ -27,7 +27,7 @@ impl Default for Bell {
         Self {
             planned: AtomicI64::new(LOOKING),
             rung: Notify::new(),
-            crowded: AtomicBool::new(false),
+            crowded: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
         }
     }
@@ -46,16 +46,18 @@ impl Bell {
         }
     }
 
-    /// Whether more is due than there was room for.
-    pub fn set_crowded(&self, crowded: bool) {
-        self.crowded.store(crowded, Ordering::Release);
+    /// More is due than there is room for: look again when so many jobs have ended, or fewer, if that was said before.
+    pub fn crowd(&self, worth_a_look: usize) {
+        let fewer = |n: usize| if n == 0 { worth_a_look } else { n.min(worth_a_look) };
+        let _ = self
+            .crowded
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(fewer(n)));
     }
 
-    /// A job ended here. When so many have that a look is worth it, and something waits for their places, it rings.
-    pub fn job_ended(&self, worth_a_look: usize) {
-        if self.crowded.load(Ordering::Acquire)
-            && self.ended.fetch_add(1, Ordering::AcqRel) + 1 >= worth_a_look
-        {
+    /// A job ended here. When enough have, and something waits for their places, it rings.
+    pub fn job_ended(&self) {
+        let enough = self.crowded.load(Ordering::Acquire);
+        if enough > 0 && self.ended.fetch_add(1, Ordering::AcqRel) + 1 >= enough {
             self.ring();
         }
     }
@@ -64,6 +66,7 @@ impl Bell {
     pub(super) fn looking(&self) {
         self.planned.store(LOOKING, Ordering::Release);
         self.ended.store(0, Ordering::Release);
+        self.crowded.store(0, Ordering::Release);
     }
 
     /// Waits for the next look: for `pause` at most, and for less if it was rung, or is.
@@ -140,12 +143,12 @@ mod tests {
     #[test]
     fn ended_jobs_ring_only_when_others_wait_for_their_places_and_not_one_by_one() {
         let bell = planned();
-        (0..10).for_each(|_| bell.job_ended(3));
+        (0..10).for_each(|_| bell.job_ended());
         assert_eq!(bell.left(NOW), SECOND, "nobody waits");
-        bell.set_crowded(true);
-        (0..2).for_each(|_| bell.job_ended(3));
+        bell.crowd(3);
+        (0..2).for_each(|_| bell.job_ended());
         assert_eq!(bell.left(NOW), SECOND, "two are too few");
-        bell.job_ended(3);
+        bell.job_ended();
         assert_eq!(bell.left(NOW), Duration::ZERO);
     }
 

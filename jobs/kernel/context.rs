@@ -7,6 +7,7 @@ use rolecall_core::cause::Cause;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Inserted, Lane};
 use rolecall_core::ports::CallOptions;
+use rolecall_core::progress::Progress;
 use rolecall_core::{JobId, RunId, Timestamp};
 
 use super::fault::{self, Mechanism};
@@ -49,6 +50,10 @@ pub struct Context {
     pub attempt: u32,
     /// Its lease.
     pub lease: LeaseWatch,
+    /// The number of its claim.
+    pub fence: i64,
+    /// How far it said it was, at an attempt before this one.
+    pub progress: Option<Progress>,
 }
 
 impl Context {
@@ -79,6 +84,18 @@ impl Context {
             patience: plain.patience.min(left / 2),
             timeout: plain.timeout.min(left),
         })
+    }
+
+    /// Says how far it is. A report that cannot be stored is no reason to stop: the next one may be.
+    pub async fn report(&self, progress: &Progress) {
+        let reported = self
+            .services
+            .ledger
+            .report(self.job_id, self.fence, progress)
+            .await;
+        if let Err(error) = reported {
+            tracing::debug!(%error, job.id = %self.job_id, "Could not say how far the job is");
+        }
     }
 
     /// The text for Discord's audit log.

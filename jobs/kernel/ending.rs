@@ -2,7 +2,7 @@
 
 use rolecall_core::Timestamp;
 use rolecall_core::error::JobError;
-use rolecall_core::job::{Attempt, JobState};
+use rolecall_core::job::{Attempt, JobState, WaitNote};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::ports::Settlement;
 use rolecall_core::verdict::Verdict;
@@ -28,6 +28,7 @@ pub(super) fn handed_back() -> Settlement {
         outcome: None,
         attempt: None,
         fingerprint: None,
+        wait: None,
     }
 }
 
@@ -50,6 +51,20 @@ pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
         Verdict::Cancel => "cancel",
         Verdict::Discard => "discard",
     }
+}
+
+/// What is noted of a job that comes again without having used up a try.
+pub(super) fn told_to_wait(verdict: Verdict, error: &JobError, now: Timestamp) -> Option<WaitNote> {
+    let Verdict::SnoozeUntil(until) = verdict else {
+        return None;
+    };
+    Some(WaitNote {
+        at: now,
+        until,
+        code: error.code.clone(),
+        message: error.message.clone(),
+        route: error.route.clone(),
+    })
 }
 
 pub(super) fn describe(attempt: &mut Attempt, error: &JobError) {

@@ -8,6 +8,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::by_hand::ByHand;
+use super::canary::Canaries;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
@@ -17,6 +19,7 @@ use super::relay::Relay;
 use super::rescuer;
 use super::runner::Runner;
 use super::services::Services;
+use super::steering::Steering;
 
 /// What is left of the grace for handing back, when jobs did not end in time.
 const HAND_BACK: Duration = Duration::from_secs(2);
@@ -55,21 +58,30 @@ impl Engine {
             over.clone(),
         )?;
         let pauses = PauseBoard::new(Arc::clone(&self.services.pauses));
-        let runner = Runner {
+        let canaries = Canaries::new(Steering {
+            services: Arc::clone(&self.services),
+            queue: self.queue.clone(),
+            registry: Arc::clone(&self.registry),
+        });
+        let runner = Arc::new(Runner {
             services: Arc::clone(&self.services),
             queue: self.queue.clone(),
             registry: self.registry,
             heartbeat: heartbeat.clone(),
             worker: self.worker,
             give_up: give_up.clone(),
+            quiet: Arc::default(),
             pauses: pauses.clone(),
-        };
+        });
         let tasks = TaskTracker::new();
         let relay = Relay {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
+            by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone()),
             pauses,
+            canaries,
             queue: self.queue.clone(),
+            observer: Arc::clone(&self.services.observer),
             clock: Arc::clone(&self.services.clock),
         };
         tasks.spawn(relay.run(stop.clone()));
@@ -80,7 +92,7 @@ impl Engine {
         ));
         let token = stop.clone();
         let shutdown = Shutdown::new(move || token.clone().cancelled_owned());
-        let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(Arc::new(runner), shutdown));
+        let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(runner, shutdown));
 
         stop.cancelled().await;
         fault::pass(Point::K15, "");

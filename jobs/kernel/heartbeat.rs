@@ -1,19 +1,26 @@
 //! Keeps leases alive, from a thread of its own that a busy job cannot starve.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rolecall_core::JobId;
 use rolecall_core::ports::{Ledger, Renewed};
+use rolecall_core::quiet::Quiet;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism};
+use super::patience::{RENEWAL, within};
 
 /// A lease lasts this long, by the store's clock.
 pub const LEASE: Duration = Duration::from_secs(15);
+/// A claim that was given back is remembered for so long: far longer than its lease, by which the ledger may still call it
+/// running.
+const REMEMBERED: Duration = LEASE.saturating_mul(4);
+/// From so many on, those that need not be remembered are forgotten.
+const REMEMBER: usize = 1_000;
 /// It is renewed this often.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 
@@ -56,6 +63,8 @@ struct Held {
 #[derive(Clone, Default)]
 pub struct Heartbeat {
     held: Arc<Mutex<HashMap<JobId, Held>>>,
+    /// The last claims that were given back: the fence, and when.
+    past: Arc<Mutex<HashMap<JobId, (i64, Instant)>>>,
 }
 
 /// Gives the entry back on every way out.
@@ -81,12 +90,22 @@ impl Drop for HeldLease {
         if held.get(&self.id).is_some_and(|h| h.fence == self.fence) {
             held.remove(&self.id);
         }
+        let (mut past, now) = (self.heartbeat.past(), Instant::now());
+        if past.len() >= REMEMBER {
+            past.retain(|_, (_, at)| now.saturating_duration_since(*at) < REMEMBERED);
+        }
+        past.insert(self.id, (self.fence, now));
     }
 }
 
 impl Heartbeat {
-    /// Takes a fresh claim under care. `claimed_before`: taken before the claim was sent.
-    pub fn hold(&self, id: JobId, fence: i64, claimed_before: Instant) -> (HeldLease, LeaseWatch) {
+    fn past(&self) -> MutexGuard<'_, HashMap<JobId, (i64, Instant)>> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a fresh claim under care. `claimed_before`: taken before the claim was sent. `None` if this very claim is,
+    /// or was a moment ago, in somebody's care: no claim is run twice.
+    pub fn hold(&self, id: JobId, fence: i64, claimed_before: Instant) -> Option<(HeldLease, LeaseWatch)> {
         let (until, watched) = watch::channel(claimed_before + LEASE);
         let (lost, cancelled) = (CancellationToken::new(), CancellationToken::new());
         let watch = LeaseWatch {
@@ -94,24 +113,26 @@ impl Heartbeat {
             lost: lost.clone(),
             cancelled: cancelled.clone(),
         };
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_held = held.get(&id).is_some_and(|h| h.fence == fence);
+        if is_held || self.past().get(&id).is_some_and(|(last, _)| *last == fence) {
+            return None;
+        }
+        let entry = Held {
+            fence,
+            settling: false,
+            until,
+            lost,
+            cancelled,
+        };
+        held.insert(id, entry);
+        drop(held);
+        let lease = HeldLease {
+            heartbeat: self.clone(),
             id,
-            Held {
-                fence,
-                settling: false,
-                until,
-                lost,
-                cancelled,
-            },
-        );
-        (
-            HeldLease {
-                heartbeat: self.clone(),
-                id,
-                fence,
-            },
-            watch,
-        )
+            fence,
+        };
+        Some((lease, watch))
     }
 
     /// How many leases are held.
@@ -144,17 +165,18 @@ impl Heartbeat {
                 runtime.block_on(async move {
                     let mut every = tokio::time::interval(RENEW_EVERY);
                     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+                    let mut quiet = Quiet::default();
                     loop {
                         tokio::select! {
                             () = stop.cancelled() => return,
-                            _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker).await,
+                            _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker, &mut quiet).await,
                         }
                     }
                 });
             })
     }
 
-    async fn renew(&self, ledger: &dyn Ledger, worker: &str) {
+    async fn renew(&self, ledger: &dyn Ledger, worker: &str, quiet: &mut Quiet) {
         let asked: Vec<(JobId, i64)> = {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             held.iter().map(|(id, h)| (*id, h.fence)).collect()
@@ -163,10 +185,12 @@ impl Heartbeat {
             return;
         }
         let before = Instant::now();
-        match ledger.renew(worker, &asked, LEASE).await {
+        match within(RENEWAL, ledger.renew(worker, &asked, LEASE)).await {
             Ok(renewed) => self.note(&asked, &renewed, before),
             Err(error) => {
-                tracing::warn!(%error, leases = asked.len(), "Could not renew leases; trying again")
+                if let Some(held_back) = quiet.may_speak(std::time::Instant::now()) {
+                    tracing::warn!(%error, leases = asked.len(), held_back, "Could not renew leases; trying again");
+                }
             }
         }
     }
@@ -190,5 +214,21 @@ impl Heartbeat {
                 entry.lost.cancel();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_run_once_and_the_next_claim_of_the_same_job_again() {
+        let (heartbeat, id) = (Heartbeat::default(), JobId(uuid::Uuid::now_v7()));
+        let (first, _watch) = heartbeat.hold(id, 1, Instant::now()).unwrap();
+        assert!(heartbeat.hold(id, 1, Instant::now()).is_none());
+        drop(first);
+        assert!(heartbeat.hold(id, 1, Instant::now()).is_none());
+        assert!(heartbeat.hold(id, 2, Instant::now()).is_some());
+        assert!(heartbeat.is_empty());
     }
 }

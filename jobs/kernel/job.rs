@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
@@ -28,6 +29,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const MAX_ATTEMPTS: u32 = 12;
     /// Longest time that one attempt may take.
     const TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// What it calls at Discord, for predictions: while what it is for is still wanted.
+    const CALLS: Calls = Calls::NONE;
 
     /// When it is tried again.
     fn backoff() -> ExponentialBackoff {

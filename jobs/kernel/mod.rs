@@ -1,9 +1,12 @@
 //! What runs jobs.
 //!
-//! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost, [`runner`] claims, runs and settles,
+//! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost ([`by_hand`]: or has it done
+//! here, when nothing can be sent), [`runner`] claims, runs and settles,
 //! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
 
 pub mod bell;
+pub mod by_hand;
+mod canary;
 pub mod context;
 pub mod dead_letters;
 mod ending;
@@ -17,8 +20,11 @@ pub mod job;
 pub mod leaving;
 pub mod log;
 pub mod members;
+pub mod observer;
+pub mod patience;
 pub mod pauses;
 pub mod queue;
+pub mod recheck;
 pub mod registry;
 pub mod relay;
 pub mod rescuer;
@@ -26,3 +32,4 @@ pub mod runner;
 pub mod services;
 pub mod steering;
 pub mod taking;
+pub mod waiting;

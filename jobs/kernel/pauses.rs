@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
+use rolecall_core::job::JobState;
 use rolecall_core::pause::{Face, Held, Pause, holding};
-use rolecall_core::ports::Pauses;
+use rolecall_core::ports::{JobFilter, Pauses};
 
 /// How old what is known may become.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
@@ -42,16 +43,32 @@ impl PauseBoard {
         Ok(())
     }
 
+    /// The pauses that hold something back now.
+    pub fn on(&self, now: Timestamp) -> Vec<Pause> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.1.iter().filter(|p| p.is_on(now)).cloned().collect()
+    }
+
     /// What is held back now.
     pub fn held(&self, now: Timestamp) -> Vec<Held> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let on = known.1.iter().filter(|p| p.is_on(now));
-        on.map(|p| p.held.clone()).collect()
+        self.on(now).into_iter().map(|p| p.held).collect()
     }
 
     /// The pause that holds this job back now.
     pub fn holding(&self, job: Face<'_>, now: Timestamp) -> Option<Pause> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         holding(&known.1, job, now).cloned()
+    }
+}
+
+/// The filter for the waiting jobs that this would hold back.
+pub fn waiting(held: &Held) -> JobFilter {
+    JobFilter {
+        states: JobState::ALL.into_iter().filter(|s| s.is_waiting()).collect(),
+        lane: held.lane,
+        kind: held.kind.clone(),
+        guild_id: held.guild_id,
+        fingerprint: held.fingerprint.clone(),
+        ..JobFilter::default()
     }
 }

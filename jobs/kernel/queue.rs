@@ -8,13 +8,14 @@ use std::time::Duration;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::{Inserted, Lane, NewJob};
-use rolecall_core::ports::{Clock, Delivery, Envelope, Ledger};
+use rolecall_core::ports::{Clock, Delivery, DeliveryError, Envelope, Ledger};
 use rolecall_core::{JobId, RunId, Timestamp};
 use uuid::Uuid;
 
 use super::bell::Bell;
 use super::fault::{self, Mechanism, Point};
 use super::job::Job;
+use super::patience::in_time;
 
 /// Jobs a store is given at once.
 const BATCH: usize = 500;
@@ -183,12 +184,15 @@ impl Queue {
             }
         }
         for (lane, batch) in lanes {
-            let taken = self.push(lane, &batch).await;
+            let taken = self.push(lane, &batch).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, queue = %lane, "The delivery took nothing; the relay will try again");
+                0
+            });
             let left: Vec<JobId> = batch[taken..].iter().map(|e| e.job_id).collect();
             if left.is_empty() {
                 continue;
             }
-            if let Err(error) = self.ledger.mark_unsent(&left).await {
+            if let Err(error) = in_time(self.ledger.mark_unsent(&left)).await {
                 tracing::debug!(%error, "Could not note what was not sent; it will be taken for lost soon");
             }
             self.leave_to_relay(Some(Timestamp(0)));
@@ -202,7 +206,7 @@ impl Queue {
         if first > now {
             self.bell.ring_at(first);
         } else {
-            self.bell.set_crowded(true);
+            self.bell.crowd(self.worth_a_look());
             self.bell.ring_at(now + CROWDED_PAUSE);
         }
     }
@@ -211,37 +215,43 @@ impl Queue {
     pub fn settled(&self, waits_until: Option<Timestamp>) {
         match waits_until {
             Some(at) => self.bell.ring_at(at),
-            None => {
-                let window = self.delivery.as_ref().map_or(0, |delivery| delivery.window());
-                self.bell.job_ended(window / 2);
-            }
+            None => self.bell.job_ended(),
         }
+    }
+
+    /// So many ended jobs are worth a look of the relay while others wait for room: half of a window.
+    pub(super) fn worth_a_look(&self) -> usize {
+        let window = self.delivery.as_ref().map_or(0, |delivery| delivery.window());
+        (window / 2).max(1)
     }
 
     /// Hands envelopes to the delivery; says how many it took.
-    async fn push(&self, lane: Lane, batch: &[Envelope]) -> usize {
-        let Some(delivery) = &self.delivery else { return 0 };
-        match delivery.push(lane, batch).await {
-            Ok(taken) => {
-                fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
-                taken.min(batch.len())
-            }
-            Err(error) => {
-                tracing::debug!(%error, queue = %lane, "The delivery took nothing; the relay will try again");
-                0
-            }
-        }
+    async fn push(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
+        let Some(delivery) = &self.delivery else {
+            return Ok(0);
+        };
+        let taken = delivery.push(lane, batch).await?.min(batch.len());
+        fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
+        Ok(taken)
     }
 
     /// Hands envelopes to the delivery and notes which went. Says how many did.
-    pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> usize {
-        let taken = self.push(lane, batch).await;
-        let ids: Vec<JobId> = batch[..taken].iter().map(|e| e.job_id).collect();
-        if taken > 0
-            && let Err(error) = self.ledger.mark_sent(&ids).await
+    ///
+    /// # Errors
+    /// The delivery took none of them.
+    pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
+        let taken = self.push(lane, batch).await?;
+        self.note_sent(&batch[..taken]).await;
+        Ok(taken)
+    }
+
+    /// Notes that these are on their way, so that nobody sends them again for a while.
+    pub(super) async fn note_sent(&self, batch: &[Envelope]) {
+        let ids: Vec<JobId> = batch.iter().map(|e| e.job_id).collect();
+        if !ids.is_empty()
+            && let Err(error) = in_time(self.ledger.mark_sent(&ids)).await
         {
             tracing::debug!(%error, "Could not note what was sent; it may be sent twice, which harms nobody");
         }
-        taken
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rolecall_core::backoff::ExponentialBackoff;
+use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
@@ -22,6 +23,8 @@ pub struct Kind {
     pub timeout: Duration,
     /// When it is tried again.
     pub backoff: ExponentialBackoff,
+    /// What one of it calls at Discord.
+    pub calls: Calls,
     read: fn(&Value) -> Result<Reading, String>,
     run: fn(Value, Context) -> BoxFuture<'static, Result<Outcome, Failure>>,
 }
@@ -93,6 +96,7 @@ impl Registry {
                 version: J::VERSION,
                 timeout: J::TIMEOUT,
                 backoff: J::backoff(),
+                calls: J::CALLS,
                 read: read::<J>,
                 run: |payload, context| {
                     Box::pin(async move {

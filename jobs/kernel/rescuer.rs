@@ -1,14 +1,16 @@
 //! Takes back what a dead worker held, and closes runs that nobody closed. Runs in every worker.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rolecall_core::RunId;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::JobFilter;
+use rolecall_core::quiet::Quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism, Point};
+use super::patience::in_time;
 use super::queue::Queue;
 use super::runner::finish_if_empty;
 use super::services::Services;
@@ -26,7 +28,7 @@ const RUN_GRACE_MS: i64 = 60_000;
 
 /// Rescues until `stop`.
 pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
-    let mut looks = 0u32;
+    let (mut looks, mut quiet) = (0u32, Quiet::default());
     // Processes that start together should not look together.
     let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
     while !stop.is_cancelled() {
@@ -35,15 +37,15 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
             () = tokio::time::sleep(pause) => {}
         }
         pause = LOOK_EVERY;
-        rescue(&services, &queue).await;
+        rescue(&services, &queue, &mut quiet).await;
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(RUNS_EVERY) {
-            close_empty_runs(&services, &queue).await;
+            close_empty_runs(&services, &queue, &mut quiet).await;
         }
     }
 }
 
-async fn rescue(services: &Services, queue: &Queue) {
+async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
     if fault::without(Mechanism::Rescuer) {
         return;
     }
@@ -52,10 +54,12 @@ async fn rescue(services: &Services, queue: &Queue) {
     } else {
         QUARANTINE_AFTER
     };
-    let rescued = match services.ledger.rescue(crashes, BATCH).await {
+    let rescued = match in_time(services.ledger.rescue(crashes, BATCH)).await {
         Ok(rescued) => rescued,
         Err(error) => {
-            tracing::warn!(%error, "Could not look for leases that have ended");
+            if let Some(held_back) = quiet.may_speak(Instant::now()) {
+                tracing::warn!(%error, held_back, "Could not look for leases that have ended; trying again");
+            }
             return;
         }
     };
@@ -63,6 +67,7 @@ async fn rescue(services: &Services, queue: &Queue) {
         fault::pass(Point::K12, &job.kind);
     }
     for job in &rescued {
+        services.observer.rescued(job);
         tracing::warn!(
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
             "Took back job {} ({}), whose worker went away", job.id, job.kind
@@ -85,18 +90,20 @@ async fn has_jobs(services: &Services, run: RunId) -> bool {
         run_id: Some(run),
         ..JobFilter::default()
     };
-    let found = services.ledger.list(&filter, None, 1).await;
+    let found = in_time(services.ledger.list(&filter, None, 1)).await;
     found.is_ok_and(|jobs| !jobs.is_empty())
 }
 
-async fn close_empty_runs(services: &Services, queue: &Queue) {
+async fn close_empty_runs(services: &Services, queue: &Queue, quiet: &mut Quiet) {
     if fault::without(Mechanism::RunCloser) {
         return;
     }
-    let running = match services.runs.running().await {
+    let running = match in_time(services.runs.running()).await {
         Ok(running) => running,
         Err(error) => {
-            tracing::warn!(%error, "Could not look for runs to close");
+            if let Some(held_back) = quiet.may_speak(Instant::now()) {
+                tracing::warn!(%error, held_back, "Could not look for runs to close; trying again");
+            }
             return;
         }
     };

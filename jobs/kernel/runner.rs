@@ -1,6 +1,6 @@
 //! Claims a job, runs it, settles it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use rolecall_core::error::{ErrorClass, JobError};
 use rolecall_core::job::{Attempt, Job as Record, JobState};
 use rolecall_core::pause::Face;
 use rolecall_core::ports::{Claim, Envelope, EnvelopeHandler, Settlement};
+use rolecall_core::quiet::Quiet;
 use rolecall_core::verdict::{Trial, judge};
 use rolecall_core::{JobId, RunId, Timestamp};
 use tokio::time::Instant;
@@ -16,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::context::Context;
-use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, verdict_name};
+use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, told_to_wait, verdict_name};
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::observer::{Ended, Taken};
+use super::patience::{self, in_time, within};
 use super::pauses::PauseBoard;
 use super::queue::{Enqueue, Queue};
 use super::registry::{Failure, Kind, Registry};
@@ -32,6 +35,8 @@ const LEAVE_TO_NEWER: Duration = Duration::from_secs(30);
 const NEWER_RELEASE: &str = "newer_release_needed";
 /// A job whose concurrency key is taken comes back after about this long.
 const BUSY_PAUSE: Duration = Duration::from_millis(400);
+/// How long after a claim without an answer the ledger is asked what became of it.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +53,8 @@ pub struct Runner {
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
     pub give_up: CancellationToken,
+    /// Every slot of a worker says the same when the store is away.
+    pub quiet: Arc<Mutex<Quiet>>,
     /// What is held back is not run, if its envelope was under way already.
     pub pauses: PauseBoard,
 }
@@ -56,30 +63,67 @@ pub struct Runner {
 impl EnvelopeHandler for Runner {
     async fn handle(&self, envelope: Envelope) {
         let before = Instant::now();
-        match self
-            .services
-            .ledger
-            .claim(envelope.job_id, &self.worker, LEASE)
-            .await
-        {
-            Ok(Claim::Claimed(job)) => {
-                fault::pass(Point::K4, &job.kind);
-                let span = crate::job_span!(job, self.worker);
-                self.work(*job, before).instrument(span).await;
-            }
+        let claimed = in_time(self.services.ledger.claim(envelope.job_id, &self.worker, LEASE)).await;
+        self.services.observer.taken(match &claimed {
+            Ok(Claim::Claimed(_)) => Taken::Claimed,
+            Ok(Claim::Busy) => Taken::Busy,
+            Ok(Claim::Gone) => Taken::Gone,
+            Err(_) => Taken::Failed,
+        });
+        match claimed {
+            Ok(Claim::Claimed(job)) => self.begin(*job, before).await,
             Ok(Claim::Busy) => self.put_off(envelope.job_id).await,
             Ok(Claim::Gone) => {}
             Err(error) => {
-                tracing::warn!(%error, job.id = %envelope.job_id, "Could not claim a job; it will be sent again");
+                if let Some(held_back) = self.may_speak() {
+                    tracing::warn!(
+                        %error, held_back, job.id = %envelope.job_id,
+                        "Could not claim a job; it will be sent again"
+                    );
+                }
+                if let Some(job) = self.claimed_after_all(envelope.job_id, before).await {
+                    self.begin(job, before).await;
+                }
             }
         }
     }
 }
 
 impl Runner {
+    fn may_speak(&self) -> Option<u32> {
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.may_speak(std::time::Instant::now())
+    }
+
+    async fn begin(&self, job: Record, claimed_before: Instant) {
+        fault::pass(Point::K4, &job.kind);
+        let span = crate::job_span!(job, self.worker);
+        self.services
+            .observer
+            .begun(&job, self.services.clock.now(), &span);
+        self.work(job, claimed_before).instrument(span).await;
+    }
+
+    /// The answer to a claim was lost; it may have been made. Then the job is this worker's, and would count as one that
+    /// killed its worker if nobody ran it. (Or it is an older claim of this worker: the heartbeat knows those.)
+    async fn claimed_after_all(&self, id: JobId, claimed_before: Instant) -> Option<Record> {
+        while claimed_before.elapsed() < patience::STORE {
+            tokio::time::sleep(ASK_AGAIN).await;
+            if let Ok(job) = within(patience::RENEWAL, self.services.ledger.get(id)).await {
+                let now = self.services.clock.now();
+                let is_mine = |job: &Record| {
+                    let lease = job.lease.as_ref().filter(|lease| lease.until > now);
+                    job.state == JobState::Running && lease.is_some_and(|lease| lease.owner == self.worker)
+                };
+                return job.filter(is_mine);
+            }
+        }
+        None
+    }
+
     async fn put_off(&self, id: JobId) {
         let until = self.services.clock.now() + BUSY_PAUSE.mul_f64(0.5 + fastrand::f64());
-        if let Err(error) = self.services.ledger.defer(id, until).await {
+        if let Err(error) = in_time(self.services.ledger.defer(id, until)).await {
             tracing::debug!(%error, job.id = %id, "Could not put off a busy job; it will be sent again");
         }
         self.queue.settled(Some(until));
@@ -89,7 +133,7 @@ impl Runner {
         let started_at = self.services.clock.now();
         if job.cancel_by.is_some() || self.pauses.holding(Face::from(&job), started_at).is_some() {
             // Handed back; the ledger ends it instead if somebody asked to cancel it.
-            self.settle(&job, handed_back()).await;
+            self.leave(&job, handed_back(), None, claimed_before).await;
             return;
         }
         let kind = self
@@ -100,13 +144,17 @@ impl Runner {
         let Some(kind) = kind else {
             let newer = format!("no worker here knows {} version {}", job.kind, job.version);
             tracing::warn!("{newer}; leaving it to a newer one");
-            self.settle(&job, self.left_to_newer(&job, started_at, newer))
-                .await;
+            let error = JobError::wait(NEWER_RELEASE, LEAVE_TO_NEWER, newer);
+            let settlement = self.left_to_newer(&job, started_at, &error);
+            self.leave(&job, settlement, Some(&error), claimed_before).await;
             return;
         };
-        let (held, lease) = self.heartbeat.hold(job.id, job.fence, claimed_before);
+        let Some((held, lease)) = self.heartbeat.hold(job.id, job.fence, claimed_before) else {
+            return;
+        };
         let end = self.attempt(&job, &kind, lease.clone()).await;
         if matches!(end, End::Lost) {
+            self.tell(&job, None, None, claimed_before.elapsed());
             return;
         }
         fault::pass(Point::K7, &job.kind);
@@ -121,23 +169,43 @@ impl Runner {
             .state
             .is_waiting()
             .then(|| settlement.run_at.unwrap_or(job.run_at));
-        self.settle(&job, settlement).await;
+        let error = if let End::Failed(error) = &end {
+            Some(error)
+        } else {
+            None
+        };
+        self.leave(&job, settlement, error, claimed_before).await;
         drop(held);
         self.queue.settled(waits_until);
     }
 
     /// Why it waits is noted in its history, once: this may go on for as long as a deploy does.
-    fn left_to_newer(&self, job: &Record, started_at: Timestamp, why: String) -> Settlement {
-        let error = JobError::wait(NEWER_RELEASE, LEAVE_TO_NEWER, why);
+    fn left_to_newer(&self, job: &Record, started_at: Timestamp, error: &JobError) -> Settlement {
         let noted = job.attempts.last().and_then(|a| a.error_code.as_deref()) == Some(NEWER_RELEASE);
         let mut attempt = self.attempt_of(job, started_at);
         "snooze".clone_into(&mut attempt.result);
-        describe(&mut attempt, &error);
-        let settlement = self.settlement(job, started_at, &End::Failed(error), None, false);
+        describe(&mut attempt, error);
+        let settlement = self.settlement(job, started_at, &End::Failed(error.clone()), None, false);
         Settlement {
             attempt: settlement.attempt.or((!noted).then_some(attempt)),
             ..settlement
         }
+    }
+
+    /// Settles, and tells of it.
+    async fn leave(&self, job: &Record, settlement: Settlement, error: Option<&JobError>, began: Instant) {
+        let took = began.elapsed();
+        let settled = self.settle(job, settlement.clone()).await;
+        self.tell(job, settled.then_some(&settlement), error, took);
+    }
+
+    fn tell(&self, job: &Record, settlement: Option<&Settlement>, error: Option<&JobError>, took: Duration) {
+        let ended = Ended {
+            settlement,
+            error,
+            took,
+        };
+        self.services.observer.ended(job, ended);
     }
 
     /// Runs the job in a task of its own, so that a panic ends nothing else.
@@ -155,6 +223,8 @@ impl Runner {
             redriven_at: job.redriven_at,
             attempt: job.attempt,
             lease: lease.clone(),
+            fence: job.fence,
+            progress: job.progress.clone(),
         };
         let mut task = tokio::spawn(kind.run(job.payload.clone(), context).in_current_span());
         let end = tokio::select! {
@@ -206,6 +276,7 @@ impl Runner {
         let mut attempt = self.attempt_of(job, started_at);
         let now = attempt.ended_at;
         let (state, run_at, give_back, outcome, fingerprint);
+        let mut wait = None;
         match end {
             End::Done(done) => {
                 done.effect.as_str().clone_into(&mut attempt.result);
@@ -239,6 +310,7 @@ impl Runner {
                 (state, run_at, give_back) = in_state(verdict, now);
                 verdict_name(verdict).clone_into(&mut attempt.result);
                 describe(&mut attempt, error);
+                wait = told_to_wait(verdict, error, now);
                 outcome = None;
                 fingerprint = (!give_back).then(|| error.fingerprint(&job.kind));
             }
@@ -252,6 +324,7 @@ impl Runner {
             outcome,
             attempt,
             fingerprint,
+            wait,
         }
     }
 
@@ -266,30 +339,28 @@ impl Runner {
     }
 
     /// Writes the settlement, trying for as long as the lease may last. If it cannot, the rescuer takes the job back,
-    /// and what it did is done again, which is harmless.
-    async fn settle(&self, job: &Record, settlement: Settlement) {
+    /// and what it did is done again, which is harmless. `false`: it was not written.
+    async fn settle(&self, job: &Record, settlement: Settlement) -> bool {
         let is_final = settlement.state.is_final();
         let deadline = Instant::now() + LEASE;
         let mut pause = Duration::from_millis(100);
         let fence = self.fence(job).await;
         loop {
-            match self
-                .services
-                .ledger
-                .settle(job.id, fence, settlement.clone())
-                .await
-            {
+            let written = self.services.ledger.settle(job.id, fence, settlement.clone());
+            match within(patience::RENEWAL, written).await {
                 Ok(true) => break,
                 Ok(false) => {
                     tracing::warn!(job.id = %job.id, "The lease was over before job {} settled", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) if Instant::now() > deadline => {
                     tracing::error!(%error, job.id = %job.id, "Could not settle job {}; it will run again", job.id);
-                    return;
+                    return false;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, job.id = %job.id, "Could not settle yet; trying again");
+                    if let Some(held_back) = self.may_speak() {
+                        tracing::warn!(%error, held_back, job.id = %job.id, "Could not settle yet; trying again");
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
@@ -299,6 +370,7 @@ impl Runner {
         if let (true, Some(run)) = (is_final && job.kind != FinishRun::KIND, job.run_id) {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
+        true
     }
 }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings, OAuthClient,
-    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks, SealedFields, Vault,
+    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings,
+    OAuthClient, OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SchedulerTasks,
+    SealedFields, Vault,
 };
 use rolecall_core::retention::Policy;
 
 use super::guilds::GuildCache;
+use super::observer::Observer;
 
 /// Numbers that an operator can set.
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ pub struct Services {
     pub mappings: Arc<dyn Mappings>,
     /// What operators hold back.
     pub pauses: Arc<dyn Pauses>,
+    /// What operators said of causes of dead letters.
+    pub cause_marks: Arc<dyn CauseMarks>,
     /// Linked accounts.
     pub links: Arc<dyn Links>,
     /// Linked accounts, as people see them.
@@ -81,6 +85,8 @@ pub struct Services {
     pub oauth: Option<OAuthClient>,
     /// Settings.
     pub settings: Settings,
+    /// Who counts and traces.
+    pub observer: Arc<dyn Observer>,
     /// What was lately read of guilds.
     pub cache: Arc<GuildCache>,
 }

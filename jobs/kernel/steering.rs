@@ -1,24 +1,25 @@
 //! What an operator does to single jobs and holds back, with what follows from it: keys, ends of runs, a bell for the
 //! relay, and a record of who did it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rolecall_core::audit::AuditRecord;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
-use rolecall_core::job::{Inserted, Job, NewJob};
+use rolecall_core::job::{Inserted, Job, Lane, NewJob};
 use rolecall_core::order::Order;
 use rolecall_core::pause::{Pause, PauseId};
-use rolecall_core::ports::Ordered;
+use rolecall_core::ports::{Ordered, Redrive};
 use rolecall_core::{JobId, RunId, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
 use super::runner::finish_if_empty;
 use super::services::Services;
+use crate::finish_run;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -49,13 +50,26 @@ impl From<Cause> for By {
     }
 }
 
+/// In what a new job differs from the one that it is made after.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// These fields of its payload.
+    pub payload: Map<String, Value>,
+    /// Not before this moment; `None`: now.
+    pub run_at: Option<Timestamp>,
+    /// Another lane.
+    pub lane: Option<Lane>,
+}
+
 /// What came of an order to do the same as a job once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cloned {
     /// A new job does it.
     Created(JobId),
     /// Nothing was stored: this live job does it already.
     Twin(JobId),
+    /// Nothing was stored: with these changes its payload cannot be read, for this reason.
+    Unreadable(String),
     /// There is no such job.
     Unknown,
 }
@@ -70,9 +84,14 @@ impl Steering {
         let Some(before) = ledger.get(id).await? else {
             return Ok(Ordered::Unknown);
         };
-        let ordered = self.carry_out(&before, order, &by.cause).await?;
+        let ordered = self
+            .carry_out(&before, order, &by.cause, Redrive::default())
+            .await?;
         if !matches!(ordered, Ordered::Done | Ordered::Asked) {
             return Ok(ordered);
+        }
+        if order == Order::Retry {
+            self.reopen(before.run_id.into_iter().collect()).await;
         }
         let after = ledger.get(id).await?;
         // One that ended by order may have been the last of its run.
@@ -86,13 +105,23 @@ impl Steering {
     }
 
     /// Gives an order without a record of its own. What follows from it is [`Self::follow`].
-    pub(crate) async fn carry_out(&self, job: &Job, order: Order, by: &Cause) -> Result<Ordered, StoreError> {
+    /// `again`: how a job runs again, but for its key.
+    pub(crate) async fn carry_out(
+        &self,
+        job: &Job,
+        order: Order,
+        by: &Cause,
+        again: Redrive,
+    ) -> Result<Ordered, StoreError> {
         let control = &self.services.control;
         match order {
             Order::Cancel => control.cancel(job.id, by).await,
             Order::Discard => control.discard(job.id, by).await,
             Order::Reschedule(at) => control.reschedule(job.id, at).await,
-            Order::Retry => control.redrive(job.id, self.unique_key(job).as_deref()).await,
+            Order::Retry => {
+                let unique_key = self.unique_key(job);
+                control.redrive(job.id, &Redrive { unique_key, ..again }).await
+            }
         }
     }
 
@@ -104,42 +133,52 @@ impl Steering {
         self.queue.bell().ring();
     }
 
+    /// Runs that are over run again, because jobs of theirs do: when those have ended, their numbers are added up anew. A
+    /// run of which jobs are deleted already keeps the numbers that it has, which are the whole ones.
+    pub(crate) async fn reopen(&self, runs: BTreeSet<RunId>) {
+        for run in runs {
+            if let Err(error) = self.reopen_one(run).await {
+                tracing::warn!(%error, run.id = %run, "Run {run} could not be reopened; its numbers stay as they are");
+            }
+        }
+    }
+
+    async fn reopen_one(&self, id: RunId) -> Result<(), StoreError> {
+        let services = &self.services;
+        let Some(run) = services.runs.get(id).await?.filter(|run| run.state.is_final()) else {
+            return Ok(());
+        };
+        let now = finish_run::add_up(&services.ledger.tally(id).await?, &[], &[]);
+        let sum = |jobs: &BTreeMap<String, u64>| jobs.values().sum::<u64>();
+        let whole = run.results.is_none_or(|then| sum(&then.jobs) <= sum(&now.jobs));
+        if whole {
+            services.runs.reopen(id).await?;
+        }
+        Ok(())
+    }
+
     fn unique_key(&self, job: &Job) -> Option<String> {
         let kind = self.registry.get(&job.kind)?;
         kind.unique_key(&job.payload)
     }
 
-    /// Stores a new job that does the same as this one, in whatever state that is.
+    /// Stores a new job that does the same as this one, but for the changes, in whatever state that is.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn clone_of(&self, id: JobId, by: &By) -> Result<Cloned, StoreError> {
+    pub async fn clone_of(&self, id: JobId, changes: &Changes, by: &By) -> Result<Cloned, StoreError> {
         let Some(job) = self.services.ledger.get(id).await? else {
             return Ok(Cloned::Unknown);
         };
-        let unique_key = self.unique_key(&job);
-        let new = NewJob {
-            id: JobId(Uuid::now_v7()),
-            kind: job.kind,
-            version: job.version,
-            payload: job.payload,
-            lane: job.lane,
-            run_at: Timestamp(0),
-            max_attempts: job.max_attempts,
-            unique_key,
-            concurrency: job.concurrency,
-            run_id: job.run_id,
-            parent_id: Some(id),
-            subject: job.subject,
-            cause: by.cause.clone(),
-            trace: None,
-            sent: false,
+        let new = match self.copy(job, changes, &by.cause) {
+            Ok(new) => new,
+            Err(why) => return Ok(Cloned::Unreadable(why)),
         };
         let inserted = self.queue.insert(vec![Enqueue(new)]).await?;
         match inserted.first() {
             Some(Inserted::Duplicate(twin)) => Ok(Cloned::Twin(*twin)),
             Some(Inserted::Created(new) | Inserted::Repeated(new)) => {
-                let after = json!({ "job_id": new });
+                let after = json!({ "job_id": new, "payload": changes.payload });
                 self.note("job.cloned", format!("job:{id}"), None, Some(after), by)
                     .await;
                 Ok(Cloned::Created(*new))
@@ -148,6 +187,50 @@ impl Steering {
                 "the store did not say what became of the new job".to_owned(),
             )),
         }
+    }
+
+    /// A new job like this one, not stored. What follows from its payload (its keys, what it is about) is read from the
+    /// changed one.
+    ///
+    /// # Errors
+    /// Why the changed payload cannot be read, in words.
+    pub fn copy(&self, job: Job, changes: &Changes, by: &Cause) -> Result<NewJob, String> {
+        let mut new = NewJob {
+            id: JobId(Uuid::now_v7()),
+            unique_key: self.unique_key(&job),
+            kind: job.kind,
+            version: job.version,
+            payload: job.payload,
+            lane: changes.lane.unwrap_or(job.lane),
+            run_at: changes.run_at.unwrap_or(Timestamp(0)),
+            max_attempts: job.max_attempts,
+            concurrency: job.concurrency,
+            run_id: job.run_id,
+            parent_id: Some(job.id),
+            subject: job.subject,
+            cause: by.clone(),
+            trace: None,
+            sent: false,
+        };
+        if changes.payload.is_empty() {
+            return Ok(new);
+        }
+        let kind = self.registry.get(&new.kind);
+        let kind = kind.ok_or_else(|| format!("this release does not know {}", new.kind))?;
+        let Value::Object(fields) = &mut new.payload else {
+            return Err("the payload has no fields".to_owned());
+        };
+        fields.extend(changes.payload.clone());
+        let reading = kind.read(&new.payload)?;
+        // A name that was misspelt would be ignored without a word.
+        let known =
+            |name: &&String| reading.written.get(name.as_str()).is_some() || changes.payload[*name].is_null();
+        if let Some(name) = changes.payload.keys().find(|name| !known(name)) {
+            return Err(format!("a payload of {} has no field {name:?}", new.kind));
+        }
+        (new.payload, new.subject) = (reading.written, reading.subject);
+        (new.unique_key, new.concurrency) = (reading.unique_key, reading.concurrency_key);
+        Ok(new)
     }
 
     /// Holds jobs back from now on.
@@ -160,6 +243,7 @@ impl Steering {
             "holds": pause.held.to_string(),
             "reason": pause.reason,
             "until": pause.until.map(Timestamp::to_rfc3339),
+            "canary_every_seconds": pause.canary.as_ref().map(|canary| canary.every.as_secs()),
         });
         self.note(
             "pause.added",

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use rolecall_core::canary::Canary;
 use rolecall_core::cause::Cause;
 use rolecall_core::pause::{Pause, PauseId};
 use rolecall_core::query;
+use rolecall_jobs::kernel::pauses::waiting;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -41,6 +43,12 @@ pub struct AddArgs {
     /// So long, such as 2h; otherwise until somebody ends it
     #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
     pub length: Option<Duration>,
+    /// So often, such as 10m, let one of the jobs through; the first that succeeds ends the pause
+    #[arg(long, value_name = "DURATION", value_parser = values::canary)]
+    pub canary: Option<Duration>,
+    /// Only show how many jobs wait that it would hold back
+    #[arg(long)]
+    pub dry_run: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -76,7 +84,32 @@ fn told(app: &App, pause: &Pause) -> Value {
         "created_at": pause.created_at.to_rfc3339(),
         "until": pause.until.map(rolecall_core::Timestamp::to_rfc3339),
         "is_on": pause.is_on(app.services.clock.now()),
+        "canary": pause.canary.as_ref().map(canary),
     })
+}
+
+fn canary(canary: &Canary) -> Value {
+    json!({
+        "every_seconds": canary.every.as_secs(),
+        "next_at": canary.next_at.to_rfc3339(),
+        "job_id": canary.out.map(|out| out.job),
+        "failed": canary.failed,
+        "last": canary.last.as_ref().map(|sang| json!({
+            "job_id": sang.job, "at": sang.at.to_rfc3339(), "well": sang.well, "message": sang.what,
+        })),
+    })
+}
+
+/// What the canary does, for people.
+fn canary_told(canary: &Canary) -> String {
+    let failed = match canary.failed {
+        0 => String::new(),
+        n => format!("{n} failed, "),
+    };
+    match canary.out {
+        Some(out) => format!("{failed}job {} is let through", out.job),
+        None => format!("{failed}next {}", view::moment(canary.next_at)),
+    }
 }
 
 async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
@@ -96,6 +129,7 @@ async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
         whole("SINCE (UTC)"),
         whole("UNTIL (UTC)"),
         whole("BY"),
+        text("CANARY (UTC)"),
         text("WHY"),
     ]);
     let now = app.services.clock.now();
@@ -111,6 +145,7 @@ async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
             view::moment(pause.created_at),
             until,
             pause.author.clone(),
+            pause.canary.as_ref().map(canary_told).unwrap_or_default(),
             pause.reason.clone(),
         ]);
     }
@@ -129,7 +164,11 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         author: by.actor.clone(),
         created_at: now,
         until: args.length.map(|length| now + length),
+        canary: args.canary.map(|every| Canary::new(every, now + every)),
     };
+    if args.dry_run {
+        return look(app, &pause, args.format).await;
+    }
     app.steering.pause(&pause, &by.into()).await?;
     if args.format.json {
         output::json(&told(app, &pause));
@@ -138,6 +177,19 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
             "Holding back {} within a second. `rolecall pauses end {}` ends it.",
             pause.held, pause.id
         ));
+    }
+    Ok(Exit::Done)
+}
+
+/// How many jobs wait that a pause would hold back.
+async fn look(app: &App, pause: &Pause, format: Format) -> Result<Exit, CliError> {
+    let counts = app.services.ledger.counts(&waiting(&pause.held)).await?;
+    let total: u64 = counts.iter().map(|(_, n)| n).sum();
+    if format.json {
+        output::json(&json!({ "holds": pause.held.to_string(), "total": total }));
+    } else {
+        let jobs = output::count(total, "waiting job", "waiting jobs");
+        output::say(&format!("Would hold back {}: {jobs} now.", pause.held));
     }
     Ok(Exit::Done)
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use rolecall_core::ids::NotASnowflake;
-use rolecall_core::job::JobState;
+use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::{ChannelId, MappingId, UserId};
+
+use serde_json::Value;
 
 use crate::config::parse_duration;
 
@@ -35,6 +37,46 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// A length of time between these two.
+fn length_within(text: &str, shortest: Duration, longest: Duration) -> Result<Duration, String> {
+    let length = duration(text)?;
+    if (shortest..=longest).contains(&length) {
+        return Ok(length);
+    }
+    let (least, most) = (shortest.as_secs(), longest.as_secs() / 3_600);
+    Err(format!("expected a length of time from {least}s to {most}h"))
+}
+
+/// Over how long something is spread.
+pub(super) fn spread(text: &str) -> Result<Duration, String> {
+    length_within(text, Duration::ZERO, rolecall_core::spread::LONGEST)
+}
+
+/// How often a pause's canary is let through.
+pub(super) fn canary(text: &str) -> Result<Duration, String> {
+    use rolecall_core::canary::{LONGEST, SHORTEST};
+    length_within(text, SHORTEST, LONGEST)
+}
+
+/// A queue, by its written name.
+pub(super) fn lane(text: &str) -> Result<Lane, String> {
+    Lane::from_name(text).ok_or_else(|| "expected interactive, normal or bulk".to_owned())
+}
+
+/// `field=value` of a payload; a value that is no JSON is a text.
+pub(super) fn field(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("expected field=value, such as role_id=234567890123456789")?;
+    // Ids are texts: a number would lose digits on its way.
+    let number = value.bytes().all(|b| b.is_ascii_digit()) && value.len() > 15;
+    let read = serde_json::from_str(value).ok().filter(|_| !number);
+    Ok((
+        name.trim().to_owned(),
+        read.unwrap_or_else(|| Value::String(value.to_owned())),
+    ))
 }
 
 /// A kind of jobs, by its written name.

@@ -2,8 +2,9 @@
 
 use rolecall_core::Timestamp;
 use rolecall_core::guild::GuildConfig;
-use rolecall_core::job::{Job, Subject};
+use rolecall_core::job::{Job, Subject, WaitNote};
 use rolecall_core::mapping::Mapping;
+use rolecall_core::progress::Progress as JobProgress;
 use rolecall_core::run::{Run, RunResults};
 use rolecall_workflows::progress::Progress;
 use serde::Serialize;
@@ -108,12 +109,53 @@ pub(super) fn job(job: &Job) -> Value {
         "lease": job.lease.as_ref().map(|l| json!({ "owner": l.owner, "until": rfc3339(l.until) })),
         "fingerprint": job.fingerprint,
         "attempts": value(&job.attempts),
+        "waits": job.waits.iter().map(wait).collect::<Vec<_>>(),
+        "progress": job.progress.as_ref().map(job_progress),
         "outcome": job.outcome,
         "inserted_at": rfc3339(job.inserted_at),
         "run_at": rfc3339(job.run_at),
         "sent_at": job.sent_at.map(rfc3339),
         "finished_at": job.finished_at.map(rfc3339),
     })
+}
+
+fn wait(wait: &WaitNote) -> Value {
+    json!({
+        "at": rfc3339(wait.at),
+        "until": rfc3339(wait.until),
+        "code": wait.code,
+        "message": wait.message,
+        "route": wait.route,
+    })
+}
+
+fn job_progress(progress: &JobProgress) -> Value {
+    json!({
+        "total": progress.total,
+        "done": progress.done,
+        "failed": progress.failed,
+        "counts": progress.counts,
+        "started_at": rfc3339(progress.started_at),
+        "updated_at": rfc3339(progress.at),
+        "eta": progress.eta().map(rfc3339),
+    })
+}
+
+/// How far a long job is, for people: `250 of 600, 2 in vain; over at about 12:10:19 UTC`.
+pub(super) fn progress(progress: &JobProgress) -> String {
+    let failed = match progress.failed {
+        0 => String::new(),
+        n => format!(", {n} in vain"),
+    };
+    let end = progress
+        .eta()
+        .map(|at| format!("; over at about {} UTC", moment(at)));
+    format!(
+        "{} of {}{failed}{}",
+        progress.done,
+        progress.total,
+        end.unwrap_or_default()
+    )
 }
 
 /// What a job is about, for people: `user u-1 guild 123`.

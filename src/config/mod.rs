@@ -8,6 +8,7 @@ mod api;
 mod durations;
 mod reader;
 pub mod settings;
+mod telemetry;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use rolecall_core::guard::Limits;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use accounts::AccountsConfig;
 pub use api::{ApiConfig, MOST_SYNC_WAIT, RateLimit};
 pub use durations::parse as parse_duration;
 use reader::Reader;
+pub use telemetry::{TelemetryConfig, TracesConfig};
 pub use upkeep::UpkeepConfig;
 
 /// Something wrong with the configuration.
@@ -126,6 +128,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// What is kept, for how long, and what go-falcon is told.
     pub upkeep: UpkeepConfig,
+    /// What others are told of the process itself.
+    pub telemetry: TelemetryConfig,
     /// Where groups come from.
     pub directory: DirectoryChoice,
     /// How much a run may take away in one guild.
@@ -185,6 +189,7 @@ impl Config {
             accounts,
             api,
             upkeep: UpkeepConfig::read(&mut reader),
+            telemetry: TelemetryConfig::read(&mut reader),
             directory: reader.one_of(
                 "ROLECALL_DIRECTORY",
                 &[
@@ -263,6 +268,7 @@ impl Config {
             ("SHUTDOWN_GRACE_SECS", self.shutdown_grace.as_secs().to_string()),
         ];
         lines.extend(self.upkeep.describe());
+        lines.extend(self.telemetry.describe());
         lines
     }
 }
@@ -359,7 +365,6 @@ fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
 }
 
 fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
-    use secrecy::ExposeSecret;
     let length = secret.expose_secret().len();
     if length < MIN_JWT_SECRET {
         reader.problem(
@@ -373,12 +378,9 @@ fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
 }
 
 fn prefix(text: Option<String>) -> String {
-    let text = text.unwrap_or_default();
-    let trimmed = text.trim_matches('/');
-    if trimmed.is_empty() {
-        String::new()
-    } else {
-        format!("/{trimmed}")
+    match text.unwrap_or_default().trim_matches('/') {
+        "" => String::new(),
+        trimmed => format!("/{trimmed}"),
     }
 }
 

@@ -285,6 +285,47 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "port on which a worker or scheduler answers /livez and /readyz",
     ),
+    setting(
+        "ROLECALL_METRICS_ADDR",
+        "",
+        "address and port on which any process answers /metrics without a token, such as 127.0.0.1:9464; on PORT, /metrics needs jobs:read",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "collector that traces are sent to by OTLP over HTTP, such as http://localhost:4318; not set: none are sent",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "",
+        "the same, as the whole address (with /v1/traces); comes before OTEL_EXPORTER_OTLP_ENDPOINT",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "",
+        "headers of what is sent to the collector, as name=value, comma-separated; may hold its key",
+    ),
+    setting(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "http/protobuf",
+        "http/protobuf is the one that is spoken",
+    ),
+    setting("OTEL_SERVICE_NAME", "rolecall", "name of the service in traces"),
+    setting(
+        "OTEL_TRACES_SAMPLER",
+        "parentbased_always_on",
+        "which traces are sent, as OpenTelemetry names it: parentbased_traceidratio with OTEL_TRACES_SAMPLER_ARG=0.1 sends a tenth",
+    ),
+    setting(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "",
+        "the argument of OTEL_TRACES_SAMPLER",
+    ),
+    setting(
+        "OTEL_SDK_DISABLED",
+        "false",
+        "true: no traces are sent, whatever else is set",
+    ),
     setting("LOG_FORMAT", "auto", "auto, json or pretty"),
     setting("RUST_LOG", "info", "what is logged, such as info,rolecall=debug"),
     setting(

@@ -4,11 +4,10 @@
 //! pages, single-role calls and PATCHes are separate budgets of 10 calls in 10 s a guild, and a bot has 50 calls a
 //! second in all. Full budgets at the start are assumed.
 
-/// Calls of one budget in one window, and the window's length in seconds.
-const CALLS: f64 = 10.0;
-const WINDOW: f64 = 10.0;
+use rolecall_core::cost::{self, GLOBAL_CALLS};
+
 /// Calls of one bot in a second.
-const GLOBAL: f64 = 50.0;
+const GLOBAL: f64 = GLOBAL_CALLS as f64;
 const PAGE: usize = 1_000;
 
 /// What one guild needs.
@@ -20,14 +19,12 @@ pub(super) struct GuildWork {
     pub(super) deltas: Vec<usize>,
 }
 
-/// Time for `n` calls of a budget that fills one by one.
-fn sliding(n: f64) -> f64 {
-    (n - CALLS).max(0.0) * WINDOW / CALLS
+fn sliding(calls: usize) -> f64 {
+    cost::sliding(calls as u64).as_secs_f64()
 }
 
-/// Time for `n` calls of a budget that fills all at once.
-fn fixed(n: f64) -> f64 {
-    WINDOW * ((n / CALLS).ceil() - 1.0).max(0.0)
+fn fixed(calls: usize) -> f64 {
+    cost::fixed(calls as u64).as_secs_f64()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a demo are far below 2^52")]
@@ -42,7 +39,7 @@ pub(super) fn seconds(guilds: &[GuildWork]) -> f64 {
     for guild in guilds {
         let pages = guild.members / PAGE + 1;
         calls += pages + guild.deltas.len();
-        longest = longest.max(sliding(float(pages))).max(write(&guild.deltas));
+        longest = longest.max(sliding(pages)).max(write(&guild.deltas));
     }
     longest.max(float(calls) / GLOBAL)
 }
@@ -52,11 +49,11 @@ fn write(deltas: &[usize]) -> f64 {
     let mut sorted = deltas.to_vec();
     sorted.sort_unstable();
     let mut role_calls = 0;
-    let mut best = sliding(float(sorted.len()));
+    let mut best = sliding(sorted.len());
     for (i, d) in sorted.iter().enumerate() {
         role_calls += d;
         let patches = sorted.len() - i - 1;
-        best = best.min(sliding(float(patches)).max(fixed(float(role_calls))));
+        best = best.min(sliding(patches).max(fixed(role_calls)));
     }
     best
 }

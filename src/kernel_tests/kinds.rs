@@ -1,6 +1,7 @@
 //! Kinds that do what real ones should not.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall_core::error::JobError;
@@ -22,6 +23,25 @@ impl Job for Plain {
 
     async fn run(&self, _: &Context) -> Result<Outcome, JobError> {
         Ok(Outcome::unchanged())
+    }
+}
+
+/// Fails until it is healed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Sick {
+    pub(super) number: u32,
+}
+
+pub(super) static HEALED: AtomicBool = AtomicBool::new(false);
+
+impl Job for Sick {
+    const KIND: &'static str = "sick";
+
+    async fn run(&self, _: &Context) -> Result<Outcome, JobError> {
+        match HEALED.load(Ordering::SeqCst) {
+            true => Ok(Outcome::applied(0, 0)),
+            false => Err(JobError::transient("still_sick", "it is still sick")),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The kernel at work in this process: an engine with kinds made for tests, over the embedded store and channels.
 
+mod bulk;
+mod canaries;
 mod contained;
+mod costs;
 mod ends;
 mod kinds;
 mod lanes;
@@ -42,7 +45,11 @@ pub(crate) struct Workshop {
 impl Workshop {
     /// An empty store at which nobody works yet.
     pub(crate) async fn closed() -> Self {
-        let world = world().await;
+        Self::closed_in(world().await)
+    }
+
+    /// The same in a world that is there.
+    pub(crate) fn closed_in(world: World) -> Self {
         let services = &world.app.services;
         let queue = Queue::new(Arc::clone(&services.ledger), None, Arc::clone(&services.clock));
         Self {
@@ -55,7 +62,12 @@ impl Workshop {
 
     /// The same, with an engine that knows these kinds.
     pub(crate) async fn open(kinds: impl FnOnce(&mut Registry)) -> Self {
-        let mut workshop = Self::closed().await;
+        Self::open_in(world().await, kinds)
+    }
+
+    /// The same in a world that is there.
+    pub(crate) fn open_in(world: World, kinds: impl FnOnce(&mut Registry)) -> Self {
+        let mut workshop = Self::closed_in(world);
         let mut registry = Registry::default();
         kinds(&mut registry);
         let services = Arc::clone(&workshop.world.app.services);

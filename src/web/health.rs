@@ -70,10 +70,21 @@ pub(crate) async fn check_store(web: &Web) -> Check {
     check("store", web.store.ping()).await
 }
 
-/// Looks at the delivery, if this process has one.
+/// Looks at the delivery, if this process has one: whether it answers, and whether it is fit.
 pub(crate) async fn check_delivery(web: &Web) -> Option<Check> {
     let delivery = web.delivery.as_ref()?;
-    Some(check("delivery", delivery.ping()).await)
+    let mut troubles = Vec::new();
+    let mut found = check("delivery", async {
+        troubles = delivery.unfit().await?;
+        delivery.ping().await
+    })
+    .await;
+    // A server without a disk answers even a ping with an error: what is known of it says more.
+    if !troubles.is_empty() {
+        "failed".clone_into(&mut found.status);
+        found.message = Some(troubles.join(". "));
+    }
+    Some(found)
 }
 
 fn answer(web: &Web, checks: BTreeMap<String, Check>) -> (StatusCode, Json<Health>) {

@@ -29,6 +29,7 @@ mod legacy;
 mod look;
 #[cfg(test)]
 mod member_tests;
+mod metrics;
 mod openapi;
 #[cfg(test)]
 mod operators_tests;
@@ -50,6 +51,7 @@ mod walk_tests;
 
 pub use auth::issue_token;
 pub use auth::memory::hash as hash_of_key;
+pub(crate) use legacy::auth::begin_logins;
 pub use openapi::openapi;
 pub use routes::{health_router, router};
-pub use server::{serve, serve_health};
+pub use server::{serve, serve_health, serve_metrics};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rolecall_core::cause::Cause;
 use rolecall_core::job::{Attempt, JobState};
 use rolecall_core::ports::{Claim, Settlement, permission};
-use rolecall_core::{JobId, Timestamp};
+use rolecall_core::{JobId, RunId, Timestamp};
 use rolecall_jobs::add_role::AddRole;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde_json::{Value, json};
@@ -17,6 +17,10 @@ pub(super) const ADMIN: &str = "user:ada";
 impl Served {
     /// Stores a job that gives a role of a guild; the same numbers are the same job.
     pub(super) async fn stored(&self, guild: u64, account: u64) -> JobId {
+        self.stored_in(None, guild, account).await
+    }
+
+    async fn stored_in(&self, run: Option<RunId>, guild: u64, account: u64) -> JobId {
         let job: AddRole = serde_json::from_value(json!({
             "guild_id": guild.to_string(),
             "discord_id": account.to_string(),
@@ -24,7 +28,8 @@ impl Served {
             "role_id": "77",
         }))
         .unwrap();
-        let enqueue = Enqueue::new(&job, Cause::new("test", "a test"));
+        let mut enqueue = Enqueue::new(&job, Cause::new("test", "a test"));
+        enqueue.0.run_id = run;
         let inserted = self.app.queue.insert(vec![enqueue]).await.unwrap();
         inserted[0].id()
     }
@@ -39,7 +44,12 @@ impl Served {
 
     /// A job that failed for good because the bot may not.
     pub(super) async fn dead(&self, guild: u64, account: u64) -> JobId {
-        let id = self.stored(guild, account).await;
+        self.dead_of(None, guild, account).await
+    }
+
+    /// The same, as part of a run.
+    pub(super) async fn dead_of(&self, run: Option<RunId>, guild: u64, account: u64) -> JobId {
+        let id = self.stored_in(run, guild, account).await;
         let fence = self.claimed(id).await;
         self.failed(id, fence, JobState::Discarded, None).await;
         id
@@ -67,6 +77,7 @@ impl Served {
             outcome: None,
             attempt: Some(attempt),
             fingerprint: Some("add_role|PUT /roles/{role_id}|403|50013".to_owned()),
+            wait: None,
         };
         let ledger = &self.app.services.ledger;
         assert!(ledger.settle(id, fence, settlement).await.unwrap());

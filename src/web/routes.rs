@@ -14,7 +14,7 @@ use super::http::limit::Limits;
 use super::http::read_only::ReadOnly;
 use super::legacy::{guilds, mappings, users};
 use super::state::Web;
-use super::{health, legacy, openapi, v1};
+use super::{health, legacy, metrics, openapi, v1};
 use crate::app::App;
 
 /// Everything that is answered over HTTP.
@@ -36,8 +36,15 @@ pub fn health_router(app: Arc<App>, stop: CancellationToken) -> Router {
     layers::around(health_routes(), None).with_state(Web::new(app, stop, Arc::default()))
 }
 
+/// `/metrics` only, for everybody: for an address of its own.
+pub(super) fn metrics_router(app: Arc<App>, stop: CancellationToken) -> Router {
+    let routes = Router::new().route("/metrics", get(metrics::open));
+    layers::around(routes, None).with_state(Web::new(app, stop, Arc::default()))
+}
+
 fn all(api_prefix: &str) -> Router<Web> {
     let mut routes = health_routes()
+        .route("/metrics", get(metrics::metrics))
         .route(
             "/v1/runs",
             get(v1::list_runs::list_runs).post(v1::create_run::create_run),
@@ -109,8 +116,19 @@ fn job_routes() -> Router<Web> {
         .route("/v1/jobs/{job_id}/discard", post(order_job::discard_job))
         .route("/v1/jobs/{job_id}/reschedule", post(order_job::reschedule_job))
         .route("/v1/jobs/{job_id}/clone", post(order_job::clone_job))
-        .route("/v1/bulk", post(v1::bulk::bulk_order))
+        .route(
+            "/v1/bulk",
+            get(v1::bulk_orders::list_bulk_orders).post(v1::bulk::bulk_order),
+        )
+        .route("/v1/bulk/{job_id}", get(v1::bulk_orders::get_bulk_order))
         .route("/v1/dead-letters", get(v1::dead_letters::list_dead_letters))
+        .route("/v1/dead-letters/mark", post(v1::mark_cause::mark_dead_letters))
+        .route(
+            "/v1/dead-letters/check",
+            post(v1::check_cause::check_dead_letters),
+        )
+        .route("/v1/runs/{run_id}/cancel", post(v1::order_run::cancel_run))
+        .route("/v1/runs/{run_id}/retry", post(v1::order_run::retry_run))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
 }

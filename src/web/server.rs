@@ -41,6 +41,19 @@ pub async fn serve_health(
     .await
 }
 
+/// The same with nothing but `/metrics`, which needs no token there.
+///
+/// # Errors
+/// If the listener breaks.
+pub async fn serve_metrics(
+    app: Arc<App>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let router = routes::metrics_router(app, stop.clone());
+    answer(router, Duration::from_secs(1), listener, stop).await
+}
+
 async fn answer(
     router: Router,
     patience: Duration,

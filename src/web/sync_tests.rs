@@ -89,6 +89,7 @@ async fn role_given(app: &App, run: &Run, outcome: Outcome) {
         outcome: Some(outcome),
         attempt: None,
         fingerprint: None,
+        wait: None,
     };
     assert!(ledger.settle(id, job.fence, settlement).await.unwrap());
 }

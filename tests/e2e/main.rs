@@ -27,3 +27,4 @@ mod retention;
 mod schemathesis;
 mod shipped;
 mod support;
+mod telemetry;

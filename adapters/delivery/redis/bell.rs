@@ -13,11 +13,11 @@ use apalis::prelude::{PollSnapshot, PollStrategy};
 use apalis_redis::Config;
 use futures::task::AtomicWaker;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
+use rolecall_core::quiet::Quiet;
 use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::connection::{ANSWER, CONNECT};
-use super::quiet::Quiet;
 use crate::delivery::stop::Stop;
 
 /// How often a worker looks without being rung.

@@ -5,6 +5,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{Client, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, ServerErrorKind};
 use rolecall_core::ports::DeliveryError;
 use tokio::time::timeout;
@@ -16,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 /// How long an answer may take. The driver's 500 ms would end a worker whenever Redis is busy for a moment.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
+/// How long a connection is silent before TCP asks whether the other end is there. Balancers and firewalls in between
+/// forget connections that are silent for minutes.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// One multiplexed connection for everything but the bell.
 pub(super) struct Connection {
@@ -101,7 +106,13 @@ pub(super) fn client(url: &str) -> Result<Client, DeliveryError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // The driver's own words; they never repeat the address, which may carry a password.
     let info = url.into_connection_info().map_err(unavailable)?;
-    Client::open(info).map_err(unavailable)
+    Client::open(info.set_tcp_settings(tcp())).map_err(unavailable)
+}
+
+/// Finds a peer that went away without a word, even where nobody waits for an answer.
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(ANSWER);
+    TcpSettings::default().set_nodelay(true).set_keepalive(keepalive)
 }
 
 fn manager(client: &Client) -> RedisResult<ConnectionManager> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redis::aio::ConnectionManager;
 use redis::{AsyncConnectionConfig, RedisResult};
 use rolecall_core::ports::DeliveryError;
 use tokio::time::timeout;
@@ -26,6 +27,52 @@ pub struct RedisFacts {
     pub maxmemory: u64,
     /// `master` or `slave`. A slave takes no envelopes.
     pub role: String,
+    /// Whether the last attempt to write to its disk failed: then it refuses to be written to (`MISCONF`).
+    pub disk_failed: bool,
+}
+
+impl RedisFacts {
+    /// What makes it unfit to carry envelopes, in sentences with what to do. None of these loses a job: the ledger has
+    /// them all.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if self.role == "slave" {
+            troubles.push(
+                "Redis is a read-only replica, which takes nothing: let REDIS_URL name the primary"
+                    .to_owned(),
+            );
+        }
+        let policy = self.maxmemory_policy.as_str();
+        if !matches!(policy, "" | "noeviction") {
+            troubles.push(format!(
+                "Redis' maxmemory-policy is {policy}, by which it throws envelopes away when it is full: set it to \
+                 noeviction, or use a Redis that is no cache"
+            ));
+        }
+        if self.maxmemory > 0 && self.used_memory >= self.maxmemory {
+            troubles.push(format!(
+                "Redis is full ({} of {} bytes) and takes nothing: give it more memory, or find what fills it",
+                self.used_memory, self.maxmemory
+            ));
+        }
+        if self.disk_failed {
+            troubles.push(
+                "Redis could not write to its disk, and may refuse to be written to: look at its log, its disk's free \
+                 space and the rights of its folder"
+                    .to_owned(),
+            );
+        }
+        troubles
+    }
+}
+
+/// What a connection at hand tells of its Redis. `None` if it may not ask.
+pub(super) async fn facts(handle: &mut ConnectionManager) -> RedisResult<Option<RedisFacts>> {
+    match redis::cmd("INFO").query_async::<String>(handle).await {
+        Ok(info) => Ok(Some(parse(&info))),
+        Err(error) if error.is_io_error() => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Asks a Redis for its facts, on a connection of its own, within five seconds.
@@ -68,6 +115,9 @@ fn parse(info: &str) -> RedisFacts {
         used_memory: field("used_memory").parse().unwrap_or(0),
         maxmemory: field("maxmemory").parse().unwrap_or(0),
         role: field("role").to_owned(),
+        disk_failed: ["rdb_last_bgsave_status", "aof_last_write_status"]
+            .iter()
+            .any(|name| field(name) == "err"),
     }
 }
 
@@ -88,7 +138,23 @@ mod tests {
                 used_memory: 1024,
                 maxmemory: 0,
                 role: "master".into(),
+                disk_failed: false,
             }
         );
+        assert_eq!(parse(info).troubles(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_thing_that_makes_a_redis_unfit_is_said_with_what_to_do() {
+        let info = "role:slave\r\nmaxmemory_policy:allkeys-lru\r\nused_memory:2000\r\nmaxmemory:1000\r\n\
+                    rdb_last_bgsave_status:ok\r\naof_last_write_status:err\r\n";
+        let troubles = parse(info).troubles();
+        let words = ["REDIS_URL", "noeviction", "2000 of 1000 bytes", "its disk"];
+        assert_eq!(troubles.len(), words.len(), "{troubles:?}");
+        for (trouble, word) in troubles.iter().zip(words) {
+            assert!(trouble.contains(word), "{trouble}");
+        }
+        // A host that hides its facts is not suspected.
+        assert_eq!(parse("redis_version:7.0.15\r\n").troubles(), Vec::<String>::new());
     }
 }

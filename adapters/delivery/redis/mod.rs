@@ -19,7 +19,6 @@ mod codec;
 mod connection;
 mod inspect;
 mod push;
-mod quiet;
 mod settings;
 mod sweep;
 mod window;
@@ -69,8 +68,9 @@ impl RedisDelivery {
             queues,
             windows: Default::default(),
         };
-        if let Err(error) = delivery.ping().await {
-            tracing::warn!(%error, "Redis does not answer; going on, and waiting for it");
+        match delivery.unfit().await {
+            Ok(troubles) => troubles.iter().for_each(|trouble| tracing::warn!("{trouble}")),
+            Err(error) => tracing::warn!(%error, "Redis does not answer; going on, and waiting for it"),
         }
         Ok(delivery)
     }
@@ -126,7 +126,15 @@ impl Delivery for RedisDelivery {
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, DeliveryError> {
-        patiently(self.ask_depth(lane)).await
+        patiently(async {
+            let depth = self.ask_depth(lane).await?;
+            if depth >= self.settings.window as u64 {
+                // It may be full because nobody can take from it: a Redis that cannot be written to still tells depths.
+                push::try_writing(&self.connection, self.queue(lane)).await?;
+            }
+            Ok(depth)
+        })
+        .await
     }
 
     async fn room(&self, lane: Lane) -> Result<usize, DeliveryError> {
@@ -140,6 +148,16 @@ impl Delivery for RedisDelivery {
 
     async fn ping(&self) -> Result<(), DeliveryError> {
         patiently(self.connection.ping()).await
+    }
+
+    async fn unfit(&self) -> Result<Vec<String>, DeliveryError> {
+        patiently(async {
+            match inspect::facts(&mut self.connection.handle()).await {
+                Ok(facts) => Ok(facts.map(|f| f.troubles()).unwrap_or_default()),
+                Err(error) => Err(self.connection.failed(error).await),
+            }
+        })
+        .await
     }
 
     async fn run(self: Arc<Self>, handler: Arc<dyn EnvelopeHandler>, shutdown: Shutdown) {

@@ -1,9 +1,8 @@
 //! Pushing, and how much waits.
 //!
-//! apalis' public push, and then the bell; not its keys written by ourselves. Its price: an envelope is due in whole
-//! seconds of the *pusher's* clock, so a worker whose clock is behind starts it that much later (a difference of up to
-//! 150 ms is covered by the bell's second look). The gain: the layout of keys stays apalis' own affair. The bell, and the
-//! question how much waits, travel with the push: all three are one round trip ([`Ringing`]).
+//! apalis' public push, and then the bell. apalis makes an envelope due in whole seconds of the *pusher's* clock, and a
+//! worker whose clock is behind would start it that much later, be it an hour; so it is made due by any clock. That, the bell,
+//! and the question how much waits, travel with the push: all of it is one round trip ([`Ringing`]).
 
 use apalis::prelude::{TaskBuilder, TaskId};
 use apalis_redis::queries::push_tasks;
@@ -20,6 +19,11 @@ use crate::delivery::envelope::encode;
 
 /// Envelopes in one script, which keeps Redis busy for about two milliseconds.
 const CHUNK: usize = 250;
+/// A time of the sorted set of what is due that has passed by every clock. Envelopes of one time are fetched in the order
+/// of their ids.
+const DUE_BY_ANY_CLOCK: u64 = 0;
+/// How long the key that was written to see whether Redis takes writes stays.
+const PROBE_LASTS_S: u64 = 60;
 
 /// What a push came to.
 pub(super) struct Pushed {
@@ -38,11 +42,14 @@ pub(super) async fn push(
     let mut redis = Ringing {
         redis: connection.handle(),
         queue,
+        pushed: Vec::new(),
         depth: None,
     };
     let mut taken = 0;
     for chunk in batch.chunks(CHUNK) {
         let tasks = chunk.iter().map(task).collect::<Result<Vec<_>, _>>()?;
+        let ids = tasks.iter().filter_map(|task| task.task_id());
+        redis.pushed = ids.map(ToString::to_string).collect();
         if let Err(error) = push_tasks(&mut redis, queue, &tasks).await {
             let error = match error {
                 Error::Database(error) => connection.failed(error).await,
@@ -61,6 +68,21 @@ pub(super) async fn push(
     })
 }
 
+/// Fails if Redis cannot be written to: it is a replica, full, or without a disk.
+pub(super) async fn try_writing(connection: &Connection, queue: &Config) -> Result<(), DeliveryError> {
+    let written: Result<(), RedisError> = redis::cmd("SET")
+        .arg(format!("{}:probe", queue.queue))
+        .arg("1")
+        .arg("EX")
+        .arg(PROBE_LASTS_S)
+        .query_async(&mut connection.handle())
+        .await;
+    match written {
+        Ok(()) => Ok(()),
+        Err(error) => Err(connection.failed(error).await),
+    }
+}
+
 fn task(envelope: &Envelope) -> Result<RedisTask, DeliveryError> {
     let bytes = encode(envelope).map_err(|error| DeliveryError(error.to_string()))?;
     // A fresh id each time: apalis swallows a second push with the same id without a word, and a retry would be lost.
@@ -69,10 +91,13 @@ fn task(envelope: &Envelope) -> Result<RedisTask, DeliveryError> {
     Ok(TaskBuilder::new(bytes).task_id(id).max_attempts(1).build())
 }
 
-/// A connection on which each command is followed, in the same packet, by a ring of the bell and the question how much waits.
+/// A connection on which each command is followed, in the same packet, by what makes the envelopes due, a ring of the bell and
+/// the question how much waits.
 struct Ringing<'q> {
     redis: ConnectionManager,
     queue: &'q Config,
+    /// The ids of the envelopes that are pushed.
+    pushed: Vec<String>,
     depth: Option<u64>,
 }
 
@@ -80,12 +105,17 @@ impl Ringing<'_> {
     async fn follow(&mut self, command: &Cmd) -> RedisResult<Value> {
         let mut all = redis::pipe();
         all.add_command(command.clone());
+        // Only what is still there (XX): somebody may have taken it already.
+        all.cmd("ZADD").arg(self.queue.scheduled_jobs_set()).arg("XX");
+        for id in &self.pushed {
+            all.arg(DUE_BY_ANY_CLOCK).arg(id);
+        }
         all.cmd("PUBLISH").arg(channel(self.queue)).arg("1");
         ask_depth(&mut all, self.queue);
         let answers = self.redis.req_packed_commands(&all, 0, all.len()).await?;
         let mut answers = answers.into_iter();
         let answer = answers.next().unwrap_or(Value::Nil).extract_error()?;
-        if let Some(Err(error)) = answers.next().map(Value::extract_error) {
+        for error in answers.by_ref().take(2).filter_map(|a| a.extract_error().err()) {
             // They are in; the workers look each second.
             tracing::debug!(%error, "pushed without ringing the bell");
         }

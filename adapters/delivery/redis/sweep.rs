@@ -9,10 +9,10 @@ use apalis::prelude::WorkerContext;
 use apalis_redis::Config;
 use redis::aio::ConnectionManager;
 use redis::{RedisResult, Script};
+use rolecall_core::quiet::Quiet;
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::quiet::Quiet;
 use crate::delivery::stop::Stop;
 
 /// How often finished envelopes are removed.

@@ -7,17 +7,18 @@ use apalis::prelude::{BackendExt, Data, WorkerBuilder, WorkerContext};
 use apalis_redis::RedisStorage;
 use futures::FutureExt;
 use rolecall_core::job::Lane;
+use rolecall_core::quiet::Quiet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::bell::{Bell, Wake};
 use super::codec::Raw;
 use super::connection::Connection;
-use super::quiet::Quiet;
 use super::settings::RedisSettings;
 use super::sweep::bury;
 use crate::delivery::envelope::{Desk, decode};
 use crate::delivery::stop::Stop;
+use crate::metered::table::DELIVERY_RESTARTS;
 
 /// A worker that lived this long was well; the next pause is short again.
 const WELL: Duration = Duration::from_secs(10);
@@ -60,6 +61,7 @@ pub(super) async fn supervise(
             );
         }
         let Some(end) = end else { return };
+        DELIVERY_RESTARTS.inc(&[lane.as_str()]);
         failures = if began.elapsed() > WELL { 0 } else { failures + 1 };
         let pause = pause(failures, fastrand::f64());
         if let Some(held_back) = quiet.may_speak(Instant::now()) {

@@ -7,12 +7,14 @@ use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerA
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::StoreHealth;
 
-use super::MongoStore;
+use super::{MongoStore, ServerClock};
 
 /// A write whose majority did not answer within this time has an unknown result.
 pub(super) const WRITE_TIMEOUT_MS: i64 = 10_000;
 /// How long to look for a server that may be written to.
 const SELECTION: Duration = Duration::from_secs(5);
+/// How often the driver looks whether the servers are there.
+const WATCH: Duration = Duration::from_secs(2);
 
 impl MongoStore {
     /// Connects, and asks the server once.
@@ -32,6 +34,9 @@ impl MongoStore {
         options.app_name = Some("rolecall".to_owned());
         options.server_selection_timeout = Some(SELECTION);
         options.connect_timeout = options.connect_timeout.or(Some(SELECTION));
+        // How soon a server that went away without a word is noticed, and with it all that waits for its answers: after
+        // this and the time for connecting.
+        options.heartbeat_freq = options.heartbeat_freq.or(Some(WATCH));
         // In code and not only in the address: what was accepted must survive the loss of a server, and leases and
         // claims must be read where they are written.
         options.write_concern = Some(
@@ -50,6 +55,7 @@ impl MongoStore {
         let client = Client::with_options(options).map_err(|e| unreachable(e.kind.to_string()))?;
         let store = Self {
             db: client.database(database),
+            clock: ServerClock::new(),
         };
         match store.ping().await {
             Ok(()) => Ok(store),

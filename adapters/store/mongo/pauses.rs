@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use mongodb::Collection;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{self, Document, doc};
+use rolecall_core::canary::Canary;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::Lane;
 use rolecall_core::pause::{Held, Pause, PauseId};
@@ -36,10 +37,19 @@ fn read(doc: &Document) -> Result<Pause, StoreError> {
         author: f.text("author")?,
         created_at: f.at("created_at")?,
         until: f.opt_at("until")?,
+        canary: canary(f)?,
     })
 }
 
-fn written(pause: &Pause) -> Document {
+fn canary(f: Fields<'_>) -> Result<Option<Canary>, StoreError> {
+    let Some(stored) = f.value("canary") else {
+        return Ok(None);
+    };
+    let read = bson::from_bson(stored.clone());
+    read.map(Some).map_err(|_| f.broken("canary", "a pause's canary"))
+}
+
+fn written(pause: &Pause) -> Result<Document, StoreError> {
     let mut doc = doc! {
         "_id": pause.id.to_string(),
         "reason": &pause.reason,
@@ -51,14 +61,24 @@ fn written(pause: &Pause) -> Document {
     put(&mut doc, "guild_id", pause.held.guild_id.map(|id| id.to_string()));
     put(&mut doc, "fingerprint", pause.held.fingerprint.clone());
     put(&mut doc, "until", pause.until.map(date));
-    doc
+    let canary = pause.canary.as_ref().map(bson::to_bson);
+    put(
+        &mut doc,
+        "canary",
+        canary.transpose().map_err(StoreError::corrupt)?,
+    );
+    Ok(doc)
 }
 
 #[async_trait]
 impl Pauses for MongoStore {
     async fn put(&self, pause: &Pause) -> Result<(), StoreError> {
         let this = doc! { "_id": pause.id.to_string() };
-        let put = self.pauses().replace_one(this, written(pause)).upsert(true).await;
+        let put = self
+            .pauses()
+            .replace_one(this, written(pause)?)
+            .upsert(true)
+            .await;
         put.map(drop).map_err(store_error)
     }
 
@@ -66,6 +86,16 @@ impl Pauses for MongoStore {
         let pauses = self.pauses();
         let query = pauses.find(doc! {}).sort(doc! { "created_at": 1, "_id": 1 });
         all(query).await?.iter().map(read).collect()
+    }
+
+    async fn turn(&self, id: PauseId, turn: u32, canary: &Canary) -> Result<bool, StoreError> {
+        let this = doc! { "_id": id.to_string(), "canary.turn": i64::from(turn) };
+        let canary = bson::to_bson(canary).map_err(StoreError::corrupt)?;
+        let turned = self
+            .pauses()
+            .update_one(this, doc! { "$set": { "canary": canary } })
+            .await;
+        Ok(turned.map_err(store_error)?.matched_count > 0)
     }
 
     async fn remove(&self, id: PauseId) -> Result<bool, StoreError> {

@@ -7,6 +7,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod cause_marks;
 mod clock;
 mod directory;
 mod disk;

@@ -1,6 +1,7 @@
 //! What operators hold back (`rolecall_pauses`).
 
 use async_trait::async_trait;
+use rolecall_core::canary::Canary;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::Lane;
 use rolecall_core::pause::{Held, Pause, PauseId};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
 use super::errors::Fault;
-use super::sql::{Result, all, change, id, id_or_none, text};
+use super::sql::{Result, all, change, id, id_or_none, json_or_none, text, to_json};
 
 #[async_trait]
 impl Pauses for SqliteStore {
@@ -23,11 +24,24 @@ impl Pauses for SqliteStore {
         self.read(|db| {
             all(
                 db,
-                "SELECT id, lane, kind, guild_id, fingerprint, reason, author, created_at, until \
+                "SELECT id, lane, kind, guild_id, fingerprint, reason, author, created_at, until, canary \
                  FROM rolecall_pauses ORDER BY created_at, id",
                 [],
                 pause,
             )
+        })
+        .await
+    }
+
+    async fn turn(&self, id: PauseId, turn: u32, canary: &Canary) -> std::result::Result<bool, StoreError> {
+        let canary = canary.clone();
+        self.write(move |db, _| {
+            let turned = change(
+                db,
+                "UPDATE rolecall_pauses SET canary = ?3 WHERE id = ?1 AND canary ->> '$.turn' = ?2",
+                params![id.to_string(), turn, to_json(&canary)?],
+            )?;
+            Ok(turned == 1)
         })
         .await
     }
@@ -44,10 +58,11 @@ impl Pauses for SqliteStore {
 fn put(db: &Connection, pause: &Pause) -> Result<()> {
     change(
         db,
-        "INSERT INTO rolecall_pauses (id, lane, kind, guild_id, fingerprint, reason, author, created_at, until) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+        "INSERT INTO rolecall_pauses (id, lane, kind, guild_id, fingerprint, reason, author, created_at, until, canary) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
          ON CONFLICT (id) DO UPDATE SET lane = excluded.lane, kind = excluded.kind, guild_id = excluded.guild_id, \
-             fingerprint = excluded.fingerprint, reason = excluded.reason, until = excluded.until",
+             fingerprint = excluded.fingerprint, reason = excluded.reason, until = excluded.until, \
+             canary = excluded.canary",
         params![
             pause.id.to_string(),
             pause.held.lane.map(Lane::as_str),
@@ -58,6 +73,7 @@ fn put(db: &Connection, pause: &Pause) -> Result<()> {
             pause.author,
             pause.created_at.0,
             pause.until.map(|at| at.0),
+            pause.canary.as_ref().map(to_json).transpose()?,
         ],
     )?;
     Ok(())
@@ -80,5 +96,6 @@ fn pause(row: &Row<'_>) -> Result<Pause> {
         author: row.get(6)?,
         created_at: Timestamp(row.get(7)?),
         until: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+        canary: json_or_none(row, 9)?,
     })
 }

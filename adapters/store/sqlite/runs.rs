@@ -62,6 +62,19 @@ impl Runs for SqliteStore {
         .await
     }
 
+    async fn reopen(&self, id: RunId) -> std::result::Result<bool, StoreError> {
+        self.write(move |db, _| {
+            let reopened = change(
+                db,
+                "UPDATE discord_sync_status SET status = 'running', results = NULL, finished_at = NULL \
+                 WHERE id = ?1 AND status <> 'running'",
+                [id.to_string()],
+            )?;
+            Ok(reopened == 1)
+        })
+        .await
+    }
+
     async fn list(
         &self,
         guild: Option<GuildId>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings, OAuthStates,
-    Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings,
+    OAuthStates, Pauses, Refreshes, Retention, RetiredGuilds, Runs, SealedFields, StoreHealth,
 };
 
 /// One handle on a store, as its ports.
@@ -15,6 +15,7 @@ pub(crate) struct Stores {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) control: Arc<dyn JobControl>,
     pub(crate) pauses: Arc<dyn Pauses>,
+    pub(crate) cause_marks: Arc<dyn CauseMarks>,
     pub(crate) guilds: Arc<dyn Guilds>,
     pub(crate) mappings: Arc<dyn Mappings>,
     pub(crate) links: Arc<dyn Links>,
@@ -38,6 +39,7 @@ impl Stores {
         S: Ledger
             + JobControl
             + Pauses
+            + CauseMarks
             + Guilds
             + Mappings
             + Links
@@ -57,6 +59,7 @@ impl Stores {
             ledger: Arc::new(store.clone()),
             control: Arc::new(store.clone()),
             pauses: Arc::new(store.clone()),
+            cause_marks: Arc::new(store.clone()),
             guilds: Arc::new(store.clone()),
             mappings: Arc::new(store.clone()),
             links: Arc::new(store.clone()),

@@ -10,7 +10,7 @@ use rolecall_core::job::{Attempt, Job, JobState, Lane, NewJob, Subject};
 use rolecall_core::link::Link;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{Claim, Ledger, Settlement};
+use rolecall_core::ports::{Claim, Ledger, Redrive, Settlement};
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::time::Timestamp;
 use uuid::Uuid;
@@ -120,6 +120,15 @@ pub(crate) fn settled(state: JobState) -> Settlement {
         outcome: None,
         attempt: None,
         fingerprint: None,
+        wait: None,
+    }
+}
+
+/// Run again now, with this key.
+pub(crate) fn again(unique_key: Option<&str>) -> Redrive {
+    Redrive {
+        unique_key: unique_key.map(ToOwned::to_owned),
+        ..Redrive::default()
     }
 }
 

@@ -80,6 +80,9 @@ macro_rules! every_store {
                 a_dead_letter_whose_twin_lives_stays_dead,
                 a_waiting_job_can_be_made_a_dead_letter,
                 a_waiting_job_is_given_another_time,
+                a_job_can_be_run_again_later_and_in_another_lane,
+                a_job_keeps_the_newest_reasons_why_it_was_told_to_wait,
+                a_running_job_says_how_far_it_is_and_nobody_else_does,
             }
             model {
                 any_calls_in_any_order_are_answered_as_by_a_plain_model,
@@ -87,6 +90,11 @@ macro_rules! every_store {
             pauses {
                 a_pause_reads_back_as_it_was_given_until_it_is_ended,
                 what_is_paused_is_not_due,
+                a_canary_is_changed_by_whoever_read_it_last,
+            }
+            cause_marks {
+                what_is_said_of_a_cause_is_kept_until_something_else_is_said,
+                jobs_are_counted_by_the_hour_in_which_they_ended,
             }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
@@ -159,6 +167,7 @@ macro_rules! every_store {
                 blanking_a_target_leaves_who_and_when_and_no_more,
             }
             runs {
+                a_run_that_is_over_can_be_reopened,
                 a_run_reads_back_as_it_was_given_and_again_changes_nothing,
                 a_run_closes_once,
                 runs_are_listed_newest_first_and_page_stably,

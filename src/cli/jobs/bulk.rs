@@ -1,6 +1,9 @@
 //! `rolecall jobs bulk`: one order about all jobs that a query finds.
 
+use std::time::Duration;
+
 use rolecall_core::cause::Cause;
+use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::{JobId, query};
@@ -16,6 +19,7 @@ use crate::cli::{CliError, Exit, Format, confirm, output, seams, view};
 pub(in crate::cli) struct Asked {
     pub(in crate::cli) action: BulkAction,
     pub(in crate::cli) filter: JobFilter,
+    pub(in crate::cli) spread: Option<Duration>,
     pub(in crate::cli) reason: Option<String>,
     pub(in crate::cli) dry_run: bool,
     pub(in crate::cli) yes: bool,
@@ -23,7 +27,14 @@ pub(in crate::cli) struct Asked {
 }
 
 pub(super) async fn run(app: &App, args: BulkArgs) -> Result<Exit, CliError> {
+    if args.spread.is_some() && args.action != BulkAction::Retry {
+        return Err(
+            CliError::bad_input("only what runs again can be spread over time")
+                .hint("Leave --spread out, or use it with --action retry."),
+        );
+    }
     let asked = Asked {
+        spread: args.spread,
         action: args.action,
         filter: find::meant(app, &args.query).await?,
         reason: args.reason,
@@ -37,7 +48,7 @@ pub(super) async fn run(app: &App, args: BulkArgs) -> Result<Exit, CliError> {
 /// Shows what the order is about; then gives it, unless it is a dry run.
 pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliError> {
     let now = app.services.clock.now();
-    let seen = preview(&app.services, asked.action, &asked.filter, now).await?;
+    let seen = preview(&app.services, &app.registry, asked.action, &asked.filter, now).await?;
     if !asked.format.json {
         show(&asked, &seen);
     }
@@ -57,6 +68,7 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
         reason: asked.reason.clone().unwrap_or_default(),
         asked_at: now,
         request_id: None,
+        spread_seconds: asked.spread.map(|spread| spread.as_secs()),
     };
     let job = Enqueue::new(&order, Cause::new(seams::actor(), order.reason.clone()));
     let id = job.0.id;
@@ -65,7 +77,7 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
         output::json(&told(&asked, &seen, Some(id)));
     } else {
         output::say(&format!(
-            "Job {id} does it. `rolecall jobs show {id}` shows its numbers, `rolecall jobs cancel {id}` stops it."
+            "Job {id} does it. `rolecall jobs show {id}` shows how far it is, `rolecall jobs cancel {id}` stops it."
         ));
     }
     Ok(Exit::Done)
@@ -78,6 +90,9 @@ fn show(asked: &Asked, seen: &Preview) {
         asked.action.as_str(),
         query::write(&asked.filter)
     ));
+    if asked.action == BulkAction::Retry {
+        output::say(&format!("  {}", cost(&seen.cost, asked.spread)));
+    }
     shares("by guild", &seen.by_guild);
     shares("by cause", &seen.by_fingerprint);
     for job in &seen.samples {
@@ -89,6 +104,26 @@ fn show(asked: &Asked, seen: &Preview) {
             view::subject(&job.subject)
         ));
     }
+}
+
+/// `at Discord: 600 calls, at least 10 min 0 s`.
+fn cost(cost: &Prediction, spread: Option<Duration>) -> String {
+    let takes = takes(cost, spread);
+    let more = if cost.open_ended {
+        ", and what their further jobs call"
+    } else {
+        ""
+    };
+    format!(
+        "at Discord: {}{more}; it takes {} or more",
+        output::count(cost.calls, "call", "calls"),
+        view::length(i64::try_from(takes.as_millis()).unwrap_or(i64::MAX))
+    )
+}
+
+/// What takes longer: Discord's limits, or the time over which it is spread.
+fn takes(cost: &Prediction, spread: Option<Duration>) -> Duration {
+    cost.takes.max(spread.unwrap_or_default())
 }
 
 fn shares(title: &str, shares: &[Share]) {
@@ -111,6 +146,12 @@ fn told(asked: &Asked, seen: &Preview, job: Option<JobId>) -> Value {
         "samples": seen.samples.iter().map(view::job).collect::<Vec<_>>(),
         "by_guild": shares(&seen.by_guild),
         "by_fingerprint": shares(&seen.by_fingerprint),
+        "cost": {
+            "calls": seen.cost.calls,
+            "most_in_a_guild": seen.cost.most_in_a_guild,
+            "seconds": takes(&seen.cost, asked.spread).as_secs(),
+            "at_least": seen.cost.open_ended,
+        },
         "job_id": job,
     })
 }

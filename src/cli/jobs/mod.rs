@@ -1,6 +1,7 @@
 //! `rolecall jobs …`: single jobs, with every attempt.
 
 pub(super) mod bulk;
+mod clone;
 mod find;
 mod order;
 mod show;
@@ -10,7 +11,7 @@ pub(super) use find::{meant, read};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rolecall_core::job::{Job, JobState};
+use rolecall_core::job::{Job, JobState, Lane};
 use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::{GuildId, JobId, RunId, UserId};
 use serde_json::{Value, json};
@@ -39,7 +40,36 @@ pub enum JobsCommand {
     /// Example: rolecall jobs discard 019a2c8e-5b1d-7c3a-9f00-0123456789ab
     Discard(OrderArgs),
     Reschedule(RescheduleArgs),
+    Clone(CloneArgs),
     Bulk(BulkArgs),
+}
+
+/// Stores a new job that does the same, whatever became of this one, with changes if there are any
+///
+/// Example: rolecall jobs clone 019a2c8e-5b1d-7c3a-9f00-0123456789ab --set role_id=234567890123456789
+#[derive(Debug, Args)]
+pub struct CloneArgs {
+    /// The job's id, see `rolecall jobs list`
+    #[arg(value_name = "JOB_ID")]
+    pub id: JobId,
+    /// Another value for a field of its payload, see `rolecall jobs show` (may be repeated)
+    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = values::field)]
+    pub fields: Vec<(String, Value)>,
+    /// Another queue: interactive, normal or bulk
+    #[arg(long, value_name = "QUEUE", value_parser = values::lane)]
+    pub queue: Option<Lane>,
+    /// Not before so long from now, such as 10m
+    #[arg(long = "in", value_name = "DURATION", value_parser = values::duration)]
+    pub after: Option<Duration>,
+    /// Only show what the new job would be
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Which jobs, and why.
@@ -71,8 +101,8 @@ pub struct RescheduleArgs {
 
 /// Gives one order about all jobs that a query finds
 ///
-/// Shows first what it is about: how many jobs, in which guilds, of which causes. A job then does it, page by page; it can
-/// be cancelled.
+/// Shows first what it is about: how many jobs, in which guilds, of which causes, and what it costs at Discord. A job then
+/// does it, page by page; it can be cancelled. What runs again does so in the queue bulk.
 ///
 /// Example: rolecall jobs bulk --action retry state:discarded code:50013 --dry-run
 #[derive(Debug, Args)]
@@ -83,6 +113,9 @@ pub struct BulkArgs {
     /// What to do with them
     #[arg(long, value_name = "ACTION", value_parser = values::bulk_action())]
     pub action: BulkAction,
+    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
+    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
+    pub spread: Option<Duration>,
     /// Only show what it would be about
     #[arg(long)]
     pub dry_run: bool,
@@ -149,6 +182,7 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
         JobsCommand::Cancel(args) => order::run(app, &args, Order::Cancel).await,
         JobsCommand::Retry(args) => order::run(app, &args, Order::Retry).await,
         JobsCommand::Discard(args) => order::run(app, &args, Order::Discard).await,
+        JobsCommand::Clone(args) => clone::run(app, args).await,
         JobsCommand::Bulk(args) => bulk::run(app, args).await,
         JobsCommand::Reschedule(args) => {
             let at = app.services.clock.now() + args.after;

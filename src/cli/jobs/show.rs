@@ -1,7 +1,10 @@
 //! `rolecall jobs show`.
 
+use rolecall_core::Timestamp;
 use rolecall_core::job::{Attempt, Job};
-use serde_json::json;
+use rolecall_core::waiting::Wait;
+use rolecall_jobs::kernel::waiting::why_it_waits;
+use serde_json::{Value, json};
 
 use super::ShowArgs;
 use crate::app::App;
@@ -12,11 +15,23 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         CliError::failed(format!("there is no job {}", args.id))
             .hint("`rolecall jobs list` shows the newest.")
     })?;
+    let waits = why_it_waits(&app.services, &job).await?;
     if args.format.json {
-        output::json(&json!({ "job": view::job(&job) }));
+        let told: Vec<Value> = waits.iter().map(wait).collect();
+        output::json(&json!({ "job": view::job(&job), "waits_for": told }));
         return Ok(Exit::Done);
     }
     output::say(&output::facts(&facts(&job)));
+    for wait in &waits {
+        output::say(&format!("Waits: {}", wait.told()));
+    }
+    for wait in &job.waits {
+        let (at, until) = (view::moment(wait.at), view::moment(wait.until));
+        output::say(&format!(
+            "Told to wait at {at} UTC until {until}: {} ({})",
+            wait.message, wait.code
+        ));
+    }
     for attempt in &job.attempts {
         output::say("");
         output::say(&told(attempt));
@@ -39,6 +54,14 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+fn wait(wait: &Wait) -> Value {
+    json!({
+        "cause": wait.as_str(),
+        "message": wait.told(),
+        "until": wait.until().map(Timestamp::to_rfc3339),
+    })
+}
+
 fn facts(job: &Job) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("id", job.id.to_string()),
@@ -57,6 +80,9 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
     ];
     if job.state.is_waiting() {
         facts.push(("due (UTC)", view::moment(job.run_at)));
+    }
+    if let Some(progress) = &job.progress {
+        facts.push(("done", view::progress(progress)));
     }
     if let Some(lease) = &job.lease {
         facts.push((
@@ -124,8 +150,6 @@ fn answer(attempt: &Attempt) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use rolecall_core::Timestamp;
-
     use super::*;
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct ManageSync;
 pub(crate) struct ReadUsers;
 /// Jobs.
 pub(crate) struct ReadJobs;
+/// Metrics, which name guilds.
+pub(crate) struct ReadMetrics;
 /// Orders about jobs, and pauses.
 pub(crate) struct ManageJobs;
 /// Runs: also for those who may ask for one.
@@ -48,6 +50,9 @@ impl Right for ReadUsers {
 impl Right for ReadRuns {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ, SYNC];
     const OPENABLE: bool = true;
+}
+impl Right for ReadMetrics {
+    const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_READ];
 }
 impl Right for ManageJobs {
     const ANY_OF: &'static [&'static str] = &[ADMIN, JOBS_MANAGE];

@@ -42,6 +42,7 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
             RETRY_AFTER,
             ours("ratelimit"),
             ours("ratelimit-policy"),
+            ours("traceparent"),
             ours("x-request-id"),
         ])
         .max_age(MAX_AGE);

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use rolecall_adapters::metered::table::{HTTP_REQUESTS, HTTP_TIME};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tracing::Instrument;
@@ -19,6 +20,7 @@ use super::limit::{self, Limits};
 use super::problem::{self, ApiError, Problem};
 use super::read_only::{self, ReadOnly};
 use super::trace::RequestNames;
+use crate::telemetry::traces;
 use crate::web::auth::same_site::{self, Origins};
 
 /// How long an answer may take to begin. A stream of events has begun when its headers are sent.
@@ -95,7 +97,7 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
 
 async fn outermost(mut request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let names = RequestNames::of(request.headers());
+    let mut names = RequestNames::of(request.headers());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     // A path that no route knows may be anything: the log gets the template only.
@@ -103,10 +105,13 @@ async fn outermost(mut request: Request, next: Next) -> Response {
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "(no route)".to_owned(), |p| p.as_str().to_owned());
-    request.extensions_mut().insert(names.clone());
     let span = tracing::info_span!(
-        "http.request", %method, path = template, request.id = names.request_id, trace.id = names.trace_id()
+        "http.request", %method, path = template, request.id = names.request_id,
+        trace.id = tracing::field::Empty
     );
+    names.trace(&span);
+    span.record("trace.id", names.trace_id());
+    request.extensions_mut().insert(names.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     response = complete(response, &path, &names);
     let headers = response.headers_mut();
@@ -119,15 +124,43 @@ async fn outermost(mut request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&names.request_id) {
         headers.insert("x-request-id", id);
     }
+    if let Ok(trace) = HeaderValue::from_str(&names.traceparent) {
+        headers.insert("traceparent", trace);
+    }
     let _guard = span.enter();
     let status = response.status().as_u16();
+    HTTP_REQUESTS.inc(&[method_name(&method), &template, response.status().as_str()]);
+    HTTP_TIME.observe(&[method_name(&method), &template], began.elapsed());
+    traces::answered(&span, response.status());
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if template.ends_with("/livez") || template.ends_with("/readyz") || template.ends_with("/health") {
+    if template.ends_with("/livez")
+        || template.ends_with("/readyz")
+        || template.ends_with("/health")
+        || template == "/metrics"
+    {
         tracing::debug!(%method, path = template, status, duration_ms, "discord_api: {method} {template} {status}");
     } else {
         tracing::info!(%method, path = template, status, duration_ms, "discord_api: {method} {template} {status}");
     }
     response
+}
+
+/// Names that anybody could make up are one.
+fn method_name(method: &Method) -> &str {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if KNOWN.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 /// Makes every error a whole problem: those of our handlers lack what only the request knows, and those of the

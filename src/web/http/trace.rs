@@ -5,13 +5,17 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use tracing::Span;
 use uuid::Uuid;
+
+use crate::telemetry::traces;
 
 /// How a request is found again. Placed in the extensions by [`super::layers`].
 #[derive(Debug, Clone)]
 pub(crate) struct RequestNames {
-    /// `00-{trace}-{span}-{flags}`: the caller's, or a new one.
+    /// `00-{trace}-{span}-{flags}`: the caller's, or a new one; where traces are sent, that of the request's own span.
     pub(crate) traceparent: String,
+    is_callers: bool,
     /// `X-Request-Id`: the caller's, or a new one.
     pub(crate) request_id: String,
 }
@@ -19,15 +23,27 @@ pub(crate) struct RequestNames {
 impl RequestNames {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-        let traceparent = header("traceparent")
-            .filter(|text| is_traceparent(text))
-            .map_or_else(new_traceparent, ToOwned::to_owned);
+        let given = header("traceparent").filter(|text| is_traceparent(text));
+        let is_callers = given.is_some();
+        let traceparent = given.map_or_else(new_traceparent, ToOwned::to_owned);
         let request_id = header("x-request-id")
             .filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic()))
             .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned);
         Self {
             traceparent,
+            is_callers,
             request_id,
+        }
+    }
+
+    /// Makes this span a part of the caller's trace, and what the request causes a part of this span. Where traces are not
+    /// sent, nothing changes.
+    pub(crate) fn trace(&mut self, span: &Span) {
+        if self.is_callers {
+            traces::follow(span, &self.traceparent);
+        }
+        if let Some(own) = traces::traceparent(span) {
+            self.traceparent = own;
         }
     }
 

@@ -115,7 +115,10 @@ fn describe(facts: Option<Facts>, delivery_ok: bool, now: Timestamp) -> StatusRe
         wrong.push("The store does not answer.".to_owned());
     }
     if !delivery_ok {
-        wrong.push("The delivery (Redis) does not answer; jobs wait for it.".to_owned());
+        wrong.push(
+            "The delivery (Redis) does not answer, or is unfit; workers do jobs from the store, slowly."
+                .to_owned(),
+        );
     }
     if facts.as_ref().is_some_and(|f| !f.discord_answers) {
         wrong.push("Discord does not answer; jobs are tried again.".to_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use rolecall_core::error::StoreError;
-use rolecall_core::run::{Run, RunKind, RunState};
+use rolecall_core::run::{Run, RunKind, RunState, last_success};
 use rolecall_core::{GuildId, RunId, Timestamp};
 use rolecall_workflows::progress::{self, Progress};
 use serde::Serialize;
@@ -141,12 +141,7 @@ fn describe(facts: &Facts) -> SyncStatusResponse {
         .filter_map(|run| run.results.as_ref())
         .flat_map(|r| &r.errors);
     let in_progress = !facts.running.is_empty();
-    let well = |run: &&Run| ended(run) && run.state == RunState::Completed;
-    let last_success = facts
-        .looked_through
-        .iter()
-        .find(well)
-        .and_then(|run| run.finished_at);
+    let last_success = last_success(&facts.looked_through);
     SyncStatusResponse {
         current_status: if in_progress { "running" } else { "idle" }.to_owned(),
         recent_syncs: facts

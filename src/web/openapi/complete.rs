@@ -177,9 +177,9 @@ impl Completer<'_> {
     fn responses(&mut self, operation: &mut Value, entry: &Entry) {
         let counted = entry.errors().contains(&"rate_limited");
         let more: &[&str] = if counted {
-            &["X-Request-Id", "RateLimit", "RateLimit-Policy"]
+            &["X-Request-Id", "Traceparent", "RateLimit", "RateLimit-Policy"]
         } else {
-            &["X-Request-Id"]
+            &["X-Request-Id", "Traceparent"]
         };
         for (status, response) in object(operation, "responses") {
             let mut all = response["headers"].as_object().cloned().unwrap_or_default();

@@ -14,6 +14,10 @@ pub(super) fn all() -> Value {
             "The caller's, or a new one: to find the request in the logs.",
             "01a2286d-e115-7405-a052-688333041f11",
         )),
+        "Traceparent": always(text(
+            "The trace of the request (W3C Trace Context): the caller's, or a new one. Its jobs belong to it, too.",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        )),
         "WWW-Authenticate": always(text("How to bring a token.", "Bearer")),
         "RateLimit": text("How often the caller may still ask, and when all is restored.", "\"default\";r=199;t=1"),
         "RateLimit-Policy": text("How often the caller may ask, in which time (seconds).", "\"default\";q=200;w=10"),

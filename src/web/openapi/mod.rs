@@ -16,7 +16,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::http::problem::{Detail, Problem};
-use super::{auth, health, legacy, v1};
+use super::{auth, health, legacy, metrics, v1};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +26,7 @@ use super::{auth, health, legacy, v1};
         health::livez,
         health::readyz,
         health::health,
+        metrics::metrics,
         legacy::status::status,
         legacy::auth::login::login,
         legacy::auth::callback::callback,
@@ -63,7 +64,13 @@ use super::{auth, health, legacy, v1};
         v1::order_job::reschedule_job,
         v1::order_job::clone_job,
         v1::bulk::bulk_order,
+        v1::bulk_orders::list_bulk_orders,
+        v1::bulk_orders::get_bulk_order,
         v1::dead_letters::list_dead_letters,
+        v1::mark_cause::mark_dead_letters,
+        v1::check_cause::check_dead_letters,
+        v1::order_run::cancel_run,
+        v1::order_run::retry_run,
         v1::pauses::list_pauses,
         v1::pauses::create_pause,
         v1::pauses::end_pause,

@@ -84,6 +84,8 @@ const OWN_RUN: &str = "The run of one's own sync needs a valid token, others the
 const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, unless the operator opened jobs with \
      `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
 
+const METRICS: &str = "Needs the permission `jobs:read` or `discord:admin:full`. At `ROLECALL_METRICS_ADDR`, where that is \
+     set, it needs no token.";
 const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
@@ -133,6 +135,7 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("livez", ANYBODY, &[], &[]),
     Entry::new("readyz", ANYBODY, &[], &[]),
     Entry::new("health", ANYBODY, &[], &[]),
+    Entry::new("metrics", METRICS, &[COUNTED, STORED, TOKEN, PERMISSION], &[]),
     Entry::new("openapi", ANYBODY, &[], &[COUNTED]),
     Entry::new("docs", ANYBODY, &[], &[COUNTED]),
     Entry::new(
@@ -307,7 +310,33 @@ pub(super) const ALL: &[Entry] = &[
         &[WRITE, BODY, &["unknown_job", "twin_is_live"]],
     ),
     Entry::new("bulkOrder", MANAGE_JOBS, READ, &[WRITE, BODY]),
+    Entry::new("listBulkOrders", JOBS, READ, &[CURSOR]),
+    Entry::new("getBulkOrder", JOBS, READ, &[&["unknown_bulk_order"]]),
     Entry::new("listDeadLetters", JOBS, READ, &[]),
+    Entry::new(
+        "markDeadLetters",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_cause"]],
+    ),
+    Entry::new(
+        "checkDeadLetters",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_cause"]],
+    ),
+    Entry::new(
+        "cancelRun",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_run", "run_is_over"]],
+    ),
+    Entry::new(
+        "retryRun",
+        MANAGE_JOBS,
+        READ,
+        &[WRITE, BODY, &["unknown_run", "nothing_failed"]],
+    ),
     Entry::new("listPauses", JOBS, READ, &[]),
     Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),

@@ -109,7 +109,7 @@ fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
         "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
+        "listRuns" | "listJobs" | "listBulkOrders" => (list_runs::MOST, list_runs::DEFAULT_LIMIT),
         _ => (100, 20),
     };
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})

@@ -129,6 +129,12 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+    Known::new(
+        "unknown_bulk_order",
+        404,
+        "there is no order 019a2c8e-5b1d-7c3a-9f00-0123456789ab about many jobs",
+    ),
+    Known::new("unknown_cause", 404, "there is no dead letter of the cause \"add_role|-|-|x\""),
     Known::new("unknown_pause", 404, "there is no pause 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
         "discord_unknown_guild",
@@ -136,6 +142,16 @@ pub(super) const KNOWN: &[Known] = &[
         "Discord knows no such guild, or the bot is not in it",
     ),
     Known::new("body_too_slow", 408, "the body did not arrive within 5 s; nothing was changed"),
+    Known::new(
+        "run_is_over",
+        409,
+        "run 019a2c8e-5b1d-7c3a-9f00-0123456789ab is completed: only a running one can be cancelled",
+    ),
+    Known::new(
+        "nothing_failed",
+        409,
+        "no job of run 019a2c8e-5b1d-7c3a-9f00-0123456789ab has failed for good",
+    ),
     Known::new("guild_exists", 409, "guild 123456789012345678 (My Corporation) is already configured")
         .hint("Change it with PUT /discord/guilds/{guild_id}."),
     Known::new(

@@ -1,5 +1,6 @@
 //! What the types of Rust do not say of a field: patterns, limits, sets of words, and what a plain name means.
 
+use rolecall_core::dead_letter::{Said, Standing};
 use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
@@ -18,15 +19,19 @@ const MOST_ENTRIES: usize = 1_000;
 /// Bodies: nothing but what is listed may be sent.
 pub(super) const BODIES: &[&str] = &[
     "BulkBody",
+    "CheckBody",
+    "CloneBody",
     "ConditionsBody",
     "GuildBody",
     "LinkBody",
     "ManualSyncBody",
     "MappingBody",
+    "MarkBody",
     "NewRun",
     "OrderBody",
     "PauseBody",
     "RescheduleBody",
+    "RetryRunBody",
     "SettingsBody",
     "UserSyncBody",
 ];
@@ -35,7 +40,9 @@ pub(super) const BODIES: &[&str] = &[
 pub(super) fn required(operation: &str) -> &'static [&'static str] {
     match operation {
         "createGuildConfig" => &["guild_id"],
-        "bulkOrder" => &["action", "query"],
+        "bulkOrder" => &["action"],
+        "markDeadLetters" => &["fingerprint", "as"],
+        "checkDeadLetters" => &["fingerprint"],
         "createPause" => &["query", "reason"],
         "createRoleMapping" => &["group_id", "discord_role_id"],
         _ => &[],
@@ -61,8 +68,14 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         }
         (_, "mapping_ids") => list(&json!({"type": ["string", "null"], "pattern": or_empty(MAPPING)})),
         (_, "mapping_id") => json!({"pattern": or_empty(MAPPING)}),
+        ("MarkBody", "as") => json!({"enum": [Said::RESOLVED, Said::IGNORED, "open"]}),
+        ("CloneBody", "queue") => json!({"enum": ["", "interactive", "normal", "bulk", null]}),
         ("BulkBody", "action") => json!({"enum": BulkAction::ALL.map(BulkAction::as_str)}),
-        ("BulkBody" | "OrderBody" | "PauseBody" | "RescheduleBody", "reason") => {
+        (
+            "BulkBody" | "CloneBody" | "MarkBody" | "OrderBody" | "PauseBody" | "RescheduleBody"
+            | "RetryRunBody",
+            "reason",
+        ) => {
             json!({"maxLength": LONGEST_REASON, "pattern": LINE})
         }
         (_, "guild_name" | "group_id" | "discord_role_name") => json!({"maxLength": 200, "pattern": LINE}),
@@ -96,6 +109,14 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
         ("BulkPreview", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
+        ("BulkView", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
+        ("BulkView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("DeadLetterGroup", "standing") => words(&Standing::NAMES),
+        ("MarkView", "said") => words(&[Said::RESOLVED, Said::IGNORED]),
+        ("FindingView", "result") => words(&["gone", "still_there", "unknown"]),
+        ("MarkView" | "SangView" | "WaitNoteView", "at") | (_, "asked_at" | "next_at" | "eta" | "hour") => {
+            Some(json!({"format": "date-time"}))
+        }
         ("ChildView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("EventView", "at") | (_, "first_seen" | "last_seen" | "redriven_at") => {
             Some(json!({"format": "date-time"}))

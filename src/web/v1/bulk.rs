@@ -1,23 +1,28 @@
 //! `POST /v1/bulk`: one order about all jobs that a query finds.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use rolecall_core::Timestamp;
+use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
+use rolecall_core::spread::LONGEST;
 use rolecall_jobs::bulk_order::{BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::job_detail::{detail, path};
+use super::bulk_view::{self, BulkView};
 use super::job_view::{JobView, Pausing};
 use super::order_job::reason;
+use crate::config::parse_duration;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -38,8 +43,12 @@ pub(crate) struct BulkBody {
     action: Option<String>,
     /// Which jobs, as in `GET /v1/jobs`. Those in a state to which the action means nothing are left alone.
     query: Option<String>,
+    /// The same as `query`.
+    filter: Option<String>,
     /// Only look, and change nothing.
     dry_run: Option<bool>,
+    /// Over so long a time the jobs run again, such as `10m`, at most `24h`: only for `retry`. Without it: all at once.
+    spread: Option<String>,
     /// Why, for the record of who did what.
     reason: Option<String>,
 }
@@ -59,6 +68,36 @@ pub(crate) struct BulkPreview {
     by_guild: Vec<ShareView>,
     /// By the cause for which they failed.
     by_fingerprint: Vec<ShareView>,
+    /// What it costs at Discord.
+    cost: CostView,
+}
+
+/// What jobs that run again cost at Discord, as far as it can be told before.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CostView {
+    /// Calls, if all that the jobs are for is still wanted; those that find nothing to do call less.
+    calls: u64,
+    /// Writes in the guild that has most of them: it takes one a second.
+    most_in_a_guild: u64,
+    /// How long it takes at least: Discord's limits, or the time over which it is spread.
+    seconds: u64,
+    /// The same in minutes, rounded up.
+    minutes: u64,
+    /// Some of the jobs make further jobs, which nobody can count before: then it is at least this.
+    at_least: bool,
+}
+
+impl CostView {
+    fn of(cost: &Prediction, spread: Option<Duration>) -> Self {
+        let seconds = cost.takes.max(spread.unwrap_or_default()).as_secs();
+        Self {
+            calls: cost.calls,
+            most_in_a_guild: cost.most_in_a_guild,
+            seconds,
+            minutes: seconds.div_ceil(60),
+            at_least: cost.open_ended,
+        }
+    }
 }
 
 /// Jobs that are alike in one thing.
@@ -83,16 +122,18 @@ struct Asked {
     action: BulkAction,
     query: Query,
     dry_run: bool,
+    spread: Option<Duration>,
     reason: String,
 }
 
-/// Runs again, cancels or discards all jobs that a query finds. With `dry_run`, only tells what that would be about.
-/// Otherwise a job does it, which can be cancelled; its outcome has the numbers. Jobs stored later are not meant.
+/// Runs again, cancels or discards all jobs that a query finds. With `dry_run`, only tells what that would be about, and
+/// what it would cost. Otherwise a job does it, which can be cancelled and tells how far it is; what runs again does so in
+/// the queue `bulk`. Jobs stored later are not meant.
 #[utoipa::path(post, path = "/v1/bulk", tag = "Jobs", operation_id = "bulkOrder",
     request_body(content = BulkBody),
     responses(
         (status = 200, description = "What it would be about (`dry_run`)", body = BulkPreview),
-        (status = 202, description = "Accepted; `Location` names the job that does it", body = JobView,
+        (status = 202, description = "Accepted; `Location` names the order", body = BulkView,
             headers(("Location" = String))),
         Refused,
     ))]
@@ -104,10 +145,15 @@ pub(crate) async fn bulk_order(
 ) -> Result<Response, ApiError> {
     let now = web.services.clock.now();
     let asked = read(fields, now)?;
-    let (action, reason) = (asked.action, asked.reason);
     let filter = find::filter(&web.services, asked.query).await?;
+    let order = Ordering {
+        action: asked.action,
+        filter,
+        spread: asked.spread,
+        reason: asked.reason,
+    };
     if asked.dry_run {
-        return Ok(Json(look(&web, action, &filter, now).await?).into_response());
+        return Ok(Json(order.look(&web, now).await?).into_response());
     }
     let change = Change {
         web,
@@ -115,46 +161,66 @@ pub(crate) async fn bulk_order(
         names,
         route: "POST /v1/bulk",
     };
-    let (web, by) = (change.web.clone(), change.by(reason));
-    let trace = Some(change.names.traceparent.clone());
-    let act = async move {
-        let order = BulkOrder {
-            action,
-            query: query::write(&filter),
-            reason: by.cause.reason.clone(),
-            asked_at: now,
-            request_id: by.request_id,
-        };
-        let mut job = Enqueue::new(&order, by.cause);
-        job.0.trace = trace;
-        let id = job.0.id;
-        web.queue.insert(vec![job]).await?;
-        let body = Json(detail(&web, id).await?);
-        Ok((StatusCode::ACCEPTED, [(LOCATION, path(id))], body).into_response())
-    };
-    change.whole(act).await
+    order.give(change, now).await
 }
 
-async fn look(
-    web: &Web,
-    action: BulkAction,
-    filter: &JobFilter,
-    now: Timestamp,
-) -> Result<BulkPreview, ApiError> {
-    let seen = preview(&web.services, action, filter, now).await?;
-    let pausing = Pausing::now(web).await?;
-    Ok(BulkPreview {
-        action: action.as_str().to_owned(),
-        query: query::write(filter),
-        total: seen.jobs,
-        samples: seen
-            .samples
-            .iter()
-            .map(|job| JobView::brief(job, &pausing))
-            .collect(),
-        by_guild: seen.by_guild.iter().map(ShareView::from).collect(),
-        by_fingerprint: seen.by_fingerprint.iter().map(ShareView::from).collect(),
-    })
+/// An order about many jobs, with nothing wrong in it.
+pub(super) struct Ordering {
+    pub(super) action: BulkAction,
+    pub(super) filter: JobFilter,
+    pub(super) spread: Option<Duration>,
+    pub(super) reason: String,
+}
+
+impl Ordering {
+    /// Stores the job that does it.
+    pub(super) async fn give(self, change: Change, now: Timestamp) -> Result<Response, ApiError> {
+        let (web, by) = (change.web.clone(), change.by(self.reason));
+        let trace = Some(change.names.traceparent.clone());
+        let act = async move {
+            let order = BulkOrder {
+                action: self.action,
+                query: query::write(&self.filter),
+                reason: by.cause.reason.clone(),
+                asked_at: now,
+                request_id: by.request_id,
+                spread_seconds: self.spread.map(|spread| spread.as_secs()),
+            };
+            let mut job = Enqueue::new(&order, by.cause);
+            job.0.trace = trace;
+            let id = job.0.id;
+            web.queue.insert(vec![job]).await?;
+            let job = web
+                .services
+                .ledger
+                .get(id)
+                .await?
+                .ok_or_else(|| bulk_view::unknown(id))?;
+            let body = Json(BulkView::of(&job).ok_or_else(|| bulk_view::unknown(id))?);
+            Ok((StatusCode::ACCEPTED, [(LOCATION, bulk_view::path(&job))], body).into_response())
+        };
+        change.whole(act).await
+    }
+
+    /// What it would be about.
+    pub(super) async fn look(&self, web: &Web, now: Timestamp) -> Result<BulkPreview, ApiError> {
+        let registry = &web.steering.registry;
+        let seen = preview(&web.services, registry, self.action, &self.filter, now).await?;
+        let pausing = Pausing::now(web).await?;
+        Ok(BulkPreview {
+            action: self.action.as_str().to_owned(),
+            query: query::write(&self.filter),
+            total: seen.jobs,
+            samples: seen
+                .samples
+                .iter()
+                .map(|job| JobView::brief(job, &pausing))
+                .collect(),
+            by_guild: seen.by_guild.iter().map(ShareView::from).collect(),
+            by_fingerprint: seen.by_fingerprint.iter().map(ShareView::from).collect(),
+            cost: CostView::of(&seen.cost, self.spread),
+        })
+    }
 }
 
 fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
@@ -172,7 +238,14 @@ fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
         }
     };
     let mut query = None;
-    match fields.text("query").map(|text| query::parse(&text, now)) {
+    let text = match (fields.text("query"), fields.text("filter")) {
+        (Some(_), Some(_)) => {
+            fields.wrong("filter", "says the same as query: send one of them");
+            return Err(fields.finish().err().unwrap_or_else(wrong));
+        }
+        (query, filter) => query.or(filter),
+    };
+    match text.map(|text| query::parse(&text, now)) {
         Some(Ok(read)) if read.job.is_some() => {
             fields.wrong("query", "is about one job; use POST /v1/jobs/{job_id}/…");
         }
@@ -186,14 +259,39 @@ fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
         None => fields.require("query"),
     }
     let (dry_run, reason) = (fields.flag("dry_run").unwrap_or(false), reason(&mut fields));
+    let spread = spread(&mut fields, action);
     fields.finish()?;
     let (Some(action), Some(query)) = (action, query) else {
-        return Err(ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR));
+        return Err(wrong());
     };
     Ok(Asked {
         action,
         query,
         dry_run,
+        spread,
         reason,
     })
+}
+
+/// Every way in which these are missing is refused with its place before.
+fn wrong() -> ApiError {
+    ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// `spread` of a body.
+pub(super) fn spread(fields: &mut Fields, action: Option<BulkAction>) -> Option<Duration> {
+    let text = fields.text("spread")?;
+    let length = parse_duration(&text).filter(|length| *length <= LONGEST);
+    if length.is_none() {
+        fields.wrong(
+            "spread",
+            "expected a length of time such as 90s, 10m or 2h, at most 24h",
+        );
+    } else if action.is_some_and(|action| action != BulkAction::Retry) {
+        fields.wrong(
+            "spread",
+            "only what runs again can be spread over time: use it with retry",
+        );
+    }
+    length
 }

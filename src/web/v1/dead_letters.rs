@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use rolecall_core::query;
+use rolecall_core::dead_letter::{Mark, Said};
+use rolecall_core::{Timestamp, query};
 use rolecall_jobs::kernel::dead_letters::{Group, groups};
 use rolecall_jobs::kernel::find;
 use serde::Serialize;
@@ -52,6 +53,54 @@ pub(crate) struct DeadLetterGroup {
     error: Option<AttemptError>,
     /// The list of all of them; null where they have no cause to be found by.
     jobs: Option<String>,
+    /// How many failed for good in each hour of the last 48, the oldest first; hours without one are left out.
+    by_hour: Vec<HourView>,
+    /// `open`; `resolved` or `ignored`, as somebody said; or `reopened`, if it came back after that.
+    standing: String,
+    /// The same in a sentence.
+    standing_note: String,
+    /// What somebody said of it.
+    mark: Option<MarkView>,
+}
+
+/// Dead letters of an hour.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HourView {
+    /// When the hour began.
+    hour: String,
+    /// How many.
+    total: u64,
+}
+
+/// What somebody said of a cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MarkView {
+    /// `resolved` or `ignored`.
+    said: String,
+    /// Until when it is ignored; null: for ever.
+    until: Option<String>,
+    /// When it was said.
+    at: String,
+    /// Who said it.
+    by: String,
+    /// Why.
+    reason: String,
+}
+
+impl From<&Mark> for MarkView {
+    fn from(mark: &Mark) -> Self {
+        let until = match mark.said {
+            Said::Ignored(until) => until,
+            Said::Resolved => None,
+        };
+        Self {
+            said: mark.said.as_str().to_owned(),
+            until: until.map(Timestamp::to_rfc3339),
+            at: mark.at.to_rfc3339(),
+            by: mark.by.clone(),
+            reason: mark.reason.clone(),
+        }
+    }
 }
 
 impl From<&Group> for DeadLetterGroup {
@@ -69,6 +118,17 @@ impl From<&Group> for DeadLetterGroup {
                 let q = format!("state:discarded {}", query::word("fingerprint", cause));
                 format!("/v1/jobs?q={}", encode(&q))
             }),
+            by_hour: group
+                .by_hour
+                .iter()
+                .map(|(hour, total)| HourView {
+                    hour: hour.to_rfc3339(),
+                    total: *total,
+                })
+                .collect(),
+            standing: group.standing.as_str().to_owned(),
+            standing_note: group.standing.told(),
+            mark: group.standing.mark().map(MarkView::from),
         }
     }
 }

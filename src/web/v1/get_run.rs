@@ -4,8 +4,11 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rolecall_core::RunId;
+use rolecall_core::job::JobState;
+use rolecall_core::ports::JobFilter;
+use rolecall_core::{RunId, Timestamp};
 use rolecall_jobs::finish_run;
+use rolecall_jobs::kernel::dead_letters::groups;
 use rolecall_workflows::progress;
 
 use super::own_run;
@@ -41,9 +44,11 @@ pub(crate) async fn get_run(
 ) -> Result<Response, ApiError> {
     let id = run_view::parse_id(&id)?;
     own_run::allow(&web, &caller, id).await?;
-    let (view, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    let (mut view, eta, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    // When it ends is guessed anew each time: that alone is no change.
+    let tag = etag::of(&serde_json::to_vec(&view).unwrap_or_default());
+    view.eta = eta;
     let body = serde_json::to_vec(&view).unwrap_or_default();
-    let tag = etag::of(&body);
     let mut response = if etag::is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -58,8 +63,11 @@ pub(crate) async fn get_run(
     Ok(response)
 }
 
-/// The run, and whether it has ended.
-async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, bool)>, ApiError> {
+/// Causes of failure that are told.
+const CAUSES: usize = 20;
+
+/// The run, when it will have ended, and whether it has.
+async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, Option<String>, bool)>, ApiError> {
     let Some(run) = web.services.runs.get(id).await? else {
         return Ok(None);
     };
@@ -68,6 +76,16 @@ async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, bool)>, ApiError>
         Some(_) => None,
         None => Some(ResultsView::from(&finish_run::results(&web.services, id).await?)),
     };
-    let view = RunView::of(&run).with(progress::from_tally(run.state, &tally), so_far);
-    Ok(Some((view, run.state.is_final())))
+    let progress = progress::from_tally(run.state, &tally);
+    let eta = progress.eta(run.started_at, web.services.clock.now());
+    let filter = JobFilter {
+        run_id: Some(id),
+        ..JobFilter::default()
+    };
+    let failed = match progress.jobs.contains_key(JobState::Discarded.as_str()) {
+        true => groups(&web.services, &filter, CAUSES).await?,
+        false => Vec::new(),
+    };
+    let view = RunView::of(&run).with(progress, progress::outcomes(&tally), &failed, so_far);
+    Ok(Some((view, eta.map(Timestamp::to_rfc3339), run.state.is_final())))
 }

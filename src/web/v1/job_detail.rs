@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::job::Job;
-use rolecall_core::ports::{JobFilter, Obstacles};
+use rolecall_core::ports::JobFilter;
 use rolecall_core::timeline::{Event, timeline};
-use rolecall_core::waiting::{Wait, why};
+use rolecall_core::waiting::Wait;
 use rolecall_core::{JobId, Timestamp};
+use rolecall_jobs::kernel::waiting::why_it_waits;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +26,8 @@ pub(crate) struct WaitView {
     cause: String,
     /// In a sentence.
     message: String,
+    /// Stable name of why a job was told to wait, as the code of an error.
+    code: Option<String>,
     /// When it is over by itself, if that is known.
     until: Option<String>,
     /// The pause.
@@ -40,7 +43,7 @@ pub(crate) struct WaitView {
 pub(crate) struct EventView {
     /// When.
     at: String,
-    /// `stored`, `attempt_began`, `attempt_ended`, `redriven`, `sent`, `due` or `ended`.
+    /// `stored`, `attempt_began`, `attempt_ended`, `told_to_wait`, `redriven`, `sent`, `due` or `ended`.
     event: String,
     /// More about it.
     detail: String,
@@ -73,16 +76,18 @@ pub(crate) struct ChildrenView {
 
 impl From<&Wait> for WaitView {
     fn from(wait: &Wait) -> Self {
-        let (mut pause_id, mut job_id, mut jobs) = (None, None, None);
+        let (mut pause_id, mut job_id, mut jobs, mut why) = (None, None, None, None);
         match wait {
             Wait::Paused { id, .. } => pause_id = Some(id.to_string()),
             Wait::Busy { job, .. } => job_id = Some(job.to_string()),
             Wait::Behind { jobs: n, .. } => jobs = Some(*n),
+            Wait::Snoozed { code, .. } => why.clone_from(code),
             _ => {}
         }
         Self {
             cause: wait.as_str().to_owned(),
             message: wait.told(),
+            code: why,
             until: wait.until().map(Timestamp::to_rfc3339),
             pause_id,
             job_id,
@@ -122,13 +127,7 @@ pub(crate) async fn detail(web: &Web, id: JobId) -> Result<JobView, ApiError> {
     let ledger = &web.services.ledger;
     let job = ledger.get(id).await?.ok_or_else(|| unknown(id))?;
     let pausing = Pausing::now(web).await?;
-    let on = pausing.pauses.iter().filter(|p| p.is_on(pausing.now));
-    let held: Vec<_> = on.map(|p| p.held.clone()).collect();
-    let obstacles = match job.state.is_waiting() {
-        true => ledger.obstacles(&job, &held).await?,
-        false => Obstacles::default(),
-    };
-    let waits = why(&job, &pausing.pauses, &obstacles, pausing.now);
+    let waits = why_it_waits(&web.services, &job).await?;
     let parent = match job.parent_id {
         Some(parent) => ledger.get(parent).await?,
         None => None,

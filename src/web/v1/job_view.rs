@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::Timestamp;
-use rolecall_core::job::{Attempt, Job};
+use rolecall_core::job::{Attempt, Job, WaitNote};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::pause::{Face, Pause, holding};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::bulk_view::JobProgressView;
 use super::job_detail::{ChildView, ChildrenView, EventView, WaitView};
 use super::run_view::CauseView;
 use crate::web::http::problem::ApiError;
@@ -64,6 +65,11 @@ pub(crate) struct JobView {
     /// The newest attempts, oldest first. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Vec<AttemptView>>,
+    /// The newest times that it was told to wait, oldest first: each used up no try. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Vec<WaitNoteView>>,
+    /// How far it is, if it is one that tells.
+    progress: Option<JobProgressView>,
     /// The pause that holds it back.
     paused_by: Option<PausedBy>,
     /// Why it waits: all that stands in its way now, what has to go first first. Not in lists.
@@ -158,6 +164,33 @@ pub(crate) struct AttemptView {
     /// `applied`, `unchanged`, `skipped`, `retry`, `snooze`, `discard`, `cancel`, `released` or `crashed`.
     result: String,
     error: Option<AttemptError>,
+}
+
+/// One time that a job was told to wait.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WaitNoteView {
+    /// When it was told.
+    at: String,
+    /// Until when.
+    until: String,
+    /// Stable name of why.
+    code: String,
+    /// Why, in words.
+    message: String,
+    /// Template of the call that has to wait, if it is one.
+    route: Option<String>,
+}
+
+impl From<&WaitNote> for WaitNoteView {
+    fn from(wait: &WaitNote) -> Self {
+        Self {
+            at: wait.at.to_rfc3339(),
+            until: wait.until.to_rfc3339(),
+            code: wait.code.clone(),
+            message: wait.message.clone(),
+            route: wait.route.clone(),
+        }
+    }
 }
 
 /// A pause that holds a job back.
@@ -281,6 +314,8 @@ impl JobView {
             outcome: job.outcome.as_ref().map(OutcomeView::from),
             error: job.attempts.last().and_then(error),
             attempts: None,
+            waits: None,
+            progress: job.progress.as_ref().map(JobProgressView::from),
             paused_by: pausing.of(job),
             waits_for: None,
             timeline: None,
@@ -306,6 +341,7 @@ impl JobView {
     pub(super) fn with_attempts(job: &Job, pausing: &Pausing) -> Self {
         Self {
             attempts: Some(job.attempts.iter().map(AttemptView::from).collect()),
+            waits: Some(job.waits.iter().map(WaitNoteView::from).collect()),
             ..Self::brief(job, pausing)
         }
     }

@@ -5,11 +5,11 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use rolecall_core::job::JobState;
+use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::Order;
 use rolecall_core::ports::Ordered;
 use rolecall_core::{JobId, Timestamp};
-use rolecall_jobs::kernel::steering::Cloned;
+use rolecall_jobs::kernel::steering::{Changes, Cloned};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
-use crate::web::http::problem::ApiError;
+use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
@@ -101,23 +101,46 @@ pub(crate) async fn reschedule_job(mut asked: Asked) -> Result<Response, ApiErro
     give(asked.finish()?, Order::Reschedule(at.unwrap_or_default())).await
 }
 
-/// Stores a new job that does the same, whatever became of this one. Where a job may exist only once at a time, and one
-/// is live, nothing is stored.
+/// In what the new job differs: everything may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(
+    dead_code,
+    reason = "only the document needs it; the body is read field by field"
+)]
+pub(crate) struct CloneBody {
+    /// Fields of its payload, instead of those of the job.
+    #[schema(value_type = Option<Object>)]
+    payload: Option<serde_json::Value>,
+    /// Another queue: `interactive`, `normal` or `bulk`.
+    queue: Option<String>,
+    /// Not before this moment.
+    run_at: Option<String>,
+    /// So long from now, such as `10m`.
+    #[serde(rename = "in")]
+    after: Option<String>,
+    /// Why, for the record of who did what.
+    reason: Option<String>,
+}
+
+/// Stores a new job that does the same, whatever became of this one, with changes if there are any. Where a job may exist
+/// only once at a time, and one is live, nothing is stored.
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/clone", tag = "Jobs", operation_id = "cloneJob",
     params(("job_id" = String, Path, description = "The job")),
-    request_body(content = Option<OrderBody>, description = "Optional"),
+    request_body(content = Option<CloneBody>, description = "Optional"),
     responses(
         (status = 201, description = "The new job; `Location` names it", body = JobView,
             headers(("Location" = String))),
         Refused, Missing,
     ))]
-pub(crate) async fn clone_job(asked: Asked) -> Result<Response, ApiError> {
+pub(crate) async fn clone_job(mut asked: Asked) -> Result<Response, ApiError> {
+    let changes = changes(&mut asked);
     let Ordering { change, id, reason } = asked.finish()?;
     let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move {
-        match web.steering.clone_of(id, &by).await? {
+        match web.steering.clone_of(id, &changes, &by).await? {
             Cloned::Unknown => Err(unknown(id)),
             Cloned::Twin(twin) => Err(twin_is_live(id, twin)),
+            Cloned::Unreadable(why) => Err(ApiError::invalid(vec![Detail::at("/payload", why)])),
             Cloned::Created(new) => {
                 let body = Json(detail(&web, new).await?);
                 Ok((StatusCode::CREATED, [(LOCATION, path(new))], body).into_response())
@@ -125,6 +148,25 @@ pub(crate) async fn clone_job(asked: Asked) -> Result<Response, ApiError> {
         }
     };
     change.whole(act).await
+}
+
+fn changes(asked: &mut Asked) -> Changes {
+    let now = asked.change.web.services.clock.now();
+    let fields = &mut asked.fields;
+    let lane = fields.text("queue").and_then(|name| {
+        let lane = Lane::from_name(&name);
+        if lane.is_none() {
+            fields.wrong("queue", "expected interactive, normal or bulk");
+        }
+        lane
+    });
+    Changes {
+        payload: fields
+            .one("payload", "an object with fields of the job's payload")
+            .unwrap_or_default(),
+        run_at: time(fields, ["run_at", "in"], now),
+        lane,
+    }
 }
 
 /// Somebody who may, a job, and a body that is not read to its end yet.

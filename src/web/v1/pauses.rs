@@ -1,8 +1,11 @@
 //! `/v1/pauses`: what is held back.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use rolecall_core::canary::{Canary, LONGEST, SHORTEST};
 use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::{Timestamp, query};
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::order_job::{LONGEST_REASON, time};
+use crate::config::parse_duration;
 use crate::web::auth::right::{Allowed, ManageJobs, ReadJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -39,6 +43,9 @@ pub(crate) struct PauseBody {
     /// So long, such as `2h`.
     #[serde(rename = "for")]
     length: Option<String>,
+    /// So often, such as `10m`, one of the jobs is let through; the first that succeeds ends the pause. From `10s` to
+    /// `168h`. Without it: none is.
+    canary: Option<String>,
 }
 
 /// A pause.
@@ -56,6 +63,53 @@ pub(crate) struct PauseView {
     until: Option<String>,
     /// Whether it holds anything back now.
     is_on: bool,
+    /// What is let through to find out whether it is still needed; null: nothing is.
+    canary: Option<CanaryView>,
+}
+
+/// A job that is let through from time to time: the first that succeeds ends the pause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CanaryView {
+    /// So long after one that failed, the next one is let through.
+    every_seconds: u64,
+    /// When the next one is.
+    next_at: String,
+    /// The job that is let through now.
+    job_id: Option<String>,
+    /// How many failed.
+    failed: u32,
+    /// The last one that ended.
+    last: Option<SangView>,
+}
+
+/// How a job that was let through ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SangView {
+    /// The job.
+    job_id: String,
+    /// When that was seen.
+    at: String,
+    /// Whether it succeeded.
+    well: bool,
+    /// What happened.
+    message: String,
+}
+
+impl From<&Canary> for CanaryView {
+    fn from(canary: &Canary) -> Self {
+        Self {
+            every_seconds: canary.every.as_secs(),
+            next_at: canary.next_at.to_rfc3339(),
+            job_id: canary.out.map(|out| out.job.to_string()),
+            failed: canary.failed,
+            last: canary.last.as_ref().map(|sang| SangView {
+                job_id: sang.job.to_string(),
+                at: sang.at.to_rfc3339(),
+                well: sang.well,
+                message: sang.what.clone(),
+            }),
+        }
+    }
 }
 
 /// All pauses.
@@ -75,6 +129,7 @@ impl PauseView {
             created_at: pause.created_at.to_rfc3339(),
             until: pause.until.map(Timestamp::to_rfc3339),
             is_on: pause.is_on(now),
+            canary: pause.canary.as_ref().map(CanaryView::from),
         }
     }
 }
@@ -104,7 +159,12 @@ pub(crate) async fn create_pause(
     Body(fields): Body,
 ) -> Result<(StatusCode, Json<PauseView>), ApiError> {
     let now = web.services.clock.now();
-    let (held, reason, until) = read(fields, now)?;
+    let Asked {
+        held,
+        reason,
+        until,
+        canary,
+    } = read(fields, now)?;
     let change = Change {
         web,
         caller,
@@ -119,6 +179,7 @@ pub(crate) async fn create_pause(
         author: by.cause.actor.clone(),
         created_at: now,
         until,
+        canary: canary.map(|every| Canary::new(every, now + every)),
     };
     let act = async move {
         web.steering.pause(&pause, &by).await?;
@@ -159,7 +220,16 @@ pub(crate) async fn end_pause(
     change.whole(act).await
 }
 
-fn read(mut fields: Fields, now: Timestamp) -> Result<(Held, String, Option<Timestamp>), ApiError> {
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    held: Held,
+    reason: String,
+    until: Option<Timestamp>,
+    canary: Option<Duration>,
+}
+
+fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
     let held = match fields.text("query") {
         None => {
             fields.require("query");
@@ -186,8 +256,23 @@ fn read(mut fields: Fields, now: Timestamp) -> Result<(Held, String, Option<Time
     if until.is_some_and(|until| until <= now) {
         fields.wrong("until", "lies in the past");
     }
+    let canary = fields.text("canary").and_then(|text| {
+        let every = parse_duration(&text).filter(|every| (SHORTEST..=LONGEST).contains(every));
+        if every.is_none() {
+            fields.wrong(
+                "canary",
+                "expected a length of time such as 10m, from 10s to 168h",
+            );
+        }
+        every
+    });
     fields.finish()?;
-    Ok((held.unwrap_or_default(), reason.unwrap_or_default(), until))
+    Ok(Asked {
+        held: held.unwrap_or_default(),
+        reason: reason.unwrap_or_default(),
+        until,
+        canary,
+    })
 }
 
 #[cfg(test)]
@@ -199,7 +284,8 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
     fn parse(body: &Value) -> Result<(Held, String, Option<Timestamp>), ApiError> {
-        read(Fields::new(body.as_object().cloned().unwrap()), NOW)
+        let asked = read(Fields::new(body.as_object().cloned().unwrap()), NOW)?;
+        Ok((asked.held, asked.reason, asked.until))
     }
 
     #[test]
@@ -223,6 +309,10 @@ mod tests {
             (json!({"query": "state:discarded", "reason": "x"}), "/query"),
             (json!({"query": "colour:red", "reason": "x"}), "/query"),
             (json!({"query": "kind:a", "reason": "x", "for": "soon"}), "/for"),
+            (
+                json!({"query": "kind:a", "reason": "x", "canary": "1s"}),
+                "/canary",
+            ),
             (
                 json!({"query": "kind:a", "reason": "x", "until": "2020-01-01T00:00:00Z"}),
                 "/until",

@@ -6,10 +6,12 @@ use axum::http::HeaderValue;
 use rolecall_core::cause::Cause;
 use rolecall_core::run::{Run, Scope};
 use rolecall_core::{RunId, Timestamp};
+use rolecall_jobs::kernel::dead_letters::Group;
 use rolecall_workflows::progress::Progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::dead_letters::DeadLetterGroup;
 use super::results_view::ResultsView;
 use crate::web::http::problem::{ApiError, Detail};
 
@@ -35,6 +37,15 @@ pub(crate) struct RunView {
     /// How far it is. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<ProgressView>,
+    /// When it will be over, if it goes on as it did; null: nothing can be said, or it is over. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) eta: Option<String>,
+    /// How its jobs that are completed ended: `applied`, `unchanged`, or `skipped: ` and why. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcomes: Option<BTreeMap<String, u64>>,
+    /// Its jobs that failed for good, by cause, the largest group first, at most 20. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_groups: Option<Vec<DeadLetterGroup>>,
     /// What it did, so far if it runs. In lists only once it has ended.
     results: Option<ResultsView>,
     /// Where to go from here.
@@ -86,6 +97,10 @@ pub(crate) struct RunLinks {
     this: String,
     events: String,
     jobs: String,
+    /// `POST` ends it.
+    cancel: String,
+    /// `POST` runs again what failed.
+    retry: String,
 }
 
 impl From<&Scope> for ScopeView {
@@ -135,18 +150,31 @@ impl RunView {
             started_at: run.started_at.to_rfc3339(),
             finished_at: run.finished_at.map(Timestamp::to_rfc3339),
             progress: None,
+            eta: None,
+            outcomes: None,
+            error_groups: None,
             results: run.results.as_ref().map(ResultsView::from),
             links: RunLinks {
                 this: path(run.id),
                 events: format!("{}/events", path(run.id)),
                 jobs: format!("/v1/jobs?run={}", run.id),
+                cancel: format!("{}/cancel", path(run.id)),
+                retry: format!("{}/retry", path(run.id)),
             },
         }
     }
 
-    /// With how far it is, and what it did so far.
-    pub(crate) fn with(mut self, progress: Progress, results: Option<ResultsView>) -> Self {
+    /// With how far it is, what it did so far, and what failed.
+    pub(crate) fn with(
+        mut self,
+        progress: Progress,
+        outcomes: BTreeMap<String, u64>,
+        failed: &[Group],
+        results: Option<ResultsView>,
+    ) -> Self {
         self.progress = Some(progress.into());
+        self.outcomes = Some(outcomes);
+        self.error_groups = Some(failed.iter().map(DeadLetterGroup::from).collect());
         self.results = results.or(self.results);
         self
     }

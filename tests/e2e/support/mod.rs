@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod chromium;
+pub(crate) mod collector;
 pub(crate) mod frontend;
 pub(crate) mod http;
 pub(crate) mod process;

@@ -46,8 +46,8 @@ pub(super) async fn claim(
 
 /// Takes the job if it is due by the server's clock, else changes nothing.
 ///
-/// A job that was due when it was stored is due for ever: the clock of the process that stored it may be a little
-/// ahead of the server's, and that must not cost its first envelope.
+/// A job that was due when it was stored is due for ever: what the process that stored it thinks of the server's clock may
+/// be a little ahead, and that must not cost its first envelope.
 fn taken(worker: &str, lease: Duration) -> Document {
     // As numbers, which means the same: secantusdb 0.7, on which the tests run, compares $$NOW with stored dates wrongly.
     let due = doc! { "$or": [

@@ -1,20 +1,20 @@
 //! Orders of operators about single jobs: each one conditional write.
 
 use async_trait::async_trait;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::{Attempt, JobState, Lane};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{JobControl, Ordered};
+use rolecall_core::ports::{JobControl, Ordered, Redrive};
 use rolecall_core::time::Timestamp;
 
-use super::document::{JOBS, OUTCOME_FIELDS, attempt_written, outcome_written, state};
+use super::document::{JOBS, OUTCOME_FIELDS, attempt_written, outcome_written, rank, state};
 use super::literal;
 use super::settle::{defer, failure, kept};
 use crate::store::mongo::MongoStore;
-use crate::store::mongo::documents::{Fields, put};
+use crate::store::mongo::documents::{Fields, date, put};
 use crate::store::mongo::errors::{is_duplicate, store_error};
 
 /// How often a job may change between the look at it and the write.
@@ -76,21 +76,30 @@ impl JobControl for MongoStore {
         )))
     }
 
-    async fn redrive(&self, id: JobId, unique_key: Option<&str>) -> Result<Ordered, StoreError> {
+    async fn redrive(&self, id: JobId, how: &Redrive) -> Result<Ordered, StoreError> {
+        let unique_key = how.unique_key.as_deref();
         let over = [JobState::Cancelled.as_str(), JobState::Discarded.as_str()];
         let matching = doc! { "_id": id.to_string(), "state": { "$in": over.to_vec() } };
         let lanes: Vec<&str> = Lane::ALL.iter().map(|l| l.as_str()).collect();
+        let at = how.at.map_or(Bson::from("$$NOW"), |at| date(at).into());
+        let later = how.at.map_or(0, |at| at.0);
+        let waiting_lane = how.lane.map_or_else(
+            || doc! { "$indexOfArray": [lanes, "$lane"] },
+            |lane| literal(rank(lane)),
+        );
+        let later = doc! { "$gt": [literal(later), { "$toLong": "$$NOW" }] };
         let mut set = doc! {
-            "state": JobState::Available.as_str(),
-            "run_at": "$$NOW",
+            "state": { "$cond": [later.clone(), JobState::Scheduled.as_str(), JobState::Available.as_str()] },
+            "run_at": { "$cond": [later, at, "$$NOW"] },
             "redriven_at": "$$NOW",
-            "waiting_lane": { "$indexOfArray": [lanes, "$lane"] },
+            "waiting_lane": waiting_lane,
             "attempt": literal(0_i32),
             "crashes": literal(0_i32),
             "snoozes": literal(0_i32),
         };
         put(&mut set, "unique_key", unique_key.map(literal));
-        let mut unset = vec!["finished_at", "cancel_by"];
+        put(&mut set, "lane", how.lane.map(|lane| literal(lane.as_str())));
+        let mut unset = vec!["finished_at", "cancel_by", "waits", "progress"];
         unset.extend(OUTCOME_FIELDS);
         let update = vec![doc! { "$set": set }, doc! { "$unset": unset }];
         match self.jobs().update_one(matching, update).await {

@@ -6,8 +6,9 @@ use mongodb::bson::{self, Bson, Document, doc};
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::RoleId;
-use rolecall_core::job::{Attempt, Job, JobState, Lane, Lease, NewJob, Subject};
+use rolecall_core::job::{Attempt, Job, JobState, Lane, Lease, NewJob, Subject, WaitNote};
 use rolecall_core::outcome::{Effect, Outcome};
+use rolecall_core::progress::Progress;
 use rolecall_core::time::Timestamp;
 
 use crate::store::mongo::documents::{Fields, count, date, put, small};
@@ -112,6 +113,12 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
         finished_at: f.opt_at("finished_at")?,
         cancel_by: f.opt_text("cancel_by")?,
         redriven_at: f.opt_at("redriven_at")?,
+        waits: f
+            .documents("waits")?
+            .into_iter()
+            .map(wait)
+            .collect::<Result<_, _>>()?,
+        progress: progress(f)?,
     })
 }
 
@@ -173,6 +180,37 @@ fn attempt(f: Fields<'_>) -> Result<Attempt, StoreError> {
         discord_code: f.opt_number("discord_code")?,
         route: f.opt_text("route")?,
     })
+}
+
+/// A time that a job was told to wait, as a document.
+pub(super) fn wait_written(wait: &WaitNote) -> Document {
+    let mut doc = doc! {
+        "at": date(wait.at),
+        "until": date(wait.until),
+        "code": &wait.code,
+        "message": &wait.message,
+    };
+    put(&mut doc, "route", wait.route.clone());
+    doc
+}
+
+fn wait(f: Fields<'_>) -> Result<WaitNote, StoreError> {
+    Ok(WaitNote {
+        at: f.at("at")?,
+        until: f.at("until")?,
+        code: f.text("code")?,
+        message: f.text("message")?,
+        route: f.opt_text("route")?,
+    })
+}
+
+fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
+    let Some(stored) = f.value("progress") else {
+        return Ok(None);
+    };
+    let read = bson::from_bson(stored.clone());
+    read.map(Some)
+        .map_err(|_| f.broken("progress", "how far a job is"))
 }
 
 /// The fields of [`outcome_written`].

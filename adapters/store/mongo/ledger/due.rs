@@ -35,7 +35,7 @@ pub(super) async fn due(
     let jobs = store.jobs();
     let query = jobs
         .find(filter)
-        .projection(doc! { "kind": 1, "guild_id": 1 })
+        .projection(doc! { "kind": 1, "guild_id": 1, "sent_at": 1 })
         .sort(doc! { "run_at": 1, "_id": 1 })
         .limit(limit_of(limit));
     let documents = all(query).await?;
@@ -45,6 +45,7 @@ pub(super) async fn due(
             id: f.parsed("_id")?,
             kind: f.text("kind")?,
             guild_id: f.opt_parsed("guild_id")?,
+            sent_before: doc.contains_key("sent_at"),
         })
     };
     let mut due = Vec::new();

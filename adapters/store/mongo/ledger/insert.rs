@@ -1,13 +1,12 @@
 //! Storing jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
 
 use mongodb::bson::{Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::{Inserted, NewJob};
-use rolecall_core::time::Timestamp;
+use rolecall_core::ports::Clock;
 
 use super::document::{JOBS, written};
 use crate::store::mongo::MongoStore;
@@ -35,7 +34,8 @@ async fn insert_chunk(store: &MongoStore, jobs: &[NewJob]) -> Result<Vec<Inserte
         if open.is_empty() {
             break;
         }
-        let now = this_process();
+        // Whoever gives a job's `run_at` reads the same clock, so that "now" means now.
+        let now = store.clock.now();
         let documents = open.iter().map(|i| written(&jobs[*i], now));
         let documents = documents.collect::<Result<Vec<_>, _>>()?;
         let refused = match store.jobs().insert_many(documents).ordered(false).await {
@@ -102,11 +102,4 @@ async fn found(store: &MongoStore, filter: Document) -> Result<Vec<(JobId, Optio
         Ok((f.parsed("_id")?, f.opt_text("unique_key")?))
     };
     documents.iter().map(read).collect()
-}
-
-/// This process's clock. Whoever gives a job's `run_at` reads the same one, so that "now" means now; leases never use
-/// it.
-fn this_process() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
 }

@@ -20,6 +20,7 @@ use rolecall_core::pause::Held;
 use rolecall_core::ports::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
 };
+use rolecall_core::progress::Progress;
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -46,6 +47,10 @@ impl Ledger for MongoStore {
 
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError> {
         settle::settle(self, id, fence, &settlement).await
+    }
+
+    async fn report(&self, id: JobId, fence: i64, progress: &Progress) -> Result<bool, StoreError> {
+        settle::report(self, id, fence, progress).await
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
@@ -97,6 +102,14 @@ impl Ledger for MongoStore {
 
     async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError> {
         query::split(self, filter, by, limit).await
+    }
+
+    async fn by_hour(
+        &self,
+        filter: &JobFilter,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        query::by_hour(self, filter, since).await
     }
 
     async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError> {

@@ -6,6 +6,7 @@ use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::{JobCursor, JobFilter, Share, SplitBy};
 use rolecall_core::run::TallyLine;
+use rolecall_core::time::{HOUR_MS, Timestamp};
 
 use super::document::{JOBS, effect, read, state};
 use super::limit_of;
@@ -127,6 +128,7 @@ pub(super) async fn split(
 ) -> Result<Vec<Share>, StoreError> {
     let field = match by {
         SplitBy::Guild => "$guild_id",
+        SplitBy::Kind => "$kind",
         SplitBy::Fingerprint => "$fingerprint",
     };
     let ended = doc! { "$ifNull": ["$finished_at", "$inserted_at"] };
@@ -154,6 +156,28 @@ pub(super) async fn split(
             last: f.at("last")?,
             newest: newest.parsed("id")?,
         })
+    };
+    lines.iter().map(read).collect()
+}
+
+pub(super) async fn by_hour(
+    store: &MongoStore,
+    filter: &JobFilter,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+    let ended = doc! { "$toLong": { "$ifNull": ["$finished_at", "$inserted_at"] } };
+    let begin = doc! { "$subtract": ["$ended", { "$mod": ["$ended", HOUR_MS] }] };
+    let pipeline = [
+        doc! { "$match": matching(filter) },
+        doc! { "$project": { "ended": ended } },
+        doc! { "$match": { "ended": { "$gte": since.0 } } },
+        doc! { "$group": { "_id": begin, "jobs": { "$sum": 1 } } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let lines = all(store.jobs().aggregate(pipeline)).await?;
+    let read = |line: &Document| {
+        let f = Fields::new(JOBS, line);
+        Ok((Timestamp(f.number("_id")?), f.number("jobs")?))
     };
     lines.iter().map(read).collect()
 }

@@ -1,13 +1,14 @@
 //! Leaving jobs.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState, Lane};
+use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState, Lane, WAITS_KEPT};
 use rolecall_core::ports::Settlement;
+use rolecall_core::progress::Progress;
 use rolecall_core::time::Timestamp;
 
-use super::document::{JOBS, OUTCOME_FIELDS, attempt_written, outcome_written};
+use super::document::{JOBS, OUTCOME_FIELDS, attempt_written, outcome_written, wait_written};
 use super::literal;
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::documents::{Fields, date, put};
@@ -85,6 +86,12 @@ fn left(settlement: &Settlement) -> Vec<Document> {
         let longer = doc! { "$concatArrays": [history, [literal(attempt_written(attempt))]] };
         set.insert("attempts", doc! { "$slice": [longer, literal(-kept())] });
     }
+    if let Some(wait) = &settlement.wait {
+        let waits = doc! { "$ifNull": ["$waits", []] };
+        let longer = doc! { "$concatArrays": [waits, [literal(wait_written(wait))]] };
+        let kept = i32::try_from(WAITS_KEPT).unwrap_or(i32::MAX);
+        set.insert("waits", doc! { "$slice": [longer, literal(-kept)] });
+    }
     // What an earlier attempt left goes, where this one says nothing.
     let mut said = settlement
         .outcome
@@ -107,6 +114,20 @@ fn left(settlement: &Settlement) -> Vec<Document> {
 /// How many attempts the history keeps.
 pub(super) fn kept() -> i32 {
     i32::try_from(ATTEMPTS_KEPT).unwrap_or(i32::MAX)
+}
+
+/// `false`: the job is not running under this fence.
+pub(super) async fn report(
+    store: &MongoStore,
+    id: JobId,
+    fence: i64,
+    progress: &Progress,
+) -> Result<bool, StoreError> {
+    let held = doc! { "_id": id.to_string(), "fence": fence, "state": JobState::Running.as_str() };
+    let progress = bson::to_bson(progress).map_err(StoreError::corrupt)?;
+    let update = doc! { "$set": { "progress": progress } };
+    let answer = store.jobs().update_one(held, update).await;
+    Ok(answer.map_err(store_error)?.matched_count > 0)
 }
 
 /// Puts a waiting job off; its envelope is used up, so it is to be sent again when its time has come.

@@ -121,6 +121,19 @@ impl Runs for MongoStore {
         Ok(answer.map_err(store_error)?.matched_count > 0)
     }
 
+    async fn reopen(&self, id: RunId) -> Result<bool, StoreError> {
+        let over = doc! { "$and": [by_id(id), { "$nor": [is_running()] }] };
+        let update = doc! {
+            "$set": { "state": RunState::Running.as_str(), "status": RunState::Running.legacy() },
+            "$unset": {
+                "completed_at": "", "duration": "", "results": "", "errors": "", "users_processed": "",
+                "users_succeeded": "", "users_failed": "", "roles_added": "", "roles_removed": "",
+            },
+        };
+        let answer = self.runs().update_one(over, update).await;
+        Ok(answer.map_err(store_error)?.matched_count > 0)
+    }
+
     async fn list(
         &self,
         guild: Option<GuildId>,

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{Attempt, JobState};
+use rolecall_core::job::{Attempt, JobState, Lane};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{JobControl, Ordered};
+use rolecall_core::ports::{JobControl, Ordered, Redrive};
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -22,10 +22,9 @@ impl JobControl for SqliteStore {
         self.write(move |db, now| cancel(db, id, &by, now)).await
     }
 
-    async fn redrive(&self, id: JobId, unique_key: Option<&str>) -> std::result::Result<Ordered, StoreError> {
-        let unique_key = unique_key.map(ToOwned::to_owned);
-        self.write(move |db, now| redrive(db, id, unique_key.as_deref(), now))
-            .await
+    async fn redrive(&self, id: JobId, how: &Redrive) -> std::result::Result<Ordered, StoreError> {
+        let how = how.clone();
+        self.write(move |db, now| redrive(db, id, &how, now)).await
     }
 
     async fn discard(&self, id: JobId, by: &Cause) -> std::result::Result<Ordered, StoreError> {
@@ -79,14 +78,25 @@ fn cancel(db: &Connection, id: JobId, by: &Cause, now: Timestamp) -> Result<Orde
     state_of(db, id)
 }
 
-fn redrive(db: &Connection, id: JobId, unique_key: Option<&str>, now: Timestamp) -> Result<Ordered> {
+fn redrive(db: &Connection, id: JobId, how: &Redrive, now: Timestamp) -> Result<Ordered> {
+    let unique_key = how.unique_key.as_deref();
+    let at = how.at.filter(|at| *at > now);
+    let state = at.map_or(JobState::Available, |_| JobState::Scheduled);
     let redriven = change(
         db,
-        "UPDATE rolecall_jobs SET state = 'available', run_at = ?2, redriven_at = ?2, unique_key = ?3, \
+        "UPDATE rolecall_jobs SET state = ?4, run_at = ?5, redriven_at = ?2, unique_key = ?3, \
+             lane = coalesce(?6, lane), waits = NULL, progress = NULL, \
              attempt = 0, crashes = 0, snoozes = 0, finished_at = NULL, outcome = NULL, effect = NULL, \
              effect_reason = NULL, granted = 0, revoked = 0, cancel_by = NULL \
          WHERE id = ?1 AND state IN ('cancelled', 'discarded')",
-        params![id.to_string(), now.0, unique_key],
+        params![
+            id.to_string(),
+            now.0,
+            unique_key,
+            state.as_str(),
+            at.unwrap_or(now).0,
+            how.lane.map(Lane::as_str),
+        ],
     );
     match redriven {
         Ok(1) => Ok(Ordered::Done),

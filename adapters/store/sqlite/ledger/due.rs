@@ -26,7 +26,7 @@ pub(super) fn due(
     ];
     let free = free(lane, paused, &mut values);
     let sql = format!(
-        "SELECT id, kind, guild_id FROM rolecall_jobs INDEXED BY rolecall_jobs_due \
+        "SELECT id, kind, guild_id, sent_at IS NOT NULL FROM rolecall_jobs INDEXED BY rolecall_jobs_due \
          WHERE lane = ? AND state IN ('scheduled', 'available', 'retryable') AND run_at <= ? \
              AND (sent_at IS NULL OR sent_at < ?){free} \
          ORDER BY run_at, id LIMIT {}",
@@ -37,6 +37,7 @@ pub(super) fn due(
             id: id(row, 0)?,
             kind: row.get(1)?,
             guild_id: id_or_none(row, 2)?,
+            sent_before: row.get(3)?,
         })
     })
 }

@@ -19,6 +19,7 @@ use rolecall_core::pause::Held;
 use rolecall_core::ports::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
 };
+use rolecall_core::progress::Progress;
 use rolecall_core::run::TallyLine;
 use rolecall_core::time::Timestamp;
 
@@ -57,6 +58,12 @@ impl Ledger for SqliteStore {
 
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError> {
         self.write(move |db, now| settle::settle(db, id, fence, &settlement, now))
+            .await
+    }
+
+    async fn report(&self, id: JobId, fence: i64, progress: &Progress) -> Result<bool, StoreError> {
+        let progress = progress.clone();
+        self.write(move |db, _| settle::report(db, id, fence, &progress))
             .await
     }
 
@@ -131,6 +138,15 @@ impl Ledger for SqliteStore {
     async fn split(&self, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>, StoreError> {
         let filter = filter.clone();
         self.read(move |db| query::split(db, &filter, by, limit)).await
+    }
+
+    async fn by_hour(
+        &self,
+        filter: &JobFilter,
+        since: Timestamp,
+    ) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |db| query::by_hour(db, &filter, since)).await
     }
 
     async fn obstacles(&self, job: &Job, paused: &[Held]) -> Result<Obstacles, StoreError> {

@@ -7,7 +7,7 @@ use rolecall_core::job::{Job, JobState};
 use rolecall_core::outcome::Effect;
 use rolecall_core::ports::{JobCursor, JobFilter, Share, SplitBy};
 use rolecall_core::run::TallyLine;
-use rolecall_core::time::Timestamp;
+use rolecall_core::time::{HOUR_MS, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -70,6 +70,7 @@ pub(super) fn counts(db: &Connection, filter: &JobFilter) -> Result<Vec<(JobStat
 pub(super) fn split(db: &Connection, filter: &JobFilter, by: SplitBy, limit: usize) -> Result<Vec<Share>> {
     let column = match by {
         SplitBy::Guild => "guild_id",
+        SplitBy::Kind => "kind",
         SplitBy::Fingerprint => "fingerprint",
     };
     let mut found: BTreeMap<Option<String>, (i64, Share)> = BTreeMap::new();
@@ -101,6 +102,30 @@ pub(super) fn split(db: &Connection, filter: &JobFilter, by: SplitBy, limit: usi
     shares.sort_by_key(|share| std::cmp::Reverse(share.jobs));
     shares.truncate(limit);
     Ok(shares)
+}
+
+pub(super) fn by_hour(
+    db: &Connection,
+    filter: &JobFilter,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, u64)>> {
+    let mut found: BTreeMap<Timestamp, u64> = BTreeMap::new();
+    for Part { index, states } in parts(filter) {
+        let mut condition = Condition::of(filter, &states);
+        condition.compares("coalesce(finished_at, inserted_at) >= ?", since.0);
+        let sql = format!(
+            "SELECT coalesce(finished_at, inserted_at) / {HOUR_MS} AS hour, count(*) \
+             FROM rolecall_jobs INDEXED BY {index} WHERE {} GROUP BY hour",
+            condition.sql
+        );
+        let hours = all(db, &sql, params_from_iter(condition.values), |row| {
+            Ok((Timestamp(row.get::<_, i64>(0)? * HOUR_MS), count(row, 1)?))
+        })?;
+        for (hour, jobs) in hours {
+            *found.entry(hour).or_default() += jobs;
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// `at`: when the newest job of the share was stored.

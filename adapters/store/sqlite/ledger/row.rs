@@ -13,7 +13,7 @@ macro_rules! job_columns {
         "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
          lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
          role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at, \
-         cancel_by, redriven_at"
+         cancel_by, redriven_at, waits, progress"
     };
 }
 pub(super) use job_columns;
@@ -65,5 +65,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
         finished_at: time(30)?,
         cancel_by: row.get(31)?,
         redriven_at: time(32)?,
+        waits: json_or_none(row, 33)?.unwrap_or_default(),
+        progress: json_or_none(row, 34)?,
     })
 }

@@ -1,13 +1,14 @@
 //! Leaving jobs.
 
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState};
+use rolecall_core::job::{ATTEMPTS_KEPT, Attempt, JobState, WAITS_KEPT, WaitNote};
 use rolecall_core::ports::Settlement;
+use rolecall_core::progress::Progress;
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::store::sqlite::errors::Fault;
-use crate::store::sqlite::sql::{Result, change, json, one, to_json};
+use crate::store::sqlite::sql::{Result, change, json, json_or_none, one, to_json};
 
 /// `false`: the job is not running under this fence.
 pub(super) fn settle(
@@ -20,13 +21,18 @@ pub(super) fn settle(
     if settlement.state == JobState::Running {
         return Err(Fault::unreadable("a job cannot be left as running"));
     }
-    let held: Option<(Vec<Attempt>, Option<String>)> = one(
+    let held = one(
         db,
-        "SELECT attempts, cancel_by FROM rolecall_jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        "SELECT attempts, waits, cancel_by FROM rolecall_jobs WHERE id = ?1 AND fence = ?2 AND state = 'running'",
         params![id.to_string(), fence],
-        |row| Ok((json(row, 0)?, row.get(1)?)),
+        |row| {
+            let history: Vec<Attempt> = json(row, 0)?;
+            let waits: Option<Vec<WaitNote>> = json_or_none(row, 1)?;
+            let cancel_by: Option<String> = row.get(2)?;
+            Ok((history, waits, cancel_by))
+        },
     )?;
-    let Some((history, cancel_by)) = held else {
+    let Some((history, waits, cancel_by)) = held else {
         return Ok(false);
     };
     let settlement = &settlement.clone().unless_cancelled(cancel_by.as_deref());
@@ -34,9 +40,13 @@ pub(super) fn settle(
     let error = settlement.attempt.as_ref();
     let finished_at = settlement.state.is_final().then_some(now.0);
     let snoozed = settlement.give_back && settlement.state == JobState::Scheduled;
+    let waits = match &settlement.wait {
+        None => waits,
+        Some(wait) => Some(newest(waits.unwrap_or_default(), Some(wait.clone()), WAITS_KEPT)),
+    };
     let settled = change(
         db,
-        "UPDATE rolecall_jobs SET state = ?2, run_at = coalesce(?3, run_at), \
+        "UPDATE rolecall_jobs SET state = ?2, run_at = coalesce(?3, run_at), waits = ?18, \
              attempt = max(attempt - ?4, 0), snoozes = snoozes + ?5, attempts = ?6, \
              outcome = ?7, effect = ?8, effect_reason = ?9, granted = ?10, revoked = ?11, \
              fingerprint = CASE WHEN ?4 THEN coalesce(?12, fingerprint) ELSE ?12 END, \
@@ -64,15 +74,30 @@ pub(super) fn settle(
             error.and_then(|a| a.error_code.as_deref()),
             error.and_then(|a| a.discord_code),
             error.and_then(|a| a.message.as_deref()),
+            waits.map(|waits| to_json(&waits)).transpose()?,
         ],
     )?;
     Ok(settled == 1)
 }
 
 /// The history with one more, of which the newest are kept.
-pub(super) fn with(mut history: Vec<Attempt>, attempt: Option<Attempt>) -> Vec<Attempt> {
-    history.extend(attempt);
-    let too_many = history.len().saturating_sub(ATTEMPTS_KEPT);
-    history.drain(..too_many);
-    history
+pub(super) fn with(history: Vec<Attempt>, attempt: Option<Attempt>) -> Vec<Attempt> {
+    newest(history, attempt, ATTEMPTS_KEPT)
+}
+
+fn newest<T>(mut all: Vec<T>, one: Option<T>, kept: usize) -> Vec<T> {
+    all.extend(one);
+    let too_many = all.len().saturating_sub(kept);
+    all.drain(..too_many);
+    all
+}
+
+/// `false`: the job is not running under this fence.
+pub(super) fn report(db: &Connection, id: JobId, fence: i64, progress: &Progress) -> Result<bool> {
+    let reported = change(
+        db,
+        "UPDATE rolecall_jobs SET progress = ?3 WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        params![id.to_string(), fence, to_json(progress)?],
+    )?;
+    Ok(reported == 1)
 }

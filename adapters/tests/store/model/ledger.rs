@@ -85,6 +85,8 @@ impl Model {
             cause: new.cause,
             trace: new.trace,
             attempts: Vec::new(),
+            waits: Vec::new(),
+            progress: None,
             outcome: None,
             fingerprint: None,
             cancel_by: None,
@@ -226,6 +228,7 @@ impl Model {
             id: j.id,
             kind: j.kind.clone(),
             guild_id: j.subject.guild_id,
+            sent_before: j.sent_at.is_some(),
         });
         due.collect()
     }

@@ -15,7 +15,7 @@ use super::adopt::Adopt;
 use super::commands::{Command, Ending, Holding, SLOTS, Seed, WORKERS, When};
 use super::ledger::{Claimed, Model};
 use crate::fixture::{Fixture, Stores};
-use crate::given::{LONG, PAST, attempt, guild, job, settled};
+use crate::given::{LONG, PAST, again, attempt, guild, job, settled};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// A lease that is over when the next rescue looks.
@@ -217,7 +217,7 @@ impl<F: Fixture> Game<'_, F> {
                 (answer, model.cancel(ids.of(*slot), "user:ada (because)"))
             }
             Command::Redrive(slot, key) => (
-                control.redrive(ids.of(*slot), *key).await,
+                control.redrive(ids.of(*slot), &again(*key)).await,
                 model.redrive(ids.of(*slot), *key),
             ),
             Command::Discard(slot) => {

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod cause_marks;
 pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod directory;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::canary::{Canary, Out};
 use rolecall_core::ids::JobId;
 use rolecall_core::job::{JobState, Lane, NewJob};
 use rolecall_core::pause::{Face, Held, Pause, PauseId};
@@ -19,6 +20,7 @@ fn pause(n: i64, held: Held) -> Pause {
         author: "user:eve".to_owned(),
         created_at: PAST + Duration::from_millis(n.unsigned_abs()),
         until: None,
+        canary: None,
     }
 }
 
@@ -38,6 +40,7 @@ pub(crate) async fn a_pause_reads_back_as_it_was_given_until_it_is_ended<F: Fixt
     };
     let first = Pause {
         until: Some(PAST + LONG),
+        canary: Some(Canary::new(LONG, PAST)),
         ..pause(1, all)
     };
     let mut second = pause(2, Held::default());
@@ -108,4 +111,34 @@ pub(crate) async fn what_is_paused_is_not_due<F: Fixture>(fixture: F) {
     }
     let two = [1, 2].map(|n| held(|h| h.guild_id = Some(guild(n)))).into();
     assert_eq!(due(two).await, [ids[3]]);
+}
+
+pub(crate) async fn a_canary_is_changed_by_whoever_read_it_last<F: Fixture>(fixture: F) {
+    let pauses = &fixture.stores().pauses;
+    let first = Canary::new(LONG, PAST);
+    let with = Pause {
+        canary: Some(first.clone()),
+        ..pause(1, Held::default())
+    };
+    let without = pause(2, Held::default());
+    for pause in [&with, &without] {
+        pauses.put(pause).await.unwrap();
+    }
+    let next = Canary {
+        turn: 1,
+        out: Some(Out {
+            job: JobId(Uuid::now_v7()),
+            attempt: 2,
+            at: PAST,
+        }),
+        ..first.clone()
+    };
+    assert!(pauses.turn(with.id, 0, &next).await.unwrap());
+    assert!(
+        !pauses.turn(with.id, 0, &first).await.unwrap(),
+        "somebody was first"
+    );
+    assert!(!pauses.turn(without.id, 0, &next).await.unwrap());
+    let stored = pauses.list().await.unwrap();
+    assert_eq!((&stored[0].canary, &stored[1].canary), (&Some(next), &None));
 }

@@ -147,3 +147,28 @@ pub(crate) async fn running_runs_are_those_that_are_not_closed<F: Fixture>(fixtu
         .unwrap();
     assert_eq!(runs.running().await.unwrap(), [open]);
 }
+
+pub(crate) async fn a_run_that_is_over_can_be_reopened<F: Fixture>(fixture: F) {
+    let runs = &fixture.stores().runs;
+    let given = run(PAST, Vec::new());
+    runs.insert(&given).await.unwrap();
+    assert!(!runs.reopen(given.id).await.unwrap(), "it is running");
+    runs.close(given.id, RunState::Partial, &results(), later(9))
+        .await
+        .unwrap();
+    assert!(runs.reopen(given.id).await.unwrap());
+    assert_eq!(runs.get(given.id).await.unwrap(), Some(given.clone()));
+    assert_eq!(runs.running().await.unwrap(), std::slice::from_ref(&given));
+    let better = RunResults {
+        errors: Vec::new(),
+        ..results()
+    };
+    assert!(
+        runs.close(given.id, RunState::Completed, &better, later(20))
+            .await
+            .unwrap()
+    );
+    let found = runs.get(given.id).await.unwrap().unwrap();
+    assert_eq!((found.results, found.state), (Some(better), RunState::Completed));
+    assert!(!runs.reopen(new_run()).await.unwrap());
+}

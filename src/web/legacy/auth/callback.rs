@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use rolecall_adapters::metered::table::OAUTH_LOGINS;
 use rolecall_core::account::{OAuthState, Taken};
 use rolecall_core::cause::Cause;
 use rolecall_core::{RunId, UserId};
@@ -197,7 +198,7 @@ async fn refuse_banned(app: &App, user: &UserId) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The redirect. Pure, but for the line in the log.
+/// The redirect. Pure, but for the line in the log and the count.
 fn answer(config: &AccountsConfig, target: Option<String>, outcome: Result<Done, Failed>) -> Response {
     let page = |path: &str| {
         target
@@ -211,6 +212,7 @@ fn answer(config: &AccountsConfig, target: Option<String>, outcome: Result<Done,
                 (None, Change::Moved) => "moved",
                 (None, Change::Linked | Change::Renewed) => "linked",
             };
+            OAUTH_LOGINS.inc(&[code]);
             tracing::info!(outcome = code, "discord_oauth: a login ended: {code}");
             let run = done.run.map(|id| id.to_string());
             let mut pairs = vec![("discord", code)];
@@ -222,6 +224,7 @@ fn answer(config: &AccountsConfig, target: Option<String>, outcome: Result<Done,
         }
         Err(failed) => {
             let code = failed.reason.code();
+            OAUTH_LOGINS.inc(&[code]);
             let cause = if failed.cause.is_empty() {
                 failed.reason.sentence()
             } else {

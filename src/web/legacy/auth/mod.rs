@@ -13,3 +13,5 @@ mod secret;
 pub(crate) mod unlink;
 pub(crate) mod user_profile;
 mod visitor;
+
+pub(crate) use outcome::begin_logins;

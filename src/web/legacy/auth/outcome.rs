@@ -1,5 +1,6 @@
 //! How a login ends: a stable code for the frontend's query and for the log, and a sentence.
 
+use rolecall_adapters::metered::table::OAUTH_LOGINS;
 use rolecall_core::ports::{CallError, CallFailure};
 
 /// Why a login failed.
@@ -101,6 +102,20 @@ impl Reason {
             Self::StoreUnavailable => "The account could not be stored at present; try again in a moment.",
             Self::InternalError => "Something went wrong; tell the operator.",
         }
+    }
+}
+
+/// Begins the counts of logins that fail by our own fault: Prometheus sees the first one only if it saw none before.
+pub(crate) fn begin_logins() {
+    let ours = [
+        Reason::ClientRefused,
+        Reason::RedirectRefused,
+        Reason::NotConfigured,
+        Reason::StoreUnavailable,
+        Reason::InternalError,
+    ];
+    for reason in ours {
+        OAUTH_LOGINS.begin(&[reason.code()]);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Says yes once, and then at most every half minute.
 #[derive(Debug, Default)]
-pub(super) struct Quiet {
+pub struct Quiet {
     last: Option<Instant>,
     held_back: u32,
 }
@@ -13,7 +13,7 @@ impl Quiet {
     const EVERY: Duration = Duration::from_secs(30);
 
     /// `Some` if the line may be written, with the number of lines that were held back since the last one.
-    pub(super) fn may_speak(&mut self, now: Instant) -> Option<u32> {
+    pub fn may_speak(&mut self, now: Instant) -> Option<u32> {
         if self
             .last
             .is_some_and(|last| now.saturating_duration_since(last) < Self::EVERY)

@@ -1,14 +1,21 @@
 //! `rolecall runs …`: what syncs did.
 
+mod order;
+
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
+use rolecall_core::ports::JobFilter;
 use rolecall_core::run::Run;
-use rolecall_core::{GuildId, RunId};
+use rolecall_core::{GuildId, RunId, Timestamp};
 use rolecall_jobs::finish_run;
+use rolecall_jobs::kernel::dead_letters::groups;
 use rolecall_workflows::progress::{self, Progress};
 use serde_json::{Value, json};
 
+use super::dead_letters::told;
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, sync, view};
+use super::{CliError, Exit, Format, output, sync, values, view};
 use crate::app::App;
 
 /// What to show of runs.
@@ -16,6 +23,8 @@ use crate::app::App;
 pub enum RunsCommand {
     List(ListArgs),
     Show(ShowArgs),
+    Cancel(CancelArgs),
+    Retry(RetryArgs),
 }
 
 /// Lists runs, newest first
@@ -47,10 +56,60 @@ pub struct ShowArgs {
     pub format: Format,
 }
 
+/// Ends a running run: all of its jobs that are not over
+///
+/// What was done stays done. A job does it; running jobs end before their next call to Discord.
+///
+/// Example: rolecall runs cancel 019a2c8e-5b1d-7c3a-9f00-0123456789ab --reason "wrong mapping"
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The run's id, see `rolecall runs list`
+    #[arg(value_name = "RUN_ID")]
+    pub id: RunId,
+    /// Only show how many jobs are not over
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Runs those jobs of a run again that failed for good
+///
+/// The run is running again until they have ended; its numbers are added up anew then.
+///
+/// Example: rolecall runs retry 019a2c8e-5b1d-7c3a-9f00-0123456789ab --spread 10m
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The run's id, see `rolecall runs list`
+    #[arg(value_name = "RUN_ID")]
+    pub id: RunId,
+    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
+    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
+    pub spread: Option<Duration>,
+    /// Only show what it would be about
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
 pub(super) async fn run(app: &App, command: RunsCommand) -> Result<Exit, CliError> {
     match command {
         RunsCommand::List(args) => list(app, &args).await,
         RunsCommand::Show(args) => show(app, &args).await,
+        RunsCommand::Cancel(args) => order::cancel(app, args).await,
+        RunsCommand::Retry(args) => order::retry(app, args).await,
     }
 }
 
@@ -108,15 +167,27 @@ async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
 
 async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     let services = &app.services;
-    let missing =
-        || CliError::failed(format!("there is no run {}", args.id)).hint("`rolecall runs list` shows all.");
-    let mut run = services.runs.get(args.id).await?.ok_or_else(missing)?;
-    let (progress, _) = progress::of_run(services, args.id).await?.ok_or_else(missing)?;
+    let mut run = one(app, args.id).await?;
+    let tally = services.ledger.tally(args.id).await?;
+    let progress = progress::from_tally(run.state, &tally);
+    let outcomes = progress::outcomes(&tally);
+    let eta = progress.eta(run.started_at, services.clock.now());
+    let filter = JobFilter {
+        run_id: Some(args.id),
+        ..JobFilter::default()
+    };
+    let failed = groups(services, &filter, CAUSES).await?;
     if run.results.is_none() {
         run.results = Some(finish_run::results(services, args.id).await?);
     }
     if args.format.json {
-        output::json(&json!({ "run": view::run(&run, Some(&progress)) }));
+        let causes: Vec<Value> = failed.iter().map(told).collect();
+        output::json(&json!({
+            "run": view::run(&run, Some(&progress)),
+            "eta": eta.map(Timestamp::to_rfc3339),
+            "outcomes": outcomes,
+            "error_groups": causes,
+        }));
         return Ok(Exit::Done);
     }
     output::say(&format!(
@@ -127,8 +198,42 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     ));
     output::say(&scope(&run));
     output::say(&so_far(&progress));
+    if let Some(at) = eta {
+        output::say(&format!("Over at about {} UTC.", view::moment(at)));
+    }
+    if !outcomes.is_empty() {
+        let parts: Vec<String> = outcomes.iter().map(|(what, n)| format!("{n} {what}")).collect();
+        output::say(&format!("Outcomes: {}.", parts.join(", ")));
+    }
     output::say(&sync::results_told(&run));
+    for group in &failed {
+        let cause = group.fingerprint.as_deref().unwrap_or("(none)");
+        output::say(&format!(
+            "{} failed for {cause}",
+            output::count(group.jobs, "job", "jobs")
+        ));
+        if let Some(job) = &group.example {
+            output::say(&format!(
+                "  such as {}: {}",
+                job.id,
+                finish_run::failure_in_words(job)
+            ));
+        }
+    }
+    if !failed.is_empty() {
+        output::say(&format!("`rolecall runs retry {}` runs them again.", args.id));
+    }
     Ok(Exit::Done)
+}
+
+/// Causes of failure that are shown.
+const CAUSES: usize = 20;
+
+/// A run, by its id.
+async fn one(app: &App, id: RunId) -> Result<Run, CliError> {
+    app.services.runs.get(id).await?.ok_or_else(|| {
+        CliError::failed(format!("there is no run {id}")).hint("`rolecall runs list` shows all.")
+    })
 }
 
 fn scope(run: &Run) -> String {

@@ -1,10 +1,14 @@
 //! `rolecall dead-letters …`: jobs that failed for good, by cause.
 
+mod causes;
+
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use rolecall_core::job::JobState;
+use rolecall_core::Timestamp;
+use rolecall_core::dead_letter::Said;
 use rolecall_core::order::BulkAction;
-use rolecall_core::ports::JobFilter;
-use rolecall_jobs::kernel::dead_letters::{Group, groups};
+use rolecall_jobs::kernel::dead_letters::{Group, group, groups, of};
 use serde_json::{Value, json};
 
 use super::jobs::{bulk, meant};
@@ -18,6 +22,16 @@ pub enum DeadLettersCommand {
     List(ListArgs),
     Show(ShowArgs),
     Redrive(RedriveArgs),
+    Check(CheckArgs),
+    /// Says that a cause is mended; if jobs fail for it after that, it is open again and says so
+    ///
+    /// Example: rolecall dead-letters resolve 'add_role|unknown_role' --reason "the role was made again"
+    Resolve(MarkArgs),
+    Ignore(IgnoreArgs),
+    /// Takes back what was said of a cause
+    ///
+    /// Example: rolecall dead-letters reopen 'add_role|unknown_role'
+    Reopen(MarkArgs),
 }
 
 /// Lists dead letters by cause, the largest group first
@@ -57,6 +71,9 @@ pub struct RedriveArgs {
     /// The cause, see `rolecall dead-letters list`
     #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
     pub fingerprint: String,
+    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
+    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
+    pub spread: Option<Duration>,
     /// Only show what it would be about
     #[arg(long)]
     pub dry_run: bool,
@@ -71,23 +88,66 @@ pub struct RedriveArgs {
     pub format: Format,
 }
 
+/// Looks whether what made the jobs fail is gone, by asking Discord
+///
+/// Which role is above which, whether the bot is back in the guild, whether its token works; of a payload, whether this
+/// release can read it. Ends with 1 while it is there.
+///
+/// Example: rolecall dead-letters check 'add_role|unknown_role'
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The cause, see `rolecall dead-letters list`
+    #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
+    pub fingerprint: String,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Which cause, and why.
+#[derive(Debug, Args)]
+pub struct MarkArgs {
+    /// The cause, see `rolecall dead-letters list`
+    #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
+    pub fingerprint: String,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Says that nobody needs to look at a cause, for ever or for some time
+///
+/// Example: rolecall dead-letters ignore 'add_role|unknown_role' --for 24h
+#[derive(Debug, Args)]
+pub struct IgnoreArgs {
+    /// So long, such as 24h; otherwise for ever
+    #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
+    pub length: Option<Duration>,
+    /// Which cause, and why.
+    #[command(flatten)]
+    pub mark: MarkArgs,
+}
+
 pub(super) async fn run(app: &App, command: DeadLettersCommand) -> Result<Exit, CliError> {
     match command {
         DeadLettersCommand::List(args) => list(app, args).await,
         DeadLettersCommand::Show(args) => show(app, &args).await,
         DeadLettersCommand::Redrive(args) => redrive(app, args).await,
+        DeadLettersCommand::Check(args) => causes::check(app, &args).await,
+        DeadLettersCommand::Resolve(args) => causes::mark(app, &args, Some(Said::Resolved)).await,
+        DeadLettersCommand::Reopen(args) => causes::mark(app, &args, None).await,
+        DeadLettersCommand::Ignore(args) => {
+            let until = args.length.map(|length| app.services.clock.now() + length);
+            causes::mark(app, &args.mark, Some(Said::Ignored(until))).await
+        }
     }
 }
 
-fn of(fingerprint: &str) -> JobFilter {
-    JobFilter {
-        states: vec![JobState::Discarded],
-        fingerprint: Some(fingerprint.to_owned()),
-        ..JobFilter::default()
-    }
-}
-
-fn told(group: &Group) -> Value {
+/// A group, as JSON.
+pub(super) fn told(group: &Group) -> Value {
     let guilds: Vec<Value> = group
         .guilds
         .iter()
@@ -101,6 +161,9 @@ fn told(group: &Group) -> Value {
         "guilds": guilds,
         "example": group.example.as_ref().map(view::job),
         "remedy": remedy(group),
+        "by_hour": group.by_hour.iter().map(|(hour, n)| json!({ "hour": hour.to_rfc3339(), "total": n })).collect::<Vec<_>>(),
+        "standing": group.standing.as_str(),
+        "standing_note": group.standing.told(),
     })
 }
 
@@ -124,6 +187,7 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
         number("JOBS"),
         whole("LAST (UTC)"),
         number("GUILDS"),
+        whole("STANDING"),
         whole("FINGERPRINT"),
         text("TO DO"),
     ]);
@@ -132,6 +196,7 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
             group.jobs.to_string(),
             view::moment(group.last),
             group.guilds.len().to_string(),
+            group.standing.as_str().to_owned(),
             group.fingerprint.clone().unwrap_or_default(),
             remedy(group).unwrap_or_default(),
         ]);
@@ -140,13 +205,23 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
-    let found = groups(&app.services, &of(&args.fingerprint), 1).await?;
-    let group = found.first().ok_or_else(|| {
-        CliError::failed(format!("there is no dead letter of {:?}", args.fingerprint)).hint(
+/// The group of a cause.
+async fn one(app: &App, fingerprint: &str) -> Result<Group, CliError> {
+    group(&app.services, fingerprint).await?.ok_or_else(|| {
+        CliError::failed(format!("there is no dead letter of {fingerprint:?}")).hint(
             "`rolecall dead-letters list` shows the causes; put one in quotes, it holds signs of the shell.",
         )
-    })?;
+    })
+}
+
+/// `12:00 4, 13:00 11`.
+fn hours(group: &Group) -> String {
+    let hour = |(hour, n): &(Timestamp, u64)| format!("{} {n}", hour.to_chrono().format("%m-%d %H:00"));
+    group.by_hour.iter().map(hour).collect::<Vec<_>>().join(", ")
+}
+
+async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
+    let group = &one(app, &args.fingerprint).await?;
     if args.format.json {
         output::json(&told(group));
         return Ok(Exit::Done);
@@ -161,7 +236,9 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         ("jobs", group.jobs.to_string()),
         ("first (UTC)", view::moment(group.first)),
         ("last (UTC)", view::moment(group.last)),
+        ("by hour (UTC)", hours(group)),
         ("guilds", guilds.join(", ")),
+        ("standing", group.standing.told()),
     ];
     if let Some(job) = &group.example {
         facts.push(("example", job.id.to_string()));
@@ -176,6 +253,7 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
 async fn redrive(app: &App, args: RedriveArgs) -> Result<Exit, CliError> {
     let asked = bulk::Asked {
         action: BulkAction::Retry,
+        spread: args.spread,
         filter: of(&args.fingerprint),
         reason: args.reason,
         dry_run: args.dry_run,

@@ -1,0 +1,87 @@
+//! `rolecall runs cancel|retry`.
+
+use rolecall_core::cause::Cause;
+use rolecall_core::job::JobState;
+use rolecall_core::order::BulkAction;
+use rolecall_core::ports::JobFilter;
+use rolecall_jobs::cancel_run::CancelRun;
+use rolecall_jobs::kernel::queue::Enqueue;
+use serde_json::json;
+
+use super::{CancelArgs, RetryArgs, one};
+use crate::app::App;
+use crate::cli::jobs::bulk;
+use crate::cli::{CliError, Exit, output, seams};
+
+pub(super) async fn cancel(app: &App, args: CancelArgs) -> Result<Exit, CliError> {
+    let run = one(app, args.id).await?;
+    if run.state.is_final() {
+        let why = format!(
+            "run {} is {}: only a running one can be cancelled",
+            run.id, run.state
+        );
+        return Err(CliError::failed(why));
+    }
+    if args.dry_run {
+        return look(app, &args).await;
+    }
+    let order = CancelRun {
+        run_id: args.id,
+        reason: args.reason.unwrap_or_default(),
+        request_id: None,
+    };
+    let job = Enqueue::new(&order, Cause::new(seams::actor(), order.reason.clone()));
+    let inserted = app.queue.insert(vec![job]).await?;
+    let id = inserted.first().map(|inserted| inserted.id());
+    if args.format.json {
+        output::json(&json!({ "run_id": args.id, "job_id": id }));
+    } else if let Some(id) = id {
+        output::say(&format!(
+            "Job {id} ends the run. `rolecall jobs show {id}` shows how far it is."
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn look(app: &App, args: &CancelArgs) -> Result<Exit, CliError> {
+    let filter = JobFilter {
+        run_id: Some(args.id),
+        states: JobState::ALL.into_iter().filter(|s| !s.is_final()).collect(),
+        ..JobFilter::default()
+    };
+    let total: u64 = app
+        .services
+        .ledger
+        .counts(&filter)
+        .await?
+        .iter()
+        .map(|(_, n)| n)
+        .sum();
+    if args.format.json {
+        output::json(&json!({ "run_id": args.id, "total": total }));
+    } else {
+        output::say(&format!(
+            "{} of the run not over.",
+            output::count(total, "job is", "jobs are")
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn retry(app: &App, args: RetryArgs) -> Result<Exit, CliError> {
+    one(app, args.id).await?;
+    let asked = bulk::Asked {
+        action: BulkAction::Retry,
+        filter: JobFilter {
+            run_id: Some(args.id),
+            states: vec![JobState::Discarded],
+            ..JobFilter::default()
+        },
+        spread: args.spread,
+        reason: args.reason,
+        dry_run: args.dry_run,
+        yes: args.yes,
+        format: args.format,
+    };
+    bulk::order(app, asked).await
+}

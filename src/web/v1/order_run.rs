@@ -1,0 +1,155 @@
+//! `POST /v1/runs/{run_id}/cancel` and `…/retry`: ends a run, and runs what failed of it again.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use rolecall_core::job::JobState;
+use rolecall_core::order::BulkAction;
+use rolecall_core::ports::JobFilter;
+use rolecall_core::run::Run;
+use rolecall_jobs::cancel_run::CancelRun;
+use rolecall_jobs::kernel::queue::Enqueue;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::bulk::{BulkPreview, Ordering, spread};
+use super::bulk_view::BulkView;
+use super::job_detail::{detail, path};
+use super::job_view::JobView;
+use super::order_job::{OrderBody, reason};
+use super::run_view;
+use crate::web::auth::right::{Allowed, ManageJobs};
+use crate::web::change::Change;
+use crate::web::http::body::Body;
+use crate::web::http::problem::ApiError;
+use crate::web::http::refused::{Missing, Refused};
+use crate::web::http::trace::RequestNames;
+use crate::web::state::Web;
+
+/// How what failed runs again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(
+    dead_code,
+    reason = "only the document needs it; the body is read field by field"
+)]
+pub(crate) struct RetryRunBody {
+    /// Only look, and change nothing.
+    dry_run: Option<bool>,
+    /// Over so long a time the jobs run again, such as `10m`, at most `24h`. Without it: all at once.
+    spread: Option<String>,
+    /// Why, for the record of who did what.
+    reason: Option<String>,
+}
+
+/// Ends a running run: a job cancels all of its jobs that are not over, and those that they still make. What was done stays
+/// done.
+#[utoipa::path(post, path = "/v1/runs/{run_id}/cancel", tag = "Runs", operation_id = "cancelRun",
+    params(("run_id" = String, Path, description = "The run")),
+    request_body(content = Option<OrderBody>, description = "Optional"),
+    responses(
+        (status = 202, description = "Accepted; `Location` names the job that does it", body = JobView,
+            headers(("Location" = String))),
+        Refused, Missing,
+    ))]
+pub(crate) async fn cancel_run(
+    State(web): State<Web>,
+    Allowed(caller, _): Allowed<ManageJobs>,
+    names: RequestNames,
+    Path(id): Path<String>,
+    Body(mut fields): Body,
+) -> Result<Response, ApiError> {
+    let id = run_view::parse_id(&id)?;
+    let reason = reason(&mut fields);
+    fields.finish()?;
+    let run = found(&web, id).await?;
+    if run.state.is_final() {
+        let why = format!("run {id} is {}: only a running one can be cancelled", run.state);
+        return Err(ApiError::new(StatusCode::CONFLICT, "run_is_over", why));
+    }
+    let change = Change {
+        web,
+        caller,
+        names,
+        route: "POST /v1/runs/{run_id}/cancel",
+    };
+    let (web, by) = (change.web.clone(), change.by(reason));
+    let act = async move {
+        let order = CancelRun {
+            run_id: id,
+            reason: by.cause.reason.clone(),
+            request_id: by.request_id,
+        };
+        let inserted = web.queue.insert(vec![Enqueue::new(&order, by.cause)]).await?;
+        // Somebody else may have ordered it already: that is the job that does it.
+        let Some(job) = inserted.first().map(|inserted| inserted.id()) else {
+            return Err(ApiError::of_status(StatusCode::INTERNAL_SERVER_ERROR));
+        };
+        let body = Json(detail(&web, job).await?);
+        Ok((StatusCode::ACCEPTED, [(LOCATION, path(job))], body).into_response())
+    };
+    change.whole(act).await
+}
+
+/// Runs those jobs of a run again that failed for good. The run is running again until they have ended, and its numbers are
+/// added up anew then.
+#[utoipa::path(post, path = "/v1/runs/{run_id}/retry", tag = "Runs", operation_id = "retryRun",
+    params(("run_id" = String, Path, description = "The run")),
+    request_body(content = Option<RetryRunBody>, description = "Optional"),
+    responses(
+        (status = 200, description = "What it would be about (`dry_run`)", body = BulkPreview),
+        (status = 202, description = "Accepted; `Location` names the order", body = BulkView,
+            headers(("Location" = String))),
+        Refused, Missing,
+    ))]
+pub(crate) async fn retry_run(
+    State(web): State<Web>,
+    Allowed(caller, _): Allowed<ManageJobs>,
+    names: RequestNames,
+    Path(id): Path<String>,
+    Body(mut fields): Body,
+) -> Result<Response, ApiError> {
+    let id = run_view::parse_id(&id)?;
+    let (dry_run, reason) = (fields.flag("dry_run").unwrap_or(false), reason(&mut fields));
+    let spread = spread(&mut fields, None);
+    fields.finish()?;
+    found(&web, id).await?;
+    let order = Ordering {
+        action: BulkAction::Retry,
+        filter: JobFilter {
+            run_id: Some(id),
+            states: vec![JobState::Discarded],
+            ..JobFilter::default()
+        },
+        spread,
+        reason,
+    };
+    let now = web.services.clock.now();
+    if dry_run {
+        return Ok(Json(order.look(&web, now).await?).into_response());
+    }
+    if web
+        .services
+        .ledger
+        .counts(&order.filter)
+        .await?
+        .iter()
+        .all(|(_, n)| *n == 0)
+    {
+        let why = format!("no job of run {id} has failed for good");
+        return Err(ApiError::new(StatusCode::CONFLICT, "nothing_failed", why));
+    }
+    let change = Change {
+        web,
+        caller,
+        names,
+        route: "POST /v1/runs/{run_id}/retry",
+    };
+    order.give(change, now).await
+}
+
+async fn found(web: &Web, id: rolecall_core::RunId) -> Result<Run, ApiError> {
+    let run = web.services.runs.get(id).await?;
+    run.ok_or_else(|| run_view::unknown(id))
+}
