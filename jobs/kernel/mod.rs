@@ -6,6 +6,7 @@
 //! [`presence`] tells of the process and hears orders about it.
 
 pub mod audit;
+pub mod bell;
 pub mod by_hand;
 mod canary;
 pub mod company;

@@ -85,7 +85,7 @@ async fn rescue(services: &Services, queue: &Queue, meter: &Meter, quiet: &mut Q
         }
     }
     if !rescued.is_empty() {
-        queue.bell().notify_one();
+        queue.bell().ring();
     }
 }
 

@@ -151,7 +151,7 @@ impl Runner {
         if let Err(error) = in_time(self.services.ledger.defer(id, until)).await {
             tracing::debug!(%error, job.id = %id, "Could not put off a busy job; it will be sent again");
         }
-        self.queue.bell().notify_one();
+        self.queue.settled(Some(until));
     }
 
     async fn work(&self, job: Record, claimed_before: Instant) {
@@ -190,6 +190,10 @@ impl Runner {
             &settlement,
             self.services.clock.now().millis_since(started_at),
         );
+        let waits_until = settlement
+            .state
+            .is_waiting()
+            .then(|| settlement.run_at.unwrap_or(job.run_at));
         let error = if let End::Failed(error) = &end {
             Some(error)
         } else {
@@ -206,7 +210,7 @@ impl Runner {
             self.meter.ended(started_at, job.lane, state, Some(waited));
         }
         drop(held);
-        self.queue.bell().notify_one();
+        self.queue.settled(waits_until);
     }
 
     /// Why it waits is noted in its history, once: this may go on for as long as a deploy does.

@@ -164,7 +164,7 @@ impl Steering {
         for run in runs {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
     }
 
     /// Runs that are over run again, because jobs of theirs do: when those have ended, their numbers are added up anew. A
@@ -247,6 +247,7 @@ impl Steering {
             subject: job.subject,
             cause: by.clone(),
             trace: None,
+            sent: false,
         };
         if changes.payload.is_empty() {
             return Ok(new);
@@ -296,7 +297,7 @@ impl Steering {
                 return other;
             }
         }
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
         Ok(true)
     }
 

@@ -68,6 +68,7 @@ macro_rules! every_store {
                 due_jobs_come_in_order_of_time_and_id_within_a_lane,
                 a_sent_job_is_not_due_until_it_was_sent_long_ago,
                 a_claim_and_a_settlement_remove_the_note_of_sending,
+                a_job_that_is_sent_as_it_is_stored_is_noted_so_until_that_is_taken_back,
                 a_deferred_job_waits_for_its_new_time,
                 the_next_due_time_is_that_of_the_first_waiting_job,
                 what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,

@@ -62,6 +62,7 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
     put(&mut doc, "trace", job.trace.clone());
+    put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
 }
 

@@ -79,6 +79,10 @@ impl Ledger for MongoStore {
         due::mark_sent(self, ids).await
     }
 
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        due::mark_unsent(self, ids).await
+    }
+
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
         due::next_due(self, lane).await
     }

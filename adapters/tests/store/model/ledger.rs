@@ -91,7 +91,7 @@ impl Model {
             fingerprint: None,
             cancel_by: None,
             inserted_at: NOW,
-            sent_at: None,
+            sent_at: new.sent.then_some(NOW),
             finished_at: None,
             redriven_at: None,
         };
@@ -191,6 +191,14 @@ impl Model {
         for id in ids {
             if let Some(job) = self.waiting(*id) {
                 job.sent_at = Some(NOW);
+            }
+        }
+    }
+
+    pub(super) fn mark_unsent(&mut self, ids: &[JobId]) {
+        for id in ids {
+            if let Some(job) = self.waiting(*id) {
+                job.sent_at = None;
             }
         }
     }
