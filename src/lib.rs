@@ -7,6 +7,7 @@ pub mod data_folder;
 pub mod demo;
 mod endpoint_view;
 pub mod export;
+mod fleet_view;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod healthcheck;
@@ -18,6 +19,7 @@ mod keys;
 pub mod logging;
 mod member;
 pub mod processes;
+mod queue_view;
 pub mod random;
 #[cfg(test)]
 mod refresh_tests;

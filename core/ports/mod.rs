@@ -16,6 +16,7 @@ mod schedules;
 mod upkeep;
 mod vault;
 mod webhooks;
+mod workers;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
@@ -43,3 +44,4 @@ pub use upkeep::{
 };
 pub use vault::{Vault, VaultError};
 pub use webhooks::{Alarms, WebhookAnswer, WebhookError, WebhookMessage, WebhookSender, Webhooks};
+pub use workers::{Heard, JobMinutes, Workers};

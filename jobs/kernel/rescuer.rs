@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::events;
 use super::fault::{self, Mechanism, Point};
+use super::meter::Meter;
 use super::patience::in_time;
 use super::queue::Queue;
 use super::runner::finish_if_empty;
@@ -31,7 +32,7 @@ const CRASHED: &str = "crashed";
 const RUN_GRACE_MS: i64 = 60_000;
 
 /// Rescues until `stop`.
-pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
+pub async fn run(services: Arc<Services>, queue: Queue, meter: Meter, stop: CancellationToken) {
     let (mut looks, mut quiet) = (0u32, Quiet::default());
     // Processes that start together should not look together.
     let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
@@ -41,7 +42,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
             () = tokio::time::sleep(pause) => {}
         }
         pause = LOOK_EVERY;
-        rescue(&services, &queue, &mut quiet).await;
+        rescue(&services, &queue, &meter, &mut quiet).await;
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(RUNS_EVERY) {
             close_empty_runs(&services, &queue, &mut quiet).await;
@@ -49,7 +50,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
     }
 }
 
-async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
+async fn rescue(services: &Services, queue: &Queue, meter: &Meter, quiet: &mut Quiet) {
     if fault::without(Mechanism::Rescuer) {
         return;
     }
@@ -76,6 +77,12 @@ async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
             "Took back job {} ({}), whose worker went away", job.id, job.kind
         );
+        // Taken back is tried again: an attempt that failed.
+        let ended = match job.state {
+            JobState::Discarded => JobState::Discarded,
+            _ => JobState::Retryable,
+        };
+        meter.ended(services.clock.now(), job.lane, ended, None);
         if job.state == JobState::Discarded
             && let Some(run) = job.run_id
         {
@@ -84,7 +91,7 @@ async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
     }
     tell(services, queue, &rescued).await;
     if !rescued.is_empty() {
-        queue.bell().notify_one();
+        queue.bell().ring();
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod errors;
 mod guilds;
 mod imported;
 mod indexes;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -31,6 +32,7 @@ mod sealed_fields;
 mod server_clock;
 mod settings;
 mod webhooks;
+mod workers;
 
 use std::time::Instant;
 

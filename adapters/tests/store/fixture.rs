@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, Alarms, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links,
-    Mappings, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules,
-    SealedFields, StoreHealth, Webhooks,
+    Accounts, Alarms, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, JobMinutes, Ledger,
+    Links, Mappings, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules,
+    SealedFields, StoreHealth, Webhooks, Workers,
 };
 
 /// One handle on a store, as its ports.
@@ -32,6 +32,8 @@ pub(crate) struct Stores {
     pub(crate) refreshes: Arc<dyn Refreshes>,
     pub(crate) webhooks: Arc<dyn Webhooks>,
     pub(crate) alarms: Arc<dyn Alarms>,
+    pub(crate) workers: Arc<dyn Workers>,
+    pub(crate) job_minutes: Arc<dyn JobMinutes>,
     pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
@@ -62,6 +64,8 @@ impl Stores {
             + RetiredGuilds
             + Webhooks
             + Alarms
+            + Workers
+            + JobMinutes
             + Clone,
     {
         Self {
@@ -84,6 +88,8 @@ impl Stores {
             refreshes: Arc::new(store.clone()),
             webhooks: Arc::new(store.clone()),
             alarms: Arc::new(store.clone()),
+            workers: Arc::new(store.clone()),
+            job_minutes: Arc::new(store.clone()),
             replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,
