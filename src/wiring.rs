@@ -21,6 +21,7 @@ use rolecall_core::ports::{
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
+use rolecall_jobs::kernel::registry::Registry;
 use rolecall_jobs::kernel::services::{Services, Settings};
 use rolecall_jobs::kernel::steering::Steering;
 use secrecy::{ExposeSecret, SecretString};
@@ -210,9 +211,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         sealed_fields: stored.sealed_fields,
         webhooks: stored.webhooks,
         alarms: stored.alarms,
-        webhook_sender: Arc::new(HttpSender {
-            reach: config.webhooks.reach,
-        }),
+        webhook_sender: sender(&config),
         retention: stored.retention,
         scheduler_tasks: stored.scheduler_tasks,
         directory: stored.directory,
@@ -228,11 +227,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let queue = Queue::new(ledger, delivery.clone(), clock);
     let registry = Arc::new(rolecall_workflows::registry());
     Ok(App {
-        steering: Steering {
-            services: Arc::clone(&services),
-            queue: queue.clone(),
-            registry: Arc::clone(&registry),
-        },
+        steering: steering(&services, &queue, &registry),
         registry,
         queue,
         services,
@@ -248,6 +243,20 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         jwt_secret,
         config,
     })
+}
+
+fn sender(config: &Config) -> Arc<HttpSender> {
+    Arc::new(HttpSender {
+        reach: config.webhooks.reach,
+    })
+}
+
+fn steering(services: &Arc<Services>, queue: &Queue, registry: &Arc<Registry>) -> Steering {
+    Steering {
+        services: Arc::clone(services),
+        queue: queue.clone(),
+        registry: Arc::clone(registry),
+    }
 }
 
 fn settings(config: &Config) -> Settings {
