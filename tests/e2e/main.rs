@@ -30,3 +30,4 @@ mod schemathesis;
 mod shipped;
 mod support;
 mod telemetry;
+mod tour;
