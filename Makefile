@@ -1,11 +1,11 @@
 # `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz growth plans faults prove soak contrast check fmt accept services docs deny clean lint tree unit
+.PHONY: help demo test fuzz growth plans faults prove soak contrast bench-engine check fmt accept services docs deny clean lint tree unit
 SHELL := /bin/bash
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## a full sync of 1,000 members against a simulated Discord; needs only Rust (ARGS="--members 5000")
 	cargo run --locked --profile demo -- demo $(ARGS)
@@ -36,6 +36,9 @@ soak: ## work and break at random for ten minutes, and check (ARGS="--minutes 2 
 
 contrast: ## break a worker on plain apalis-redis in the same ways, beside rolecall
 	@scripts/faults contrast $(ARGS)
+
+bench-engine: ## jobs that do nothing through the whole engine, beside BullMQ and Celery; writes docs/benchmarks.md (ARGS="--only embedded")
+	@scripts/bench-engine $(ARGS)
 
 check: lint deny tree unit ## what a change must pass before it is shown: format, lints, licences, unit tests
 

@@ -168,6 +168,8 @@ pub struct NewJob {
     pub cause: Cause,
     /// The request that caused it, as a W3C `traceparent`.
     pub trace: Option<String>,
+    /// Its envelope is handed over as soon as it is stored. Noted with the job, so that the note is no write of its own.
+    pub sent: bool,
 }
 
 /// What became of an insert.
@@ -195,6 +197,8 @@ impl Inserted {
 pub struct Lease {
     /// The worker's name.
     pub owner: String,
+    /// Since when, by the store's clock; `None`: stored before that was noted.
+    pub since: Option<Timestamp>,
     /// Until when, by the store's clock.
     pub until: Timestamp,
 }

@@ -51,10 +51,12 @@ pub mod run;
 pub mod schedule;
 pub mod secrets;
 pub mod spread;
+pub mod throughput;
 pub mod time;
 pub mod timeline;
 pub mod verdict;
 pub mod waiting;
+pub mod worker;
 
 pub use ids::{ChannelId, DiscordId, GroupId, GuildId, JobId, MappingId, RoleId, RunId, UserId};
 pub use time::Timestamp;

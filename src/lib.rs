@@ -6,6 +6,7 @@ pub mod config;
 pub mod data_folder;
 pub mod demo;
 pub mod export;
+mod fleet_view;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod healthcheck;
@@ -17,6 +18,7 @@ mod keys;
 pub mod logging;
 mod member;
 pub mod processes;
+mod queue_view;
 pub mod random;
 #[cfg(test)]
 mod refresh_tests;

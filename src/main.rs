@@ -61,6 +61,8 @@ async fn obey(command: Command, loaded: Result<Config, Vec<Problem>>) -> ExitCod
         (Command::Process(Process::EnvExample), _) => {
             cli::print_text(&rolecall::config::settings::env_example())
         }
+        (Command::Process(Process::Completions(args)), _) => cli::completions::run(&args),
+        (Command::Process(Process::CliReference), _) => cli::print_text(&cli::reference::reference()),
         (Command::Process(Process::Demo(args)), _) => run_demo(&args).await,
         (Command::Process(Process::Simulator(args)), _) => simulator_process::run(&args).await,
         (Command::Doctor(args), loaded) => return doctor(loaded, args).await,
@@ -136,6 +138,8 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
         | Process::Simulator(_)
         | Process::Healthcheck(_)
         | Process::Openapi
+        | Process::Completions(_)
+        | Process::CliReference
         | Process::EnvExample => return Ok(()),
     };
     let stop = stop_on_signal()?;

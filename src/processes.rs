@@ -4,12 +4,16 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::worker::{Process, Role};
 use rolecall_jobs::kernel::engine::Engine;
+use rolecall_jobs::kernel::presence::Presence;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::cli::version;
+use crate::wiring::host;
 use crate::{scheduler, web};
 
 /// Which parts a process runs.
@@ -116,6 +120,50 @@ pub async fn run(
             tracing::warn!("discord_oauth: {warning}");
         }
     }
+    let presence = Presence::new(described(&app, parts));
+    let over = CancellationToken::new();
+    let telling = presence
+        .start(Arc::clone(&app.services), stop.clone(), over.clone())
+        .map_err(|e| format!("no thread can be started: {e}"))?;
+    let ended = run_parts(app, parts, listener, presence, stop).await;
+    over.cancel();
+    // The thread waits on the token, and for the store for two seconds at most.
+    let _ = tokio::task::spawn_blocking(move || telling.join()).await;
+    ended
+}
+
+/// What a process tells of itself.
+pub(crate) fn described(app: &App, parts: Parts) -> Process {
+    let roles = [
+        (parts.web, Role::Web),
+        (parts.work, Role::Worker),
+        (parts.ticks, Role::Scheduler),
+    ];
+    Process {
+        id: app.instance.clone(),
+        release: version().to_owned(),
+        host: host(),
+        pid: std::process::id(),
+        roles: roles
+            .into_iter()
+            .filter_map(|(on, role)| on.then_some(role))
+            .collect(),
+        slots: if parts.work {
+            u32::try_from(app.config.slots).unwrap_or(u32::MAX)
+        } else {
+            0
+        },
+        started_at: app.services.clock.now(),
+    }
+}
+
+async fn run_parts(
+    app: Arc<App>,
+    parts: Parts,
+    listener: Option<TcpListener>,
+    presence: Presence,
+    stop: CancellationToken,
+) -> Result<(), String> {
     let mut tasks: JoinSet<Result<(), String>> = JoinSet::new();
     if let Some(listener) = listener {
         let (app, stop) = (Arc::clone(&app), stop.clone());
@@ -139,6 +187,7 @@ pub async fn run(
             delivery,
             registry: Arc::clone(&app.registry),
             worker: app.instance.clone(),
+            presence,
             grace: app.config.shutdown_grace,
         };
         let stop = stop.clone();

@@ -8,14 +8,15 @@ use rolecall_adapters::delivery::memory::MemoryDelivery;
 use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_adapters::directory::{Chosen, Setting};
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
-use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter};
+use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter, RedisLimiter};
 use rolecall_adapters::metered::MeteredLedger;
 use rolecall_adapters::permissions::{AllOf, GoFalconPermissions, GroupPermissions};
 use rolecall_adapters::store::mongo::MongoStore;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, Ledger,
-    Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions, Refreshes,
-    Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Clock, Delivery, Directory, Guilds, Import, JobControl, JobMinutes,
+    Ledger, Limiter, Links, Mappings, NoSchedulerTasks, OAuthClient, OAuthStates, Pauses, Permissions,
+    Refreshes, Replies, Retention, RetiredGuilds, Runs, SchedulerTasks, Schedules, SealedFields, StoreHealth,
+    Workers,
 };
 use rolecall_jobs::kernel::guilds::GuildCache;
 use rolecall_jobs::kernel::queue::Queue;
@@ -81,6 +82,8 @@ struct Stored {
     schedules: Arc<dyn Schedules>,
     control: Arc<dyn JobControl>,
     pauses: Arc<dyn Pauses>,
+    workers: Arc<dyn Workers>,
+    job_minutes: Arc<dyn JobMinutes>,
     cause_marks: Arc<dyn CauseMarks>,
     guilds: Arc<dyn Guilds>,
     retired_guilds: Arc<dyn RetiredGuilds>,
@@ -125,6 +128,8 @@ impl Stored {
             + Refreshes
             + Replies
             + SealedFields
+            + Workers
+            + JobMinutes
             + Retention,
         D: Directory + Import,
     {
@@ -134,6 +139,8 @@ impl Stored {
             schedules: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             pauses: Arc::clone(store) as _,
+            workers: Arc::clone(store) as _,
+            job_minutes: Arc::clone(store) as _,
             cause_marks: Arc::clone(store) as _,
             guilds: Arc::clone(store) as _,
             retired_guilds: Arc::clone(store) as _,
@@ -172,7 +179,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
     let vault = keys::vault(&config, jwt_secret.as_ref(), is_new)?;
     let instance = instance();
     let delivery = delivery(&config, purpose, &instance).await?;
-    let limiter = limiter(&config);
+    let limiter = limiter(&config, &instance)?;
     let discord = discord(&config, &limiter)?;
     warn(&config, purpose);
     let permissions = permissions(&config, &stored);
@@ -181,6 +188,8 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         control: stored.control,
         runs: stored.runs,
         pauses: stored.pauses,
+        workers: stored.workers,
+        job_minutes: stored.job_minutes,
         cause_marks: stored.cause_marks,
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
@@ -238,12 +247,27 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn limiter(config: &Config) -> Arc<dyn Limiter> {
-    Arc::new(MemoryLimiter::new(LimiterSettings {
+/// Processes that share a Redis keep Discord's limits together: commands and the API call Discord, too.
+fn limiter(config: &Config, instance: &str) -> Result<Arc<dyn Limiter>, StartError> {
+    let settings = LimiterSettings {
         speed: config.discord.speed,
         min_spacing: config.discord.rate_limit_delay,
         ..LimiterSettings::default()
-    }))
+    };
+    let Some(url) = redis_url(config) else {
+        return Ok(Arc::new(MemoryLimiter::new(settings)));
+    };
+    let limiter = RedisLimiter::new(url.expose_secret(), &config.installation, instance, settings)
+        .map_err(|e| StartError::new(format!("{e}; check REDIS_URL")))?;
+    Ok(Arc::new(limiter))
+}
+
+/// Where processes meet, if they do.
+const fn redis_url(config: &Config) -> Option<&SecretString> {
+    match &config.store {
+        Store::Distributed { redis, .. } => redis.as_ref(),
+        Store::Embedded => None,
+    }
 }
 
 fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient, StartError> {
@@ -332,12 +356,20 @@ fn jwt_secret(config: &Config) -> Result<Option<SecretString>, StartError> {
     }
 }
 
+/// The machine, the container or the dyno, as the platform names it.
+pub(crate) fn host() -> String {
+    let named = ["DYNO", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let kernels = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    named
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(kernels)
+}
+
 /// Name of this process, new with every start.
 fn instance() -> String {
-    let host = std::env::var("DYNO")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .unwrap_or_else(|_| "host".to_owned());
-    let host: String = host
+    let host: String = host()
         .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
@@ -371,7 +403,7 @@ async fn delivery(
 }
 
 fn carried_by_redis(config: &Config) -> bool {
-    matches!(config.store, Store::Distributed { redis: Some(_), .. })
+    redis_url(config).is_some()
 }
 
 fn window(config: &Config) -> usize {
@@ -386,7 +418,7 @@ pub(crate) async fn redis_delivery(
     config: &Config,
     instance: &str,
 ) -> Result<Option<RedisDelivery>, StartError> {
-    let Store::Distributed { redis: Some(url), .. } = &config.store else {
+    let Some(url) = redis_url(config) else {
         return Ok(None);
     };
     let settings = RedisSettings {

@@ -99,6 +99,10 @@ impl Delivery for MemoryDelivery {
         Ok((sender.max_capacity() - sender.capacity()) as u64)
     }
 
+    async fn room(&self, lane: Lane) -> Result<usize, DeliveryError> {
+        Ok(self.channel(lane).sender.capacity())
+    }
+
     fn window(&self) -> usize {
         self.window
     }

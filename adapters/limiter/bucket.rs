@@ -9,9 +9,9 @@ use rolecall_core::cost::{BUDGET_CALLS, BUDGET_WINDOW};
 use rolecall_core::ports::RateHeaders;
 
 /// Share of a window that is waited longer than Discord says.
-const MARGIN: f64 = 0.01;
+pub(super) const MARGIN: f64 = 0.01;
 /// For how many windows a budget that others use, too, is used with care.
-const CAREFUL_WINDOWS: u64 = 3;
+pub(super) const CAREFUL_WINDOWS: u64 = 3;
 
 /// What of the limiter's settings a bucket needs. Discord seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Discord's global window, in seconds.
-const GLOBAL_WINDOW: f64 = 1.0;
+pub(super) const GLOBAL_WINDOW: f64 = 1.0;
 /// The window in which invalid requests are counted.
 pub const INVALID_WINDOW: f64 = 600.0;
 /// At this many invalid requests, all but interactive calls stop. Discord bans the address at 10,000.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::bucket::Tuning;
 use super::queue::{Patience, Rank};
 use super::state::{Rules, State};
+use super::words;
 
 /// Real seconds that a permit is held for a job that was given a time and is not back.
 const HOLD: f64 = 5.0;
@@ -47,7 +48,7 @@ impl Default for LimiterSettings {
 }
 
 impl LimiterSettings {
-    fn speed(&self) -> f64 {
+    pub(super) fn speed(&self) -> f64 {
         if self.speed.is_finite() && self.speed > 0.0 {
             self.speed
         } else {
@@ -55,7 +56,7 @@ impl LimiterSettings {
         }
     }
 
-    fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         let speed = self.speed();
         let all = self.global_per_second.max(1) as usize;
         Rules {
@@ -181,11 +182,7 @@ impl Limiter for MemoryLimiter {
         Self::dispatch(&mut shared, now);
         drop(shared);
         if opened {
-            tracing::error!(
-                error.code = "discord_too_many_invalid_requests",
-                "Discord refused 1,000 calls of this process within 10 minutes (401, 403 or 429). Only interactive \
-                 calls go on until the number falls: Discord bans an address at 10,000"
-            );
+            words::tell_breaker();
         }
     }
 
@@ -193,12 +190,7 @@ impl Limiter for MemoryLimiter {
         let mut shared = self.lock();
         let now = self.now();
         let (what, wait) = shared.state.longest_wait(now)?;
-        let seconds = (wait / self.speed).max(0.0).ceil();
-        Some(if seconds < 120.0 {
-            format!("{what} ({seconds} s)")
-        } else {
-            format!("{what} ({} min)", (seconds / 60.0).ceil())
-        })
+        Some(words::with_time(&what, wait / self.speed))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Discord's limits: pure decisions ([`bucket`], [`queue`], [`budget`], [`state`]) and the limiter of one process
-//! ([`memory`]).
+//! Discord's limits: pure decisions ([`bucket`], [`queue`], [`budget`], [`state`]), the limiter of one process
+//! ([`memory`]), and the one of all processes that share a Redis ([`redis`]), where scripts decide the same.
 //!
 //! The pure parts know no clock: the time comes in as Discord seconds since the limiter was made. In production those
 //! are real seconds; against a simulator with a faster clock, one real second is `speed` of them.
@@ -8,9 +8,12 @@ pub mod bucket;
 pub mod budget;
 pub mod memory;
 pub mod queue;
+pub mod redis;
 mod state;
+mod words;
 
 pub use memory::{LimiterSettings, MemoryLimiter};
+pub use redis::RedisLimiter;
 
 #[cfg(test)]
 mod memory_tests;

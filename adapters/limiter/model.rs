@@ -9,8 +9,6 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 use tokio::time::{Instant, sleep};
 
-use super::MemoryLimiter;
-
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Fixed,
@@ -126,7 +124,7 @@ pub(super) fn job(n: u64) -> Option<JobId> {
 
 /// Calls until the model accepted it, as a job does: away for as long as it was told, then back.
 pub(super) async fn run_job(
-    limiter: Arc<MemoryLimiter>,
+    limiter: Arc<dyn Limiter>,
     model: Arc<Model>,
     route: Route,
     lane: Lane,

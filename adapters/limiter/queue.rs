@@ -140,7 +140,7 @@ impl Queue {
             }
     }
 
-    /// Absent jobs before `rank` whose time comes until `horizon`: permits are held for them.
+    /// Absent jobs before `rank` whose time comes before `horizon`: permits are held for them.
     pub fn held(&self, rank: Rank, horizon: f64) -> usize {
         let lane = usize::from(rank.0.rank());
         (0..=lane)
@@ -149,7 +149,7 @@ impl Queue {
                 self.lanes[l]
                     .range(..upto)
                     .filter(|(_, p)| !p.present)
-                    .take_while(|(_, p)| p.planned <= horizon)
+                    .take_while(|(_, p)| p.planned < horizon)
                     .count()
             })
             .sum()

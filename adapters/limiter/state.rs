@@ -9,9 +9,15 @@ use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
 use super::bucket::{Bucket, Tuning};
 use super::budget::{Global, Invalid};
 use super::queue::{Patience, Queue, Rank};
+use super::words::Reason;
 
 /// Least time without calls after Discord's edge refused this address.
-const EDGE_PAUSE: f64 = 600.0;
+pub(super) const EDGE_PAUSE: f64 = 600.0;
+
+/// Whether an answer is one of the route itself, so that the absence of headers means something.
+pub(super) const fn teaches(status: u16, answer: &Answer) -> bool {
+    status < 500 && !answer.is_invalid()
+}
 
 /// Rules of a limiter. Discord seconds.
 #[derive(Debug, Clone, Copy)]
@@ -297,8 +303,7 @@ impl State {
         match answer {
             Answer::Lost => bucket.lost(now, ticket.epoch, &tuning),
             Answer::Status { status, headers } => {
-                let teaches = *status < 500 && !answer.is_invalid();
-                bucket.answered(now, ticket.epoch, headers, teaches, &tuning);
+                bucket.answered(now, ticket.epoch, headers, teaches(*status, answer), &tuning);
                 self.learn_hash(slot, headers);
             }
             Answer::Limited {
@@ -376,13 +381,13 @@ impl State {
             slot.bucket.roll(now);
             let wait = slot.bucket.time_of(now, blocked, 0, &tuning) - now;
             if longest.as_ref().is_none_or(|(_, other)| wait > *other) {
-                let what = match slot.guild {
-                    _ if self.edge_until > now => "Discord's edge, which refused this address".to_owned(),
-                    _ if global.blocked_until() > now => "Discord's global limit".to_owned(),
-                    _ if blocked > now => "fewer invalid requests".to_owned(),
-                    Some(guild) => format!("{} of guild {guild}", slot.group),
-                    None => slot.group.to_owned(),
+                let reason = match () {
+                    () if self.edge_until > now => Reason::Edge,
+                    () if global.blocked_until() > now => Reason::Global,
+                    () if blocked > now => Reason::Invalid,
+                    () => Reason::Bucket,
                 };
+                let what = reason.in_words(slot.group, slot.guild);
                 longest = Some((what, wait));
             }
         }

@@ -112,6 +112,10 @@ impl Ledger for MeteredLedger {
         timed("mark_sent", self.inner.mark_sent(ids)).await
     }
 
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        timed("mark_unsent", self.inner.mark_unsent(ids)).await
+    }
+
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
         timed("next_due", self.inner.next_due(lane)).await
     }

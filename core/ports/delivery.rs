@@ -73,6 +73,12 @@ pub trait Delivery: Send + Sync + 'static {
     /// Handed over, and not yet in a handler's hands.
     async fn depth(&self, lane: Lane) -> Result<u64, DeliveryError>;
 
+    /// How many may be handed over now, as far as is known; others may be quicker.
+    async fn room(&self, lane: Lane) -> Result<usize, DeliveryError> {
+        let depth = usize::try_from(self.depth(lane).await?).unwrap_or(usize::MAX);
+        Ok(self.window().saturating_sub(depth))
+    }
+
     /// How many may wait in a lane.
     fn window(&self) -> usize;
 

@@ -84,6 +84,8 @@ pub struct Rescued {
     pub id: JobId,
     /// Its kind.
     pub kind: String,
+    /// Its lane.
+    pub lane: Lane,
     /// Its run.
     pub run_id: Option<RunId>,
     /// `Available` again, or `Discarded` as quarantined.
@@ -194,6 +196,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Takes a waiting, due job for `lease`: state running, attempt + 1, fence + 1. Only one of which at most `crashes`
     /// claims ended without a word.
+    ///
+    /// Survives the death of every process. If the store's machine itself dies within moments, the claim may be forgotten:
+    /// then the job is as if it had never been claimed, and runs once more, which is harmless.
     async fn claim_within(
         &self,
         id: JobId,
@@ -215,7 +220,8 @@ pub trait Ledger: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<Vec<Renewed>, StoreError>;
 
-    /// Leaves a claimed job. One that was to be cancelled, and would wait, ends as cancelled instead. `false`: the fence is old, nothing was changed.
+    /// Leaves a claimed job; answers when that is durable. One that was to be cancelled, and would wait, ends as cancelled
+    /// instead. `false`: the fence is old, nothing was changed.
     async fn settle(&self, id: JobId, fence: i64, settlement: Settlement) -> Result<bool, StoreError>;
 
     /// Says how far a claimed job is. `false`: the fence is old, nothing was changed. What a job said stays when it
@@ -238,6 +244,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Notes that these were handed to the delivery now; only waiting jobs are marked. A claim or a settlement removes
     /// the note, so that a retry is sent again at once.
     async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError>;
+
+    /// Takes that note back, of those that still wait: they could not be handed over after all.
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError>;
 
     /// When the next waiting job of a lane becomes due, if that is in the future.
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError>;

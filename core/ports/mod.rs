@@ -15,6 +15,7 @@ mod repositories;
 mod schedules;
 mod upkeep;
 mod vault;
+mod workers;
 
 pub use api_keys::ApiKeys;
 pub use clock::Clock;
@@ -41,3 +42,4 @@ pub use upkeep::{
     SealedFields, TaskEnd, consent,
 };
 pub use vault::{Vault, VaultError};
+pub use workers::{Heard, JobMinutes, Workers};

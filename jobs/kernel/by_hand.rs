@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use rolecall_core::ports::{Envelope, EnvelopeHandler};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 /// Jobs that one process works at in this way at the same time, of all lanes together.
@@ -18,27 +18,32 @@ pub struct ByHand {
     handler: Arc<dyn EnvelopeHandler>,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
+    drains: watch::Receiver<bool>,
 }
 
 impl ByHand {
-    /// Its jobs are tasks of `tasks`, so that a stop waits for them.
-    pub fn new(handler: Arc<dyn EnvelopeHandler>, tasks: TaskTracker) -> Self {
+    /// Its jobs are tasks of `tasks`, so that a stop waits for them. It takes none while the process `drains`.
+    pub fn new(handler: Arc<dyn EnvelopeHandler>, tasks: TaskTracker, drains: watch::Receiver<bool>) -> Self {
         Self {
             handler,
             places: Arc::new(Semaphore::new(AT_ONCE)),
             tasks,
+            drains,
         }
     }
 
     /// How many more jobs it would take now.
     pub fn room(&self) -> usize {
+        if *self.drains.borrow() {
+            return 0;
+        }
         self.places.available_permits()
     }
 
     /// Begins with these, from the front; says how many were taken.
     pub fn take(&self, batch: Vec<Envelope>) -> usize {
         let mut taken = 0;
-        for envelope in batch {
+        for envelope in batch.into_iter().take(self.room()) {
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 break;
             };
@@ -88,13 +93,17 @@ mod tests {
     #[tokio::test]
     async fn a_few_jobs_at_once_and_the_next_when_one_of_them_ended() {
         let (handler, tasks) = (Arc::new(Slow::default()), TaskTracker::new());
-        let by_hand = ByHand::new(Arc::clone(&handler) as _, tasks.clone());
+        let drains = watch::Sender::new(false);
+        let by_hand = ByHand::new(Arc::clone(&handler) as _, tasks.clone(), drains.subscribe());
         assert_eq!(by_hand.take(batch(AT_ONCE + 5)), AT_ONCE);
         assert_eq!((by_hand.room(), by_hand.take(batch(1))), (0, 0));
         handler.go_on.notify_one();
         while by_hand.room() == 0 {
             tokio::task::yield_now().await;
         }
+        drains.send_replace(true);
+        assert_eq!((by_hand.room(), by_hand.take(batch(1))), (0, 0));
+        drains.send_replace(false);
         assert_eq!(by_hand.take(batch(2)), 1);
         tasks.close();
         while handler.begun.load(Ordering::SeqCst) < AT_ONCE + 1 || !tasks.is_empty() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::ports::{Delivery, Shutdown};
+use rolecall_core::ports::{Delivery, EnvelopeHandler, Shutdown};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,6 +15,7 @@ use super::company::Gathering;
 use super::fault::{self, Point};
 use super::heartbeat::Heartbeat;
 use super::pauses::PauseBoard;
+use super::presence::Presence;
 use super::queue::Queue;
 use super::registry::Registry;
 use super::relay::Relay;
@@ -40,6 +42,8 @@ pub struct Engine {
     pub registry: Arc<Registry>,
     /// This worker's name, new with every start of the process.
     pub worker: String,
+    /// What is told of this process, and what it hears.
+    pub presence: Presence,
     /// How long running jobs may take to end once the process is told to stop.
     pub grace: Duration,
 }
@@ -51,7 +55,7 @@ impl Engine {
     /// # Errors
     /// If the heartbeat's thread cannot be made.
     pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
-        let heartbeat = Heartbeat::default();
+        let heartbeat = self.presence.heartbeat().clone();
         let (give_up, over) = (CancellationToken::new(), CancellationToken::new());
         let beating = heartbeat.start(
             Arc::clone(&self.services.ledger),
@@ -69,6 +73,7 @@ impl Engine {
             queue: self.queue.clone(),
             registry: self.registry,
             heartbeat: heartbeat.clone(),
+            meter: self.presence.meter().clone(),
             worker: self.worker,
             give_up: give_up.clone(),
             quiet: Arc::default(),
@@ -79,7 +84,7 @@ impl Engine {
         let relay = Relay {
             ledger: Arc::clone(&self.services.ledger),
             delivery: Arc::clone(&self.delivery),
-            by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone()),
+            by_hand: ByHand::new(Arc::clone(&runner) as _, tasks.clone(), self.presence.draining()),
             pauses,
             canaries,
             queue: self.queue.clone(),
@@ -90,11 +95,11 @@ impl Engine {
         tasks.spawn(rescuer::run(
             Arc::clone(&self.services),
             self.queue.clone(),
+            self.presence.meter().clone(),
             stop.clone(),
         ));
-        let token = stop.clone();
-        let shutdown = Shutdown::new(move || token.clone().cancelled_owned());
-        let work: JoinHandle<()> = tokio::spawn(Arc::clone(&self.delivery).run(runner, shutdown));
+        let delivery = Arc::clone(&self.delivery);
+        let work: JoinHandle<()> = tokio::spawn(work(delivery, runner, self.presence, stop.clone()));
 
         stop.cancelled().await;
         fault::pass(Point::K15, "");
@@ -115,6 +120,41 @@ impl Engine {
         let _ = tokio::task::spawn_blocking(move || beating.join()).await;
         Ok(())
     }
+}
+
+/// Works until `stop`, but not while the process is ordered to take no jobs: then the delivery ends as at a stop, except
+/// that nobody is handed back.
+async fn work(delivery: Arc<dyn Delivery>, runner: Arc<Runner>, presence: Presence, stop: CancellationToken) {
+    let mut order = presence.draining();
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = ordered(&mut order, false) => {}
+        }
+        let round = stop.child_token();
+        let token = round.clone();
+        let shutdown = Shutdown::new(move || token.clone().cancelled_owned());
+        presence.takes_jobs(true);
+        let handler: Arc<dyn EnvelopeHandler> = runner.clone();
+        let mut running = Arc::clone(&delivery).run(handler, shutdown);
+        tokio::select! {
+            () = &mut running => {}
+            () = ordered(&mut order, true) => {
+                round.cancel();
+                running.await;
+            }
+        }
+        presence.takes_jobs(false);
+        if !round.is_cancelled() {
+            // A delivery ends only when it is told to.
+            return;
+        }
+    }
+}
+
+/// Waits until the order is this. Its sender lives as long as the process.
+async fn ordered(order: &mut watch::Receiver<bool>, wanted: bool) {
+    drop(order.wait_for(|drains| *drains == wanted).await);
 }
 
 /// Waits until no lease is held, for long enough that an envelope in hand would have been claimed.

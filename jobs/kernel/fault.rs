@@ -13,7 +13,7 @@ pub enum Point {
     K1,
     /// Jobs are stored, and not sent yet.
     K2,
-    /// Envelopes are sent, and not noted as such.
+    /// Envelopes are sent, and nobody was told.
     K3,
     /// A job is claimed; nothing was done yet.
     K4,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism};
 use super::patience::{RENEWAL, within};
+use super::presence::apart;
 
 /// A lease lasts this long, by the store's clock.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -156,24 +157,17 @@ impl Heartbeat {
         stop: CancellationToken,
     ) -> std::io::Result<std::thread::JoinHandle<()>> {
         let heartbeat = self.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        std::thread::Builder::new()
-            .name("heartbeat".into())
-            .spawn(move || {
-                runtime.block_on(async move {
-                    let mut every = tokio::time::interval(RENEW_EVERY);
-                    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-                    let mut quiet = Quiet::default();
-                    loop {
-                        tokio::select! {
-                            () = stop.cancelled() => return,
-                            _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker, &mut quiet).await,
-                        }
-                    }
-                });
-            })
+        apart("heartbeat", async move {
+            let mut every = tokio::time::interval(RENEW_EVERY);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut quiet = Quiet::default();
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = every.tick() => heartbeat.renew(ledger.as_ref(), &worker, &mut quiet).await,
+                }
+            }
+        })
     }
 
     async fn renew(&self, ledger: &dyn Ledger, worker: &str, quiet: &mut Quiet) {

@@ -2,9 +2,11 @@
 //!
 //! [`queue`] stores and sends, [`relay`] sends what is delayed, retried or lost ([`by_hand`]: or has it done
 //! here, when nothing can be sent), [`runner`] claims, runs and settles,
-//! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all.
+//! [`heartbeat`] keeps leases alive, [`rescuer`] takes back what a dead worker held, [`engine`] starts them all,
+//! [`presence`] tells of the process and hears orders about it.
 
 pub mod audit;
+pub mod bell;
 pub mod by_hand;
 mod canary;
 pub mod company;
@@ -15,15 +17,19 @@ pub mod engine;
 mod fair;
 pub mod fault;
 pub mod find;
+pub mod fleet;
 pub mod guilds;
 pub mod heartbeat;
 pub mod job;
+pub mod lanes;
 pub mod leaving;
 pub mod log;
 pub mod members;
+pub mod meter;
 pub mod observer;
 pub mod patience;
 pub mod pauses;
+pub mod presence;
 pub mod queue;
 pub mod rebuild;
 pub mod recheck;

@@ -1,22 +1,26 @@
 //! Stores jobs, and sends those that are due at once while the window has room.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::job::{Inserted, Lane, NewJob};
 use rolecall_core::ports::{Clock, Delivery, DeliveryError, Envelope, Ledger};
 use rolecall_core::{JobId, RunId, Timestamp};
-use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::bell::Bell;
 use super::fault::{self, Mechanism, Point};
 use super::job::Job;
 use super::patience::in_time;
 
 /// Jobs a store is given at once.
 const BATCH: usize = 500;
+/// What found no room is looked at after this time: somebody takes from a full window soon, and then there is no bell.
+pub(super) const CROWDED_PAUSE: Duration = Duration::from_millis(50);
 
 /// A job that is to be enqueued.
 #[derive(Debug, Clone)]
@@ -43,6 +47,7 @@ impl Enqueue {
             subject: job.subject(),
             cause,
             trace: None,
+            sent: false,
         })
     }
 
@@ -89,7 +94,7 @@ pub struct Queue {
     /// `None` in a command that only stores: the relay of a running process sends.
     delivery: Option<Arc<dyn Delivery>>,
     clock: Arc<dyn Clock>,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
 }
 
 impl Queue {
@@ -99,31 +104,61 @@ impl Queue {
             ledger,
             delivery,
             clock,
-            bell: Arc::new(Notify::new()),
+            bell: Arc::default(),
         }
     }
 
-    /// Rings when something was stored or settled; the relay listens.
-    pub fn bell(&self) -> &Arc<Notify> {
+    /// Tells the relay when to look.
+    pub fn bell(&self) -> &Bell {
         &self.bell
     }
 
-    /// Stores jobs; answers when they are durable. Then sends what is due.
+    /// Stores jobs; answers when they are durable. Then sends what is due, as far as the window has room.
     pub async fn insert(&self, jobs: Vec<Enqueue>) -> Result<Vec<Inserted>, StoreError> {
         let mut all = Vec::with_capacity(jobs.len());
         let mut jobs: Vec<NewJob> = jobs.into_iter().map(|e| e.0).collect();
         while !jobs.is_empty() {
             let rest = jobs.split_off(jobs.len().min(BATCH));
-            let due = self.envelopes_due(&jobs);
+            let due = self.to_send(&mut jobs).await;
+            let left = jobs.iter().filter(|job| !job.sent).map(|job| job.run_at).min();
             let kind = jobs.first().map(|j| j.kind.clone()).unwrap_or_default();
             let inserted = self.store(jobs).await?;
             fault::pass(Point::K2, &kind);
             self.send_created(due, &inserted).await;
+            self.leave_to_relay(left);
             all.extend(inserted);
             jobs = rest;
         }
-        self.bell.notify_one();
         Ok(all)
+    }
+
+    /// Notes on the jobs that are due, as many as there is room for, that they are sent; gives their envelopes, with
+    /// their places among the jobs.
+    async fn to_send(&self, jobs: &mut [NewJob]) -> Vec<(usize, Lane, Envelope)> {
+        let Some(delivery) = &self.delivery else {
+            return Vec::new();
+        };
+        let (now, mut rooms, mut envelopes) = (self.clock.now(), BTreeMap::new(), Vec::new());
+        for (place, job) in jobs.iter_mut().enumerate().filter(|(_, job)| job.run_at <= now) {
+            if let Entry::Vacant(unknown) = rooms.entry(job.lane) {
+                let room = delivery.room(job.lane).await.unwrap_or_else(|error| {
+                    tracing::debug!(%error, queue = %job.lane, "The delivery takes nothing; the relay will try again");
+                    0
+                });
+                unknown.insert(room);
+            }
+            let room = rooms.entry(job.lane).or_default();
+            if *room > 0 {
+                *room -= 1;
+                job.sent = true;
+                let envelope = Envelope {
+                    job_id: job.id,
+                    kind: job.kind.clone(),
+                };
+                envelopes.push((place, job.lane, envelope));
+            }
+        }
+        envelopes
     }
 
     async fn store(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
@@ -140,37 +175,64 @@ impl Queue {
         Ok(said)
     }
 
-    fn envelopes_due(&self, jobs: &[NewJob]) -> Vec<(Lane, Envelope)> {
-        let now = self.clock.now();
-        jobs.iter()
-            .filter(|j| j.run_at <= now)
-            .map(|j| {
-                (
-                    j.lane,
-                    Envelope {
-                        job_id: j.id,
-                        kind: j.kind.clone(),
-                    },
-                )
-            })
-            .collect()
-    }
-
-    /// Whatever fails here, the relay does later.
-    async fn send_created(&self, due: Vec<(Lane, Envelope)>, inserted: &[Inserted]) {
+    /// What was stored before has been sent before. Whatever fails here, the relay does later.
+    async fn send_created(&self, due: Vec<(usize, Lane, Envelope)>, inserted: &[Inserted]) {
         let mut lanes: BTreeMap<Lane, Vec<Envelope>> = BTreeMap::new();
-        let created = |e: &Envelope| inserted.contains(&Inserted::Created(e.job_id));
-        // One job is the usual case, and many come from one planner: no need for a set.
-        for (lane, envelope) in due {
-            if inserted.len() > 64 || created(&envelope) {
+        for (place, lane, envelope) in due {
+            if inserted.get(place) == Some(&Inserted::Created(envelope.job_id)) {
                 lanes.entry(lane).or_default().push(envelope);
             }
         }
         for (lane, batch) in lanes {
-            if let Err(error) = self.send(lane, &batch).await {
+            let taken = self.push(lane, &batch).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, queue = %lane, "The delivery took nothing; the relay will try again");
+                0
+            });
+            let left: Vec<JobId> = batch[taken..].iter().map(|e| e.job_id).collect();
+            if left.is_empty() {
+                continue;
             }
+            if let Err(error) = in_time(self.ledger.mark_unsent(&left)).await {
+                tracing::debug!(%error, "Could not note what was not sent; it will be taken for lost soon");
+            }
+            self.leave_to_relay(Some(Timestamp(0)));
         }
+    }
+
+    /// The first of what was not sent is due at this time.
+    fn leave_to_relay(&self, first: Option<Timestamp>) {
+        let Some(first) = first else { return };
+        let now = self.clock.now();
+        if first > now {
+            self.bell.ring_at(first);
+        } else {
+            self.bell.crowd(self.worth_a_look());
+            self.bell.ring_at(now + CROWDED_PAUSE);
+        }
+    }
+
+    /// Tells the relay that a job was left, or waits until then.
+    pub fn settled(&self, waits_until: Option<Timestamp>) {
+        match waits_until {
+            Some(at) => self.bell.ring_at(at),
+            None => self.bell.job_ended(),
+        }
+    }
+
+    /// So many ended jobs are worth a look of the relay while others wait for room: half of a window.
+    pub(super) fn worth_a_look(&self) -> usize {
+        let window = self.delivery.as_ref().map_or(0, |delivery| delivery.window());
+        (window / 2).max(1)
+    }
+
+    /// Hands envelopes to the delivery; says how many it took.
+    async fn push(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
+        let Some(delivery) = &self.delivery else {
+            return Ok(0);
+        };
+        let taken = delivery.push(lane, batch).await?.min(batch.len());
+        fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
+        Ok(taken)
     }
 
     /// Hands envelopes to the delivery and notes which went. Says how many did.
@@ -178,11 +240,7 @@ impl Queue {
     /// # Errors
     /// The delivery took none of them.
     pub async fn send(&self, lane: Lane, batch: &[Envelope]) -> Result<usize, DeliveryError> {
-        let Some(delivery) = &self.delivery else {
-            return Ok(0);
-        };
-        let taken = delivery.push(lane, batch).await?.min(batch.len());
-        fault::pass(Point::K3, batch.first().map_or("", |e| e.kind.as_str()));
+        let taken = self.push(lane, batch).await?;
         self.note_sent(&batch[..taken]).await;
         Ok(taken)
     }

@@ -18,10 +18,12 @@ use super::fault::{self, Mechanism};
 use super::observer::Observer;
 use super::patience::in_time;
 use super::pauses::PauseBoard;
-use super::queue::Queue;
+use super::queue::{CROWDED_PAUSE, Queue};
 
 /// An envelope that nobody took within this time is sent again.
 const RESEND_AFTER: Duration = Duration::from_secs(15);
+/// The same where no envelope waits: then it is lost, or in the hands of somebody who is about to claim.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 /// The relay looks at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -105,6 +107,7 @@ impl Relay {
         let mut state = State::default();
         let mut lanes = BTreeMap::new();
         while !stop.is_cancelled() {
+            self.queue.bell().looking();
             let pause = match self.look(&mut lanes).await {
                 Ok(pause) => {
                     state.all_is_well();
@@ -124,15 +127,14 @@ impl Relay {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.queue.bell().notified() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.queue.bell().next_look(self.clock.as_ref(), pause) => {}
             }
         }
     }
 
     /// Sends what is due, and says when to look again.
     async fn look(&self, lanes: &mut BTreeMap<Lane, FairLane>) -> Result<Duration, Trouble> {
-        let mut pause = LOOK_EVERY;
+        let (mut pause, mut crowded) = (LOOK_EVERY, false);
         let now = self.clock.now();
         in_time(self.pauses.refresh(now)).await?;
         self.canaries.tend(&self.pauses.on(now), now).await;
@@ -144,21 +146,22 @@ impl Relay {
                 .window()
                 .saturating_sub(usize::try_from(depth).unwrap_or(usize::MAX));
             if room == 0 {
-                // Somebody takes from a full window soon, and then there is no bell.
-                pause = pause.min(Duration::from_millis(50));
+                crowded = true;
                 continue;
             }
             let due = self
-                .due(lane, room, &held, lanes.entry(lane).or_default())
+                .due(lane, room, depth == 0, &held, lanes.entry(lane).or_default())
                 .await?;
             let sent = self.send(lane, due).await?;
-            if sent >= room {
-                pause = pause.min(Duration::from_millis(50));
-            }
+            crowded |= sent >= room;
             if let Some(at) = in_time(self.ledger.next_due(lane)).await? {
                 let wait = at.millis_since(self.clock.now()).max(1);
                 pause = pause.min(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
             }
+        }
+        if crowded {
+            self.queue.bell().crowd(self.queue.worth_a_look());
+            pause = pause.min(CROWDED_PAUSE);
         }
         Ok(pause)
     }
@@ -168,6 +171,7 @@ impl Relay {
         &self,
         lane: Lane,
         room: usize,
+        nothing_waits: bool,
         held: &[Held],
         fair: &mut FairLane,
     ) -> Result<Vec<DueJob>, StoreError> {
@@ -179,12 +183,12 @@ impl Relay {
             sent_before: if fault::without(Mechanism::Resend) {
                 Timestamp(0)
             } else {
-                now - RESEND_AFTER
+                now - if nothing_waits { LOST_AFTER } else { RESEND_AFTER }
             },
             held,
             room,
         };
-        Ok(in_time(fair.next(look)).await?)
+        in_time(fair.next(look)).await
     }
 
     /// Sends them; those that had been sent before are counted.
@@ -203,6 +207,8 @@ impl Relay {
 
     /// Has a few due jobs done by this process, the most urgent lane first.
     async fn take_due(&self, lanes: &mut BTreeMap<Lane, FairLane>) -> Result<(), StoreError> {
+        // The place of each that ends is for the next.
+        self.queue.bell().crowd(1);
         let held = self.pauses.held(self.clock.now());
         for lane in Lane::ALL {
             let room = self.by_hand.room();
@@ -210,7 +216,7 @@ impl Relay {
                 return Ok(());
             }
             let due: Vec<Envelope> = self
-                .due(lane, room, &held, lanes.entry(lane).or_default())
+                .due(lane, room, false, &held, lanes.entry(lane).or_default())
                 .await?
                 .into_iter()
                 .map(envelope)

@@ -11,6 +11,7 @@ use rolecall_core::quiet::Quiet;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{self, Mechanism, Point};
+use super::meter::Meter;
 use super::patience::in_time;
 use super::queue::Queue;
 use super::runner::finish_if_empty;
@@ -26,7 +27,7 @@ const BATCH: usize = 100;
 const RUN_GRACE_MS: i64 = 60_000;
 
 /// Rescues until `stop`.
-pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken) {
+pub async fn run(services: Arc<Services>, queue: Queue, meter: Meter, stop: CancellationToken) {
     let (mut looks, mut quiet) = (0u32, Quiet::default());
     // Processes that start together should not look together.
     let mut pause = LOOK_EVERY.mul_f64(fastrand::f64());
@@ -36,7 +37,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
             () = tokio::time::sleep(pause) => {}
         }
         pause = LOOK_EVERY;
-        rescue(&services, &queue, &mut quiet).await;
+        rescue(&services, &queue, &meter, &mut quiet).await;
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(RUNS_EVERY) {
             close_empty_runs(&services, &queue, &mut quiet).await;
@@ -44,7 +45,7 @@ pub async fn run(services: Arc<Services>, queue: Queue, stop: CancellationToken)
     }
 }
 
-async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
+async fn rescue(services: &Services, queue: &Queue, meter: &Meter, quiet: &mut Quiet) {
     if fault::without(Mechanism::Rescuer) {
         return;
     }
@@ -71,6 +72,12 @@ async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
             "Took back job {} ({}), whose worker went away", job.id, job.kind
         );
+        // Taken back is tried again: an attempt that failed.
+        let ended = match job.state {
+            JobState::Discarded => JobState::Discarded,
+            _ => JobState::Retryable,
+        };
+        meter.ended(services.clock.now(), job.lane, ended, None);
         if job.state == JobState::Discarded
             && let Some(run) = job.run_id
         {
@@ -78,7 +85,7 @@ async fn rescue(services: &Services, queue: &Queue, quiet: &mut Quiet) {
         }
     }
     if !rescued.is_empty() {
-        queue.bell().notify_one();
+        queue.bell().ring();
     }
 }
 

@@ -23,6 +23,7 @@ use super::ending::{End, describe, handed_back, in_state, log_end, panic_text, t
 use super::fault::{self, Mechanism, Point};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::job::Job;
+use super::meter::Meter;
 use super::observer::{Ended, Taken};
 use super::patience::{self, in_time, within};
 use super::pauses::PauseBoard;
@@ -54,6 +55,8 @@ pub struct Runner {
     pub registry: Arc<Registry>,
     /// The leases of this process.
     pub heartbeat: Heartbeat,
+    /// Where their ends are counted.
+    pub meter: Meter,
     /// This worker's name, new with every start of the process.
     pub worker: String,
     /// At the end of the grace: what still runs is handed back.
@@ -151,7 +154,7 @@ impl Runner {
         if let Err(error) = in_time(self.services.ledger.defer(id, until)).await {
             tracing::debug!(%error, job.id = %id, "Could not put off a busy job; it will be sent again");
         }
-        self.queue.bell().notify_one();
+        self.queue.settled(Some(until));
     }
 
     async fn work(&self, job: Record, claimed_before: Instant) {
@@ -190,14 +193,27 @@ impl Runner {
             &settlement,
             self.services.clock.now().millis_since(started_at),
         );
+        let waits_until = settlement
+            .state
+            .is_waiting()
+            .then(|| settlement.run_at.unwrap_or(job.run_at));
         let error = if let End::Failed(error) = &end {
             Some(error)
         } else {
             None
         };
-        self.leave(&job, settlement, error, claimed_before).await;
+        let (mut state, counts) = (settlement.state, !settlement.give_back);
+        if lease.is_cancelled() && state.is_waiting() {
+            // What the ledger makes of it.
+            state = JobState::Cancelled;
+        }
+        let settled = self.leave(&job, settlement, error, claimed_before).await;
+        if settled && counts {
+            let waited = started_at.millis_since(job.run_at);
+            self.meter.ended(started_at, job.lane, state, Some(waited));
+        }
         drop(held);
-        self.queue.bell().notify_one();
+        self.queue.settled(waits_until);
     }
 
     /// Why it waits is noted in its history, once: this may go on for as long as a deploy does.
@@ -213,11 +229,18 @@ impl Runner {
         }
     }
 
-    /// Settles, and tells of it.
-    async fn leave(&self, job: &Record, settlement: Settlement, error: Option<&JobError>, began: Instant) {
+    /// Settles, and tells of it. `false`: it was not written.
+    async fn leave(
+        &self,
+        job: &Record,
+        settlement: Settlement,
+        error: Option<&JobError>,
+        began: Instant,
+    ) -> bool {
         let took = began.elapsed();
         let settled = self.settle(job, settlement.clone()).await;
         self.tell(job, settled.then_some(&settlement), error, took);
+        settled
     }
 
     fn tell(&self, job: &Record, settlement: Option<&Settlement>, error: Option<&JobError>, took: Duration) {

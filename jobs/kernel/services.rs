@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rolecall_core::guard::Limits;
 use rolecall_core::ports::{
-    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, Ledger, Links, Mappings,
-    OAuthClient, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, SchedulerTasks,
-    SealedFields, Vault,
+    Accounts, Audit, CauseMarks, Clock, Directory, Discord, Guilds, JobControl, JobMinutes, Ledger, Links,
+    Mappings, OAuthClient, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs,
+    SchedulerTasks, SealedFields, Vault, Workers,
 };
 use rolecall_core::retention::Policy;
 
@@ -45,6 +45,10 @@ pub struct Services {
     pub ledger: Arc<dyn Ledger>,
     /// Orders about jobs.
     pub control: Arc<dyn JobControl>,
+    /// Processes.
+    pub workers: Arc<dyn Workers>,
+    /// How many jobs ended, by minute.
+    pub job_minutes: Arc<dyn JobMinutes>,
     /// Runs.
     pub runs: Arc<dyn Runs>,
     /// Guilds.

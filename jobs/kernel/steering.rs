@@ -11,11 +11,13 @@ use rolecall_core::job::{Inserted, Job, JobState, Lane, NewJob};
 use rolecall_core::order::Order;
 use rolecall_core::pause::{Pause, PauseId};
 use rolecall_core::ports::{Ordered, Redrive};
+use rolecall_core::worker::{Drain, Status};
 use rolecall_core::{JobId, RunId, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::audit::{audited, record};
+use super::fleet::fleet;
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
 use super::runner::finish_if_empty;
@@ -73,6 +75,28 @@ pub enum Cloned {
     Unreadable(String),
     /// There is no such job.
     Unknown,
+}
+
+/// What came of an order to drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainOrdered {
+    /// It is stored; the process hears of it with its next beat.
+    Done,
+    /// Nothing was stored: the process hears nothing any more.
+    Deaf(Status),
+    /// There is no such process.
+    Unknown,
+}
+
+impl DrainOrdered {
+    /// In words.
+    pub fn told(self, id: &str) -> String {
+        match self {
+            Self::Done => format!("process {id} hears of it within 5 s"),
+            Self::Deaf(status) => format!("process {id} is {status}: it hears no orders"),
+            Self::Unknown => format!("there is no process {id}, or it was not heard of for a day"),
+        }
+    }
 }
 
 impl Steering {
@@ -140,7 +164,7 @@ impl Steering {
         for run in runs {
             finish_if_empty(&self.services, &self.queue, run).await;
         }
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
     }
 
     /// Runs that are over run again, because jobs of theirs do: when those have ended, their numbers are added up anew. A
@@ -223,6 +247,7 @@ impl Steering {
             subject: job.subject,
             cause: by.clone(),
             trace: None,
+            sent: false,
         };
         if changes.payload.is_empty() {
             return Ok(new);
@@ -272,8 +297,37 @@ impl Steering {
                 return other;
             }
         }
-        self.queue.bell().notify_one();
+        self.queue.bell().ring();
         Ok(true)
+    }
+
+    /// Orders a process to take no more jobs, or takes the order back (`None`).
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn drain(&self, id: &str, drain: Option<&Drain>, by: &By) -> Result<DrainOrdered, StoreError> {
+        let fleet = fleet(&self.services).await?;
+        let Some(member) = fleet.member(id) else {
+            return Ok(DrainOrdered::Unknown);
+        };
+        if !member.status.hears() {
+            return Ok(DrainOrdered::Deaf(member.status));
+        }
+        let act = match drain {
+            Some(drain) => {
+                Act::new("worker.drained", format!("worker:{id}")).after(&json!({ "exit": drain.exit }))
+            }
+            None => Act::new("worker.undrained", format!("worker:{id}")),
+        };
+        let recorded = record(&self.services, by, act).await?;
+        match self.services.workers.order_drain(id, drain).await {
+            Ok(true) => recorded.done(),
+            other => {
+                recorded.not_done(&self.services).await;
+                return other.map(|_| DrainOrdered::Unknown);
+            }
+        }
+        Ok(DrainOrdered::Done)
     }
 }
 

@@ -24,6 +24,30 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Done,
+        Self::Failed,
+        Self::BadInput,
+        Self::Held,
+        Self::Store,
+        Self::Interrupted,
+    ];
+
+    /// What it means, for `docs/cli.md`.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "it is done",
+            Self::Failed => "it failed, or what was named does not exist; of `doctor`: there are warnings",
+            Self::BadInput => "wrong usage, input or configuration; of `doctor`: something is broken",
+            Self::Held => "a sync was held back, or a part of it failed",
+            Self::Store => "the data folder or the store cannot be used: full, not writable or damaged",
+            Self::Interrupted => "interrupted while it waited (Ctrl-C); what it waited for goes on",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

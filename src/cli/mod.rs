@@ -4,6 +4,7 @@
 //! everything else to standard error. Exit codes: see [`exit::Exit`].
 
 pub mod audit;
+pub mod completions;
 mod confirm;
 pub mod dead_letters;
 pub mod directory;
@@ -19,18 +20,23 @@ pub mod pauses;
 pub mod processes;
 pub mod prune;
 pub mod queue;
+pub mod queues;
 mod reach;
+pub mod reference;
 pub mod runs;
 pub mod schedules;
 mod seams;
 pub mod secrets;
+mod sparkline;
 pub mod sync;
 mod table;
 pub mod token;
+pub mod top;
 pub mod user;
 mod values;
 mod version;
 mod view;
+pub mod workers;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -142,6 +148,17 @@ pub enum Operate {
     /// Example: rolecall schedules list
     #[command(subcommand)]
     Schedules(schedules::SchedulesCommand),
+    /// Shows queues: what waits, since when, and how fast it is done
+    ///
+    /// Example: rolecall queues list
+    #[command(subcommand)]
+    Queues(queues::QueuesCommand),
+    /// Shows the processes of rolecall, and lets one take no more jobs
+    ///
+    /// Example: rolecall workers list
+    #[command(subcommand)]
+    Workers(workers::WorkersCommand),
+    Top(top::TopArgs),
     /// Checks and renews the seals of stored tokens
     ///
     /// Bot tokens and tokens of linked accounts are stored sealed, with the keys of ROLECALL_ENCRYPTION_KEYS.
@@ -258,6 +275,9 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Pauses(command) => pauses::run(&app, command).await,
         Operate::Queue(command) => queue::run(&app, command).await,
         Operate::Schedules(command) => schedules::run(&app, command).await,
+        Operate::Queues(command) => queues::run(&app, command).await,
+        Operate::Workers(command) => workers::run(&app, command).await,
+        Operate::Top(args) => top::run(&app, args).await,
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,
         Operate::User(command) => user::run(&app, command).await,

@@ -67,7 +67,25 @@ fn put(text: &str) {
 pub(super) fn styled() -> bool {
     // Source: no-color.org: set and not empty.
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    !no_colour && std::io::stdout().is_terminal()
+    !no_colour && is_terminal()
+}
+
+/// Whether somebody looks at standard output.
+pub(super) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Characters of a line of standard output: what `COLUMNS` says, or the width of the terminal. `None`: any number.
+pub(super) fn width() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok();
+    let said = said.and_then(|columns| columns.trim().parse().ok());
+    let real = || {
+        crossterm::terminal::size()
+            .ok()
+            .map(|(width, _)| usize::from(width))
+    };
+    said.or_else(|| is_terminal().then(real).flatten())
+        .filter(|width| *width > 0)
 }
 
 /// The same text without control characters and direction overrides; line breaks stay.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::completions::CompletionsArgs;
 use super::{Format, values};
 
 /// What runs.
@@ -54,6 +55,11 @@ pub enum Process {
     /// Example: rolecall env-example > .env.example
     #[command(verbatim_doc_comment)]
     EnvExample,
+    Completions(CompletionsArgs),
+    /// Prints docs/cli.md: every command, and the exit codes
+    ///
+    /// Example: rolecall cli-reference > docs/cli.md
+    CliReference,
 }
 
 /// Shows everything at once with a simulated Discord

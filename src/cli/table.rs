@@ -63,20 +63,33 @@ impl Table {
 
     /// Adds a row: as many values as there are columns.
     pub(super) fn row<const N: usize>(&mut self, values: [String; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a value for each column");
+        self.push(values.into());
+    }
+
+    /// The same where the columns are not always the same.
+    pub(super) fn push(&mut self, values: Vec<String>) {
+        debug_assert_eq!(values.len(), self.columns.len(), "a value for each column");
         let tidy = |v: String| output::clean(&v.replace('\n', " "));
         self.rows.push(values.into_iter().map(tidy).collect());
     }
 
-    /// Prints it, as wide as `COLUMNS` says; without that nothing is shortened.
-    pub(super) fn print(&self) {
-        let columns = std::env::var("COLUMNS").ok();
-        output::say(&self.render(columns.and_then(|c| c.trim().parse().ok())));
+    /// Keeps the first rows.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.rows.truncate(rows);
     }
 
-    /// The table as text.
+    /// Prints it so that it fits, see [`output::width`].
+    pub(super) fn print(&self) {
+        output::say(&self.render(output::width()));
+    }
+
+    /// The table as text. Texts are shortened to make it fit; where that is not enough, each row has a line a value.
     pub(super) fn render(&self, width: Option<usize>) -> String {
         let widths = self.widths(width);
+        let whole = widths.iter().sum::<usize>() + gaps(widths.len());
+        if let Some(limit) = width.filter(|limit| whole > *limit) {
+            return self.stacked(limit);
+        }
         let titles = self.columns.iter().map(|c| c.title.to_owned()).collect();
         std::iter::once(&titles)
             .chain(&self.rows)
@@ -93,7 +106,7 @@ impl Table {
         };
         let mut widths: Vec<usize> = (0..self.columns.len()).map(longest).collect();
         let Some(limit) = limit else { return widths };
-        let gaps = 2 * widths.len().saturating_sub(1);
+        let gaps = gaps(widths.len());
         while widths.iter().sum::<usize>() + gaps > limit {
             let widest = (0..widths.len())
                 .filter(|i| self.columns[*i].flexible && widths[*i] > self.columns[*i].narrowest())
@@ -104,6 +117,29 @@ impl Table {
             }
         }
         widths
+    }
+
+    /// A line a value: ids stay whole, so that they can be copied.
+    fn stacked(&self, limit: usize) -> String {
+        let longest = self.columns.iter().map(|c| c.title.chars().count()).max();
+        let longest = longest.unwrap_or(0);
+        let record = |row: &Vec<String>| {
+            let cells = row
+                .iter()
+                .zip(&self.columns)
+                .filter(|(value, _)| !value.is_empty());
+            let lines = cells.map(|(value, column)| {
+                let room = limit.saturating_sub(longest + 2).max(NARROWEST);
+                let value = if column.flexible {
+                    shorten(value, room)
+                } else {
+                    value.clone()
+                };
+                format!("{:<longest$}  {value}", column.title)
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        self.rows.iter().map(record).collect::<Vec<_>>().join("\n\n")
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
@@ -122,6 +158,11 @@ impl Table {
             .collect();
         cells.join("  ").trim_end().to_owned()
     }
+}
+
+/// Spaces between so many columns.
+fn gaps(columns: usize) -> usize {
+    2 * columns.saturating_sub(1)
 }
 
 /// At most so many characters, with `…` where some are missing.
@@ -163,5 +204,17 @@ mod tests {
         assert!(rendered.contains("123456789012345678  a name that"), "{rendered}");
         assert!(rendered.contains('…'), "{rendered}");
         assert!(table().render(Some(1)).contains("123456789012345678"));
+    }
+
+    #[test]
+    fn a_table_that_cannot_fit_has_a_line_a_value() {
+        let expected = "ID    123456789012345678\n\
+                        NAME  a name that is rat…\n\
+                        JOBS  7\n\
+                        \n\
+                        ID    1\n\
+                        NAME  b c\n\
+                        JOBS  1200";
+        assert_eq!(table().render(Some(25)), expected);
     }
 }

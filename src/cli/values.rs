@@ -140,6 +140,20 @@ pub(super) fn interval(text: &str) -> Result<OrNone<Duration>, String> {
     })
 }
 
+/// Time between two looks, of at least half a second.
+pub(super) fn refresh(text: &str) -> Result<Duration, String> {
+    match parse_duration(text.trim()) {
+        Some(time) if time >= Duration::from_millis(500) => Ok(time),
+        _ => Err("it has to be a length of time such as 2s, of at least 500ms".to_owned()),
+    }
+}
+
+/// A queue, by its written name.
+pub(super) fn queue() -> impl TypedValueParser<Value = Lane> {
+    PossibleValuesParser::new(Lane::ALL.map(Lane::as_str))
+        .try_map(|name| Lane::from_name(&name).ok_or("no such queue"))
+}
+
 /// A state of jobs, by its written name.
 pub(super) fn job_state() -> impl TypedValueParser<Value = JobState> {
     PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))

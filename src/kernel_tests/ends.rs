@@ -11,6 +11,7 @@ use rolecall_core::ports::{Claim, JobFilter};
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_jobs::finish_run::FinishRun;
 use rolecall_jobs::kernel::job::Job;
+use rolecall_jobs::kernel::meter::Meter;
 use rolecall_jobs::kernel::rescuer;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -36,7 +37,12 @@ async fn three_crashes_set_a_job_aside_with_what_is_known_and_close_its_run() {
     services.runs.insert(&run).await.unwrap();
     let id = workshop.store(new(&Plain { number: 1 }).in_run(run.id)).await;
     let stop = CancellationToken::new();
-    let rescuing = rescuer::run(Arc::clone(&services), workshop.queue.clone(), stop.clone());
+    let rescuing = rescuer::run(
+        Arc::clone(&services),
+        workshop.queue.clone(),
+        Meter::default(),
+        stop.clone(),
+    );
     let rescuing = tokio::spawn(rescuing);
     for crash in 1..=QUARANTINE_AFTER {
         // A worker takes it, and is not heard of again.

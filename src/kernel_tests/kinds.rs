@@ -117,7 +117,7 @@ pub(super) struct Waits {
     pub(super) number: u32,
 }
 
-/// Closed until somebody adds permits. Only one test uses it.
+/// Closed until somebody adds permits. Tests that run in one process must not share it.
 pub(super) static GATE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(0));
 
 impl Job for Waits {

@@ -4,6 +4,7 @@ mod bulk;
 mod canaries;
 mod contained;
 mod costs;
+mod drains;
 mod ends;
 mod kinds;
 mod lanes;
@@ -18,13 +19,16 @@ use rolecall_core::JobId;
 use rolecall_core::cause::Cause;
 use rolecall_core::job::{Job as Record, JobState, NewJob};
 use rolecall_core::ports::{Delivery, JobFilter};
+use rolecall_core::worker::{Process, Role};
 use rolecall_jobs::kernel::engine::Engine;
 use rolecall_jobs::kernel::job::Job;
+use rolecall_jobs::kernel::presence::Presence;
 use rolecall_jobs::kernel::queue::{Enqueue, Queue};
 use rolecall_jobs::kernel::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::version;
 use crate::testing::{World, world};
 
 /// Few, so that they are soon taken.
@@ -34,11 +38,18 @@ const SLOTS: Slots = Slots {
     bulk: 4,
 };
 
+/// Between two beats.
+const PACE: Duration = Duration::from_millis(50);
+/// The engine's name.
+pub(crate) const WORKER: &str = "worker-of-this-test";
+
 /// A store, and an engine that works on it.
 pub(crate) struct Workshop {
     pub(crate) world: World,
     pub(crate) queue: Queue,
     stop: CancellationToken,
+    /// Cancelled when the process is ordered to end.
+    pub(crate) asked_to_end: CancellationToken,
     engine: Option<JoinHandle<()>>,
 }
 
@@ -56,6 +67,7 @@ impl Workshop {
             world,
             queue,
             stop: CancellationToken::new(),
+            asked_to_end: CancellationToken::new(),
             engine: None,
         }
     }
@@ -78,12 +90,27 @@ impl Workshop {
             Some(Arc::clone(&delivery)),
             Arc::clone(&services.clock),
         );
+        let process = Process {
+            id: WORKER.to_owned(),
+            release: version().to_owned(),
+            host: "here".to_owned(),
+            pid: std::process::id(),
+            roles: vec![Role::Worker],
+            slots: 10,
+            started_at: services.clock.now(),
+        };
+        let presence = Presence::with_pace(process, PACE);
+        let over = workshop.stop.clone();
+        presence
+            .start(Arc::clone(&services), workshop.asked_to_end.clone(), over)
+            .unwrap();
         let engine = Engine {
             services,
             queue: workshop.queue.clone(),
             delivery,
             registry: Arc::new(registry),
-            worker: "worker-of-this-test".to_owned(),
+            worker: WORKER.to_owned(),
+            presence,
             grace,
         };
         let stop = workshop.stop.clone();

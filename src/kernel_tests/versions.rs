@@ -45,7 +45,7 @@ async fn that_it_waits_for_a_newer_worker_is_noted_once() {
     is_left_to_a_newer_worker(&workshop, id, "no worker here knows plain version 3").await;
     let control = &workshop.world.app.steering.services.control;
     control.reschedule(id, rolecall_core::Timestamp(1)).await.unwrap();
-    workshop.queue.bell().notify_one();
+    workshop.queue.bell().ring();
     let job = workshop
         .until(id, "its second release", |job| job.snoozes == 2)
         .await;

@@ -13,10 +13,10 @@ use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::HealthStatus;
 use rolecall_core::job::{JobState, Lane};
-use rolecall_core::pause::Held;
 use rolecall_core::ports::JobFilter;
 use rolecall_core::run::{counts, last_success};
 use rolecall_jobs::kernel::job::Job;
+use rolecall_jobs::kernel::lanes::oldest_due;
 use rolecall_jobs::kernel::pauses::PauseBoard;
 use rolecall_jobs::kernel::services::Services;
 use rolecall_workflows::sync_guild::SyncGuild;
@@ -31,8 +31,6 @@ const FRESH: Duration = Duration::from_secs(10);
 const FRESH_FOR_LONG: Duration = Duration::from_secs(60);
 /// A scrape is not kept waiting longer: Prometheus gives up after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// What was sent at any time counts as due, too.
-const EVER: Duration = Duration::from_secs(24 * 3_600);
 /// Runs looked through for one that went well.
 const RUNS: usize = 50;
 /// Syncs of guilds looked through for the numbers of members.
@@ -121,29 +119,14 @@ async fn ledger(services: &Services) -> Result<(), StoreError> {
     let held = pauses.held(now);
     PAUSES.set(&[], number(held.len() as u64));
     for lane in Lane::ALL {
-        let age = oldest_due(services, lane, &held, now).await?;
-        OLDEST_DUE.set(&[lane.as_str()], age);
+        let due = oldest_due(services, lane, &held, now).await?;
+        OLDEST_DUE.set(&[lane.as_str()], due.map_or(0.0, |due| age(due, now)));
     }
     let runs = services.runs.list(None, None, RUNS).await?;
     if let Some(at) = last_success(&runs) {
         LAST_SUCCESS_AGE.set(&[], age(at, now));
     }
     Ok(())
-}
-
-/// Seconds for which the oldest due job has waited.
-async fn oldest_due(
-    services: &Services,
-    lane: Lane,
-    held: &[Held],
-    now: Timestamp,
-) -> Result<f64, StoreError> {
-    let due = services.ledger.due(lane, now + EVER, held, 1).await?;
-    let Some(first) = due.first() else { return Ok(0.0) };
-    let job = services.ledger.get(first.id).await?;
-    Ok(job
-        .filter(|j| j.state.is_waiting())
-        .map_or(0.0, |job| age(job.run_at, now)))
 }
 
 /// How the guilds are, and how many members their newest syncs saw. Guilds beyond the bound of the label are told as one:

@@ -22,6 +22,8 @@ mod change;
 #[cfg(test)]
 mod documents_tests;
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
 mod guilds_tests;
 mod health;
 mod http;

@@ -112,7 +112,7 @@ fn all(api_prefix: &str) -> Router<Web> {
 
 /// Jobs, and what operators do to them.
 fn job_routes() -> Router<Web> {
-    use v1::{order_job, pauses, schedules};
+    use v1::{order_job, pauses, queues, schedules, workers};
     Router::new()
         .route("/v1/jobs", get(v1::list_jobs::list_jobs))
         .route("/v1/jobs/{job_id}", get(v1::get_job::get_job))
@@ -139,6 +139,11 @@ fn job_routes() -> Router<Web> {
         .route("/v1/audit/export", get(v1::audit::export_audit))
         .route("/v1/pauses", get(pauses::list_pauses).post(pauses::create_pause))
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
+        .route("/v1/queues", get(queues::list_queues))
+        .route("/v1/queues/{queue}", get(queues::get_queue))
+        .route("/v1/workers", get(workers::list_workers))
+        .route("/v1/workers/{worker_id}/drain", post(workers::drain_worker))
+        .route("/v1/workers/{worker_id}/undrain", post(workers::undrain_worker))
         .route("/v1/schedules", get(schedules::list_schedules))
         .route("/v1/schedules/{name}/run", post(schedules::run_schedule))
         .route("/v1/schedules/{name}/enable", post(schedules::enable_schedule))

@@ -88,6 +88,11 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/v1/pauses", JOBS),
     ("post", "/v1/pauses", MANAGE_JOBS),
     ("delete", "/v1/pauses/{pause_id}", MANAGE_JOBS),
+    ("get", "/v1/queues", JOBS),
+    ("get", "/v1/queues/{queue}", JOBS),
+    ("get", "/v1/workers", JOBS),
+    ("post", "/v1/workers/{worker_id}/drain", MANAGE_JOBS),
+    ("post", "/v1/workers/{worker_id}/undrain", MANAGE_JOBS),
     ("get", "/v1/schedules", JOBS),
     ("post", "/v1/schedules/{name}/run", MANAGE_JOBS),
     ("post", "/v1/schedules/{name}/enable", MANAGE_JOBS),
@@ -109,6 +114,8 @@ fn filled(path: &str) -> String {
         .replace("{user_id}", "somebody-else")
         .replace("{discord_id}", "7")
         .replace("{run_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
+        .replace("{queue}", "bulk")
+        .replace("{worker_id}", "worker.1-17-0badcafe")
         .replace("{name}", "retention")
         .replace("{pause_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")
         .replace("{job_id}", "019a2c8e-5b1d-7c3a-9f00-0123456789ab")

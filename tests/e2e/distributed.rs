@@ -177,6 +177,21 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_sync_costs_nobody_a_role() {
     fleet.stop().await;
 }
 
+/// Two workers at one guild's budgets, the simulator as the judge.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_keep_the_limits_of_one_guild_together_without_a_single_429() {
+    let mut fleet = Fleet::start().await;
+    fleet.import();
+    fleet.map_roles();
+
+    let run = fleet.api.sync().await;
+    fleet.assert_done(&run).await;
+    let counters = fleet.world.simulator.counters();
+    assert!(counters.writes > 100, "{counters:?}");
+    assert_eq!(counters.rate_limited.total(), 0, "{counters:?}");
+    fleet.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_forgets_everything_in_the_middle_of_a_sync_costs_nobody_a_role() {
     let mut fleet = Fleet::start().await;

@@ -19,6 +19,7 @@ mod demo;
 mod deploy;
 mod distributed;
 mod embedded;
+mod fleet;
 mod frontend;
 mod guilds;
 mod joins;

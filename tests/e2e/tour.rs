@@ -28,7 +28,7 @@ struct Tour {
     page: Page,
     /// The run that made the jobs.
     run: String,
-    _all: Running,
+    all: Running,
 }
 
 impl Tour {
@@ -76,7 +76,7 @@ impl Tour {
             api,
             page,
             run,
-            _all: all,
+            all,
         }
     }
 
@@ -311,22 +311,42 @@ impl Tour {
         assert_eq!(self.stage.with_role(Why::Storm), done.len());
     }
 
-    /// The trail is whole; then somebody changes one record of it.
+    async fn sees_queues_and_processes(&mut self) {
+        self.next("rolecall queues list", &[], 0, &["interactive", "normal", "bulk"]);
+        self.next("rolecall queues show bulk", &[], 0, &["bulk"]);
+        self.next("curl", &[], 200, &["interactive", "normal", "bulk"]);
+        self.next("curl", &[], 200, &["bulk"]);
+        let workers = self.api.get("/v1/workers").await;
+        let alive = |worker: &&Value| worker["status"] == "alive";
+        let worker = workers["workers"].as_array().unwrap().iter().find(alive).unwrap();
+        let id = worker["id"].as_str().unwrap();
+        let known = [("ID", id)];
+        self.next("rolecall workers list", &[], 0, &[id, "alive"]);
+        self.next("rolecall workers show", &known, 0, &[id]);
+        self.next("rolecall workers drain", &known, 0, &[]);
+        self.next("rolecall workers undrain", &known, 0, &[]);
+        self.next("curl", &[], 200, &[id]);
+        self.next("curl", &known, 200, &[id]);
+        assert!(self.all.ended(PATIENCE).await.success(), "{}", self.all.log());
+    }
+
     async fn proves_who_did_what(&mut self) {
         self.next("rolecall audit list", &[], 0, &["not this person"]);
         self.next("rolecall audit verify", &[], 0, &["The audit trail is whole."]);
         let seen = self.json("curl", &[], 200);
         assert_eq!(seen["whole"], true, "{seen}");
-        let changed = "UPDATE rolecall_audit SET reason = 'as ordered' WHERE reason = 'not this person'";
-        assert_eq!(store(&self.installation).execute(changed, []).unwrap(), 1);
-        let broken = "rolecall audit verify";
-        self.page.run(
-            &self.installation,
-            broken,
-            &[],
-            1,
-            &["not as it was written", "record "],
-        );
+    }
+
+    /// Somebody changes one record of the trail, past rolecall.
+    fn finds_what_was_altered(&self) {
+        let told = "SELECT seq FROM rolecall_audit WHERE reason = 'not this person'";
+        let db = store(&self.installation);
+        let seq: i64 = db.query_row(told, [], |row| row.get(0)).unwrap();
+        let changed = "UPDATE rolecall_audit SET reason = 'as ordered' WHERE seq = ?1";
+        assert_eq!(db.execute(changed, [seq]).unwrap(), 1);
+        let words = ["not as it was written", &format!("record {seq} ")];
+        self.page
+            .run(&self.installation, "rolecall audit verify", &[], 1, &words);
     }
 }
 
@@ -357,5 +377,7 @@ async fn a_thousand_failed_jobs_are_found_understood_and_mended_as_the_page_says
     tour.looks_at_causes().await;
     tour.holds_back().await;
     tour.proves_who_did_what().await;
+    tour.sees_queues_and_processes().await;
+    tour.finds_what_was_altered();
     tour.page.assert_at_end();
 }

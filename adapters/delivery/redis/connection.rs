@@ -23,7 +23,7 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// One multiplexed connection for everything but the bell.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     client: Client,
     current: RwLock<ConnectionManager>,
 }
@@ -36,7 +36,7 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Must be called inside a tokio runtime. Connects to nothing yet.
-    pub(super) fn open(url: &str) -> Result<Self, DeliveryError> {
+    pub(crate) fn open(url: &str) -> Result<Self, DeliveryError> {
         let client = client(url)?;
         let current = RwLock::new(manager(&client).map_err(unavailable)?);
         Ok(Self { client, current })
@@ -47,7 +47,7 @@ impl Connection {
     }
 
     /// A handle on the connection. Cheap.
-    pub(super) fn handle(&self) -> ConnectionManager {
+    pub(crate) fn handle(&self) -> ConnectionManager {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -67,7 +67,7 @@ impl Connection {
     /// The driver connects again after an I/O error, and only then: refused once for another reason (such as
     /// a password that is being changed), it would repeat that answer for ever; and a server that became a replica
     /// would be kept. So a connection on which not even PING works, or nothing can be written, is replaced.
-    pub(super) async fn failed(&self, error: RedisError) -> DeliveryError {
+    pub(crate) async fn failed(&self, error: RedisError) -> DeliveryError {
         let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         let useless = demoted || (!error.is_io_error() && self.is_refused().await);
         if useless && let Ok(fresh) = manager(&self.client) {

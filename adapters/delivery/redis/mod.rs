@@ -16,14 +16,16 @@
 
 mod bell;
 mod codec;
-mod connection;
+pub(crate) mod connection;
 mod inspect;
 mod push;
-mod settings;
+pub(crate) mod settings;
 mod sweep;
+mod window;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use apalis_redis::Config;
 use async_trait::async_trait;
@@ -35,6 +37,7 @@ use self::bell::Wake;
 use self::connection::{Connection, patiently};
 pub use self::inspect::{RedisFacts, inspect};
 pub use self::settings::{LARGEST_WINDOW, RedisSettings};
+use self::window::Window;
 use super::envelope::Desk;
 use super::stop::Stop;
 
@@ -45,6 +48,8 @@ pub struct RedisDelivery {
     connection: Connection,
     /// By [`Lane::rank`].
     queues: [Config; Lane::ALL.len()],
+    /// The same.
+    windows: [Window; Lane::ALL.len()],
 }
 
 impl RedisDelivery {
@@ -61,6 +66,7 @@ impl RedisDelivery {
             settings,
             connection,
             queues,
+            windows: Default::default(),
         };
         match delivery.unfit().await {
             Ok(troubles) => troubles.iter().for_each(|trouble| tracing::warn!("{trouble}")),
@@ -85,6 +91,31 @@ impl RedisDelivery {
     fn queue(&self, lane: Lane) -> &Config {
         &self.queues[usize::from(lane.rank())]
     }
+
+    fn known(&self, lane: Lane) -> &Window {
+        &self.windows[usize::from(lane.rank())]
+    }
+
+    fn left(&self, depth: u64) -> usize {
+        let depth = usize::try_from(depth).unwrap_or(usize::MAX);
+        self.settings.window.saturating_sub(depth)
+    }
+
+    /// Asks Redis.
+    async fn ask_depth(&self, lane: Lane) -> Result<u64, DeliveryError> {
+        let depth = push::depth(&self.connection, self.queue(lane)).await?;
+        self.known(lane).learn(Instant::now(), depth);
+        Ok(depth)
+    }
+
+    /// Asks Redis only where what is known leaves too little room.
+    async fn room_for(&self, lane: Lane, wanted: usize) -> Result<usize, DeliveryError> {
+        let known = self.known(lane).depth(Instant::now());
+        match known.map(|depth| self.left(depth)) {
+            Some(room) if room >= wanted => Ok(room),
+            _ => Ok(self.left(self.ask_depth(lane).await?)),
+        }
+    }
 }
 
 #[async_trait]
@@ -95,28 +126,33 @@ impl Delivery for RedisDelivery {
             return Ok(0);
         }
         patiently(async {
-            // Two processes may overshoot the window together. The largest window leaves room for that.
-            let waiting = push::depth(&self.connection, queue).await?;
-            let room = self
-                .settings
-                .window
-                .saturating_sub(usize::try_from(waiting).unwrap_or(usize::MAX));
-            push::push(&self.connection, queue, &batch[..batch.len().min(room)]).await
+            let room = self.room_for(lane, batch.len()).await?;
+            let batch = &batch[..batch.len().min(room)];
+            self.known(lane).add(batch.len());
+            let pushed = push::push(&self.connection, queue, batch).await?;
+            if let Some(depth) = pushed.depth {
+                self.known(lane).learn(Instant::now(), depth);
+            }
+            Ok(pushed.taken)
         })
         .await
     }
 
     async fn depth(&self, lane: Lane) -> Result<u64, DeliveryError> {
-        let (connection, queue) = (&self.connection, self.queue(lane));
         patiently(async {
-            let depth = push::depth(connection, queue).await?;
+            let depth = self.ask_depth(lane).await?;
             if depth >= self.settings.window as u64 {
                 // It may be full because nobody can take from it: a Redis that cannot be written to still tells depths.
-                push::try_writing(connection, queue).await?;
+                push::try_writing(&self.connection, self.queue(lane)).await?;
             }
             Ok(depth)
         })
         .await
+    }
+
+    async fn room(&self, lane: Lane) -> Result<usize, DeliveryError> {
+        // A quarter of the window is as good as room for all; less is worth a question.
+        patiently(self.room_for(lane, self.settings.window.div_ceil(4))).await
     }
 
     fn window(&self) -> usize {

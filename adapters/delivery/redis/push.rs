@@ -1,13 +1,15 @@
 //! Pushing, and how much waits.
 //!
-//! apalis' public push, and then the bell, with one more round trip. apalis makes an envelope due in whole seconds of the
-//! *pusher's* clock, and a worker whose clock is behind would start it that much later, be it an hour. So the same round
-//! trip makes it due by any clock.
+//! apalis' public push, and then the bell. apalis makes an envelope due in whole seconds of the *pusher's* clock, and a
+//! worker whose clock is behind would start it that much later, be it an hour; so it is made due by any clock. That, the bell,
+//! and the question how much waits, travel with the push: all of it is one round trip ([`Ringing`]).
 
 use apalis::prelude::{TaskBuilder, TaskId};
 use apalis_redis::queries::push_tasks;
 use apalis_redis::{Config, Error, RedisTask};
-use redis::RedisError;
+use futures::FutureExt as _;
+use redis::aio::{ConnectionLike, ConnectionManager};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 use rolecall_core::ports::{DeliveryError, Envelope};
 use uuid::Uuid;
 
@@ -23,38 +25,47 @@ const DUE_BY_ANY_CLOCK: u64 = 0;
 /// How long the key that was written to see whether Redis takes writes stays.
 const PROBE_LASTS_S: u64 = 60;
 
+/// What a push came to.
+pub(super) struct Pushed {
+    /// From the front.
+    pub(super) taken: usize,
+    /// Waiting in Redis right after it, if Redis said so.
+    pub(super) depth: Option<u64>,
+}
+
 /// Pushes all of `batch`, in order. Says how many were taken if it came to grief on the way.
 pub(super) async fn push(
     connection: &Connection,
     queue: &Config,
     batch: &[Envelope],
-) -> Result<usize, DeliveryError> {
-    let (mut taken, mut redis) = (0, connection.handle());
+) -> Result<Pushed, DeliveryError> {
+    let mut redis = Ringing {
+        redis: connection.handle(),
+        queue,
+        pushed: Vec::new(),
+        depth: None,
+    };
+    let mut taken = 0;
     for chunk in batch.chunks(CHUNK) {
         let tasks = chunk.iter().map(task).collect::<Result<Vec<_>, _>>()?;
+        let ids = tasks.iter().filter_map(|task| task.task_id());
+        redis.pushed = ids.map(ToString::to_string).collect();
         if let Err(error) = push_tasks(&mut redis, queue, &tasks).await {
             let error = match error {
                 Error::Database(error) => connection.failed(error).await,
                 other => DeliveryError(other.to_string()),
             };
-            return if taken == 0 { Err(error) } else { Ok(taken) };
+            if taken == 0 {
+                return Err(error);
+            }
+            break;
         }
         taken += chunk.len();
-        let mut bell = redis::pipe();
-        // Only what is still there (XX): somebody may have taken it already.
-        bell.cmd("ZADD").arg(queue.scheduled_jobs_set()).arg("XX");
-        for task in &tasks {
-            bell.arg(DUE_BY_ANY_CLOCK)
-                .arg(task.task_id().map(ToString::to_string));
-        }
-        bell.cmd("PUBLISH").arg(channel(queue)).arg("1");
-        let rung: Result<(), RedisError> = bell.exec_async(&mut redis).await;
-        if let Err(error) = rung {
-            // They are in; the workers look each second.
-            tracing::debug!(%error, "pushed without ringing the bell");
-        }
     }
-    Ok(taken)
+    Ok(Pushed {
+        taken,
+        depth: redis.depth,
+    })
 }
 
 /// Fails if Redis cannot be written to: it is a replica, full, or without a disk.
@@ -80,14 +91,72 @@ fn task(envelope: &Envelope) -> Result<RedisTask, DeliveryError> {
     Ok(TaskBuilder::new(bytes).task_id(id).max_attempts(1).build())
 }
 
+/// A connection on which each command is followed, in the same packet, by what makes the envelopes due, a ring of the bell and
+/// the question how much waits.
+struct Ringing<'q> {
+    redis: ConnectionManager,
+    queue: &'q Config,
+    /// The ids of the envelopes that are pushed.
+    pushed: Vec<String>,
+    depth: Option<u64>,
+}
+
+impl Ringing<'_> {
+    async fn follow(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let mut all = redis::pipe();
+        all.add_command(command.clone());
+        // Only what is still there (XX): somebody may have taken it already.
+        all.cmd("ZADD").arg(self.queue.scheduled_jobs_set()).arg("XX");
+        for id in &self.pushed {
+            all.arg(DUE_BY_ANY_CLOCK).arg(id);
+        }
+        all.cmd("PUBLISH").arg(channel(self.queue)).arg("1");
+        ask_depth(&mut all, self.queue);
+        let answers = self.redis.req_packed_commands(&all, 0, all.len()).await?;
+        let mut answers = answers.into_iter();
+        let answer = answers.next().unwrap_or(Value::Nil).extract_error()?;
+        for error in answers.by_ref().take(2).filter_map(|a| a.extract_error().err()) {
+            // They are in; the workers look each second.
+            tracing::debug!(%error, "pushed without ringing the bell");
+        }
+        let counts: RedisResult<Vec<u64>> = answers.map(|count| Ok(u64::from_redis_value(count)?)).collect();
+        self.depth = counts.ok().map(|counts| counts.iter().sum());
+        Ok(answer)
+    }
+}
+
+impl ConnectionLike for Ringing<'_> {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        self.follow(command).boxed()
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.redis.req_packed_commands(commands, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.redis.get_db()
+    }
+}
+
+/// Two numbers, whose sum is what waits.
+fn ask_depth(commands: &mut Pipeline, queue: &Config) {
+    commands
+        .llen(queue.active_jobs_list())
+        .zcard(queue.scheduled_jobs_set());
+}
+
 /// Waiting in Redis: pushed, and not yet fetched by a worker.
 pub(super) async fn depth(connection: &Connection, queue: &Config) -> Result<u64, DeliveryError> {
     let mut redis = connection.handle();
-    let answer: Result<(u64, u64), RedisError> = redis::pipe()
-        .llen(queue.active_jobs_list())
-        .zcard(queue.scheduled_jobs_set())
-        .query_async(&mut redis)
-        .await;
+    let mut commands = redis::pipe();
+    ask_depth(&mut commands, queue);
+    let answer: Result<(u64, u64), RedisError> = commands.query_async(&mut redis).await;
     match answer {
         Ok((active, scheduled)) => Ok(active + scheduled),
         Err(error) => Err(connection.failed(error).await),

@@ -47,15 +47,8 @@ impl RedisSettings {
     /// # Errors
     /// The first setting that can never work, in words.
     pub(super) fn check(&self) -> Result<(), DeliveryError> {
-        // Names become parts of keys and of a SCAN pattern, so the characters that mean something there stay out.
-        for (what, name) in [("installation", &self.installation), ("instance", &self.instance)] {
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            if name.is_empty() || !name.chars().all(plain) {
-                return Err(DeliveryError(format!(
-                    "the name of the {what} is {name:?}; letters, digits, '-', '_' and '.' are allowed"
-                )));
-            }
-        }
+        check_name("installation", &self.installation)?;
+        check_name("instance", &self.instance)?;
         if self.window == 0 || self.window > LARGEST_WINDOW {
             return Err(DeliveryError(format!(
                 "the window of a lane is {}; it must be between 1 and {LARGEST_WINDOW}",
@@ -80,6 +73,20 @@ impl RedisSettings {
             // `false` would mean that nothing is ever acknowledged.
             .persist_results(true)
     }
+}
+
+/// Names become parts of keys and of a SCAN pattern, so the characters that mean something there stay out.
+///
+/// # Errors
+/// The name, and what is allowed.
+pub(crate) fn check_name(what: &str, name: &str) -> Result<(), DeliveryError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(DeliveryError(format!(
+            "the name of the {what} is {name:?}; letters, digits, '-', '_' and '.' are allowed"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,15 +8,18 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use rolecall_core::error::StoreError;
+use rolecall_core::{throughput, worker};
 
 use super::MongoStore;
 use super::api_keys::API_KEYS;
 use super::audit::AUDIT;
 use super::documents::whole;
 use super::errors::{is_duplicate, store_error};
+use super::job_minutes::MINUTES;
 use super::oauth_states::STATES;
 use super::replies::REPLIES;
 use super::schedules::TICKS;
+use super::workers::WORKERS;
 
 /// An index of these keys exists with other options (`IndexOptionsConflict`, `IndexKeySpecsConflict`).
 /// Source: MongoDB's error codes.
@@ -104,6 +107,14 @@ fn specs() -> Vec<Spec> {
         plain(REPLIES, doc! { "until": 1 }),
         plain(API_KEYS, doc! { "created_at": -1, "_id": -1 }),
         plain(TICKS, doc! { "schedule": 1, "at": -1 }),
+        Spec {
+            kept: Some(worker::KEPT),
+            ..plain(WORKERS, doc! { "seen_at": 1 })
+        },
+        Spec {
+            kept: Some(throughput::KEPT),
+            ..plain(MINUTES, doc! { "minute": 1 })
+        },
         unique("rolecall_directory_groups", doc! { "name": 1 }),
     ]
 }

@@ -14,6 +14,7 @@ pub(crate) mod errors;
 mod guilds;
 mod imported;
 mod indexes;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -29,6 +30,7 @@ mod schedules;
 mod sealed_fields;
 mod server_clock;
 mod settings;
+mod workers;
 
 use std::time::Instant;
 

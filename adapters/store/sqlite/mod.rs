@@ -1,7 +1,7 @@
 //! Everything in one file: the store of those who have configured nothing.
 //!
-//! Writes go through one thread that commits many calls at once ([`writer`]), so that a full `fsync` a commit costs
-//! little; reads use connections of their own ([`readers`]). Nothing relies on that thread being the only writer:
+//! Writes go through one thread that commits many calls at once ([`writer`]), so that their way to the disk costs little;
+//! reads use connections of their own ([`readers`]). Nothing relies on that thread being the only writer:
 //! several processes may have the file open, and SQLite's own locks decide. Never put the file on a network share.
 
 mod accounts;
@@ -10,10 +10,12 @@ mod audit;
 mod cause_marks;
 mod clock;
 mod directory;
+mod disk;
 mod errors;
 mod guilds;
 mod health;
 mod import;
+mod job_minutes;
 mod ledger;
 mod links;
 mod mappings;
@@ -30,6 +32,7 @@ mod schema;
 mod sealed_fields;
 mod sql;
 mod wal;
+mod workers;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -46,7 +49,7 @@ pub use errors::OpenError;
 use clock::SystemClock;
 use readers::Readers;
 use sql::Result;
-use writer::Writer;
+use writer::{Answer, Writer};
 
 /// A store in one SQLite file. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -118,8 +121,28 @@ impl SqliteStore {
         T: Send + 'static,
         F: Fn(&Connection, Timestamp) -> Result<T> + Send + 'static,
     {
+        self.answered(Answer::OnDisk, work).await
+    }
+
+    /// The same, for what may be forgotten when the machine loses its power right after: answers when everybody sees it.
+    async fn write_soon<T, F>(&self, work: F) -> std::result::Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
+        self.answered(Answer::Written, work).await
+    }
+
+    async fn answered<T, F>(&self, when: Answer, work: F) -> std::result::Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection, Timestamp) -> Result<T> + Send + 'static,
+    {
         let clock = self.inner.clock.clone();
-        self.inner.writer.call(move |db| work(db, clock.now())).await
+        self.inner
+            .writer
+            .call(when, move |db| work(db, clock.now()))
+            .await
     }
 
     /// Runs on a read-only connection, in a transaction of its own: all that it reads is of one moment.

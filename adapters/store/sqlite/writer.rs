@@ -1,9 +1,12 @@
-//! The thread that writes: many calls a commit.
+//! The thread that writes: many calls a commit; and the one that waits for the disk.
 //!
-//! A commit costs an `fsync`, however much is in it. So all calls that wait go into one transaction. If one of them
-//! fails, all are rolled back and run again, each in a savepoint of its own, so that it takes nothing with it: that is
-//! rare, and savepoints are not cheap (each keeps a copy of every page that it changes). Nobody is answered before the
-//! commit is on disk.
+//! What a commit costs is mostly the way to the disk, however much is in it. So all calls that wait go into one
+//! transaction, and the writer does not wait for the disk: it hands what it committed to a second thread ([`super::disk`])
+//! and goes on with the next calls, which then share the next way to the disk. A call that asked for it is answered when its
+//! commit is on disk; the others as soon as all connections and processes see it.
+//!
+//! If one of the calls fails, all are rolled back and run again, each in a savepoint of its own, so that it takes nothing
+//! with it: that is rare, and savepoints are not cheap (each keeps a copy of every page that it changes).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,13 +17,23 @@ use rolecall_core::error::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::disk::Disk;
 use super::errors::Fault;
 use super::sql::{Result, change};
 
-/// Calls that share a commit, at most.
-const GROUP: usize = 64;
+/// Calls that share a commit, at most. Another process that wants to write waits for that long: some milliseconds.
+const GROUP: usize = 256;
 /// Calls that may wait; whoever comes then waits for a place.
-const QUEUE: usize = 256;
+const QUEUE: usize = 1_024;
+
+/// When a call is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// When it is on disk.
+    OnDisk,
+    /// When everybody sees it, and it survives the death of this process. It goes to the disk at once, but nobody waits.
+    Written,
+}
 
 /// The way to the thread. The thread ends with the last of these.
 pub(super) struct Writer {
@@ -30,14 +43,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on this connection.
+    /// Starts the threads on this connection.
     pub(super) fn start(db: Connection) -> std::io::Result<Self> {
+        let disk = Disk::start(&db)?;
         let (calls, waiting) = mpsc::channel(QUEUE);
         let failing = Arc::new(AtomicBool::new(false));
         let fails = Arc::clone(&failing);
         thread::Builder::new()
             .name("rolecall-sqlite".to_owned())
-            .spawn(move || work(&db, waiting, &fails))?;
+            .spawn(move || work(&db, waiting, &disk, &fails))?;
         Ok(Self { calls, failing })
     }
 
@@ -46,14 +60,15 @@ impl Writer {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` in a transaction; answers when that is on disk. It may be rolled back and run again before that.
-    pub(super) async fn call<T, F>(&self, work: F) -> std::result::Result<T, StoreError>
+    /// Runs `work` in a transaction. It may be rolled back and run again before it is answered.
+    pub(super) async fn call<T, F>(&self, when: Answer, work: F) -> std::result::Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let call = Pending {
+            when,
             work,
             result: None,
             answer,
@@ -65,16 +80,19 @@ impl Writer {
 }
 
 /// A call, whatever its answer is.
-trait Call: Send {
+pub(super) trait Call: Send {
+    /// Whether it is answered only when it is on disk.
+    fn waits_for_disk(&self) -> bool;
     /// Does the work and keeps its result; says whether it went well.
     fn run(&mut self, db: &Connection) -> bool;
     /// Whether the file could not be written, as far as this call knows.
     fn was_refused(&self) -> bool;
-    /// Answers, after the commit (or its failure).
+    /// Answers, after the commit and the way to the disk (or their failure).
     fn answer(self: Box<Self>, commit: &std::result::Result<(), StoreError>);
 }
 
 struct Pending<T, F> {
+    when: Answer,
     work: F,
     result: Option<std::result::Result<T, StoreError>>,
     answer: oneshot::Sender<std::result::Result<T, StoreError>>,
@@ -85,6 +103,10 @@ where
     T: Send,
     F: Fn(&Connection) -> Result<T> + Send,
 {
+    fn waits_for_disk(&self) -> bool {
+        self.when == Answer::OnDisk
+    }
+
     fn run(&mut self, db: &Connection) -> bool {
         // A panic must not end the thread: all writes of the process would end with it.
         let result = catch_unwind(AssertUnwindSafe(|| (self.work)(db)))
@@ -111,15 +133,24 @@ where
     }
 }
 
-fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Call>>, failing: &AtomicBool) {
+fn work(db: &Connection, mut waiting: mpsc::Receiver<Box<dyn Call>>, disk: &Disk, failing: &AtomicBool) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        tracing::trace!(calls = group.len(), "a commit");
         let commit = commit(db, &mut group);
         // A call that the disk refused fails alone, before the commit; its own error says so.
         let refused = commit.is_err() || group.iter().any(|call| call.was_refused());
         failing.store(refused, Ordering::Relaxed);
+        let mut for_disk = Vec::new();
         for call in group.drain(..) {
-            call.answer(&commit);
+            if commit.is_ok() && call.waits_for_disk() {
+                for_disk.push(call);
+            } else {
+                call.answer(&commit);
+            }
+        }
+        if commit.is_ok() {
+            disk.take(for_disk);
         }
     }
 }
@@ -167,7 +198,9 @@ mod tests {
 
     async fn insert(writer: &Writer, text: String) -> std::result::Result<usize, StoreError> {
         writer
-            .call(move |db| change(db, "INSERT INTO t VALUES (?1)", [&text]))
+            .call(Answer::OnDisk, move |db| {
+                change(db, "INSERT INTO t VALUES (?1)", [&text])
+            })
             .await
     }
 
@@ -175,7 +208,9 @@ mod tests {
     async fn a_full_disk_is_told_and_the_writer_goes_on_when_there_is_room() {
         let (_folder, writer) = started();
         let pages = |n: i64| {
-            writer.call(move |db| Ok(db.query_row(&format!("PRAGMA max_page_count={n}"), [], |_| Ok(()))?))
+            writer.call(Answer::OnDisk, move |db| {
+                Ok(db.query_row(&format!("PRAGMA max_page_count={n}"), [], |_| Ok(()))?)
+            })
         };
         pages(20).await.unwrap();
         let error = insert(&writer, "x".repeat(1_000_000)).await.unwrap_err();
@@ -192,15 +227,15 @@ mod tests {
     async fn calls_share_a_commit_and_one_that_fails_or_panics_takes_no_other_with_it() {
         let (_folder, writer) = started();
         // Keeps the thread busy, so that the others have to wait and make a group.
-        let busy = writer.call(|_| {
+        let busy = writer.call(Answer::OnDisk, |_| {
             thread::sleep(std::time::Duration::from_millis(100));
             Ok(())
         });
-        let half = writer.call(|db| {
+        let half = writer.call(Answer::OnDisk, |db| {
             change(db, "INSERT INTO t VALUES ('half')", [])?;
             change(db, "INSERT INTO t VALUES ('half')", [])
         });
-        let panics = writer.call(|db| -> Result<()> {
+        let panics = writer.call(Answer::OnDisk, |db| -> Result<()> {
             change(db, "INSERT INTO t VALUES ('panic')", [])?;
             panic!("on purpose")
         });
@@ -214,7 +249,7 @@ mod tests {
         assert_eq!((a, b), (Ok(1), Ok(1)));
         assert!(half.is_err() && panics.is_err());
         let stored = writer
-            .call(|db| {
+            .call(Answer::OnDisk, |db| {
                 crate::store::sqlite::sql::all(db, "SELECT x FROM t ORDER BY x", [], |row| {
                     Ok(row.get::<_, String>(0)?)
                 })

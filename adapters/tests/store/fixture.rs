@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::ports::{
-    Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, Ledger, Links, Mappings,
-    OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules, SealedFields,
-    StoreHealth,
+    Accounts, ApiKeys, Audit, CauseMarks, Directory, Guilds, Import, JobControl, JobMinutes, Ledger, Links,
+    Mappings, OAuthStates, Pauses, Refreshes, Replies, Retention, RetiredGuilds, Runs, Schedules,
+    SealedFields, StoreHealth, Workers,
 };
 
 /// One handle on a store, as its ports.
@@ -30,6 +30,8 @@ pub(crate) struct Stores {
     pub(crate) sealed_fields: Arc<dyn SealedFields>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) refreshes: Arc<dyn Refreshes>,
+    pub(crate) workers: Arc<dyn Workers>,
+    pub(crate) job_minutes: Arc<dyn JobMinutes>,
     pub(crate) replies: Arc<dyn Replies>,
     pub(crate) health: Arc<dyn StoreHealth>,
     pub(crate) directory: Option<(Arc<dyn Directory>, Arc<dyn Import>)>,
@@ -58,6 +60,8 @@ impl Stores {
             + Refreshes
             + Replies
             + RetiredGuilds
+            + Workers
+            + JobMinutes
             + Clone,
     {
         Self {
@@ -78,6 +82,8 @@ impl Stores {
             sealed_fields: Arc::new(store.clone()),
             retention: Arc::new(store.clone()),
             refreshes: Arc::new(store.clone()),
+            workers: Arc::new(store.clone()),
+            job_minutes: Arc::new(store.clone()),
             replies: Arc::new(store.clone()),
             health: Arc::new(store.clone()),
             directory: None,

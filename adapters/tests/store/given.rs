@@ -73,6 +73,7 @@ pub(crate) fn job() -> NewJob {
         subject: Subject::default(),
         cause: Cause::new("demo", "a test"),
         trace: None,
+        sent: false,
     }
 }
 

@@ -68,6 +68,7 @@ macro_rules! every_store {
                 due_jobs_come_in_order_of_time_and_id_within_a_lane,
                 a_sent_job_is_not_due_until_it_was_sent_long_ago,
                 a_claim_and_a_settlement_remove_the_note_of_sending,
+                a_job_that_is_sent_as_it_is_stored_is_noted_so_until_that_is_taken_back,
                 a_deferred_job_waits_for_its_new_time,
                 the_next_due_time_is_that_of_the_first_waiting_job,
                 what_stands_in_the_way_of_a_job_is_a_running_one_of_its_key_and_what_is_due_before_it,
@@ -205,6 +206,16 @@ macro_rules! every_store {
                 jobs_of_a_running_run_stay,
                 runs_that_are_over_are_deleted_and_running_ones_stay,
                 only_links_that_are_inactive_for_long_are_deleted,
+            }
+            workers {
+                a_process_reads_back_as_it_tells_of_itself_with_the_stores_time,
+                an_order_to_drain_is_heard_with_the_next_beat_and_outlives_it,
+                only_a_process_that_is_there_is_ordered_anything,
+                those_that_were_not_heard_of_lately_are_left_out,
+            }
+            job_minutes {
+                counts_of_one_minute_and_lane_add_up,
+                minutes_are_read_from_a_moment_on_in_the_order_of_time,
             }
             health {
                 a_store_answers_and_says_what_it_is,

@@ -66,6 +66,9 @@ const ROLE: &[&str] = &[
 /// Orders something about a job.
 const ORDER: &[&str] = &["unknown_job", "job_is_final", "job_is_live"];
 
+/// Orders something about a process.
+const DRAIN: &[&str] = &["unknown_worker", "worker_is_gone"];
+
 /// What most operations have in common.
 const READ: &[&[&str]] = &[COUNTED, STORED, TOKEN, PERMISSION, VALUES];
 const OWN: &[&[&str]] = &[COUNTED, STORED, TOKEN, &["key_has_no_account"]];
@@ -350,6 +353,11 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("listPauses", JOBS, READ, &[]),
     Entry::new("createPause", MANAGE_JOBS, READ, &[WRITE, BODY]),
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),
+    Entry::new("listQueues", JOBS, READ, &[]),
+    Entry::new("getQueue", JOBS, READ, &[&["unknown_queue"]]),
+    Entry::new("listWorkers", JOBS, READ, &[]),
+    Entry::new("drainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
+    Entry::new("undrainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
     Entry::new("listSchedules", JOBS, READ, &[]),
     Entry::new(
         "runSchedule",

@@ -1,6 +1,6 @@
 //! What may stand in paths, queries and request headers, told in one place for all operations.
 
-use rolecall_core::job::JobState;
+use rolecall_core::job::{JobState, Lane};
 use serde_json::{Value, json};
 
 use crate::web::v1::{dead_letters, list_runs};
@@ -28,6 +28,14 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
         ("path", "run_id" | "job_id" | "pause_id") | ("query", "run" | "parent") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
+        ),
+        ("path", "worker_id") => (
+            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME}),
+            json!("worker.1-17-0badcafe"),
+        ),
+        ("path", "queue") => (
+            json!({"type": "string", "enum": Lane::ALL.map(Lane::as_str)}),
+            json!("bulk"),
         ),
         ("path", "name") => (
             json!({"type": "string", "pattern": "^[a-z_]{1,64}$"}),

@@ -151,6 +151,17 @@ pub(super) const KNOWN: &[Known] = &[
     Known::new("unknown_run", 404, "there is no run 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new("unknown_job", 404, "there is no job 019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
     Known::new(
+        "unknown_queue",
+        404,
+        "there is no queue \"mail\"; there are interactive, normal, bulk",
+    ),
+    Known::new(
+        "unknown_worker",
+        404,
+        "there is no process worker-17-0badcafe, or it was not heard of for a day",
+    ),
+    Known::new("worker_is_gone", 409, "process worker-17-0badcafe is lost: it hears no orders"),
+    Known::new(
         "unknown_bulk_order",
         404,
         "there is no order 019a2c8e-5b1d-7c3a-9f00-0123456789ab about many jobs",

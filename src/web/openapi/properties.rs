@@ -6,6 +6,7 @@ use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
 use rolecall_core::run::{RunKind, RunState};
+use rolecall_core::worker::{Role, Status};
 use serde_json::{Value, json};
 
 use super::parameters::{MAPPING, SNOWFLAKE};
@@ -22,6 +23,7 @@ pub(super) const BODIES: &[&str] = &[
     "CheckBody",
     "CloneBody",
     "ConditionsBody",
+    "DrainBody",
     "GuildBody",
     "LinkBody",
     "ManualSyncBody",
@@ -72,8 +74,8 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         ("CloneBody", "queue") => json!({"enum": ["", "interactive", "normal", "bulk", null]}),
         ("BulkBody", "action") => json!({"enum": BulkAction::ALL.map(BulkAction::as_str)}),
         (
-            "BulkBody" | "CloneBody" | "MarkBody" | "OrderBody" | "PauseBody" | "RescheduleBody"
-            | "RetryRunBody",
+            "BulkBody" | "CloneBody" | "DrainBody" | "MarkBody" | "OrderBody" | "PauseBody"
+            | "RescheduleBody" | "RetryRunBody",
             "reason",
         ) => {
             json!({"maxLength": LONGEST_REASON, "pattern": LINE})
@@ -108,6 +110,15 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("SaidView", "decision") => words(&["grants", "denies", "undecided", "inactive"]),
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
+        ("HeldJob", "queue") | ("QueueView", "name") => words(&Lane::ALL.map(Lane::as_str)),
+        ("WorkerView", "status") => words(&Status::ALL.map(Status::as_str)),
+        ("WorkerView", "roles") => {
+            Some(json!({"items": {"type": "string", "enum": Role::ALL.map(Role::as_str)}}))
+        }
+        ("WorkerView", "queues") => {
+            Some(json!({"items": {"type": "string", "enum": Lane::ALL.map(Lane::as_str)}}))
+        }
+        (_, "seen_at" | "claimed_at" | "oldest_due_at") => Some(json!({"format": "date-time"})),
         ("BulkPreview", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
         ("BulkView", "action") => words(&BulkAction::ALL.map(BulkAction::as_str)),
         ("BulkView", "state") => words(&JobState::ALL.map(JobState::as_str)),

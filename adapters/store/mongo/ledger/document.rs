@@ -62,6 +62,7 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
     put(&mut doc, "trace", job.trace.clone());
+    put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
 }
 
@@ -125,7 +126,7 @@ pub(super) fn state(f: Fields<'_>) -> Result<JobState, StoreError> {
     JobState::from_name(&f.text("state")?).ok_or_else(|| f.broken("state", "a job's state"))
 }
 
-pub(super) fn lane(f: Fields<'_>) -> Result<Lane, StoreError> {
+pub(in crate::store::mongo) fn lane(f: Fields<'_>) -> Result<Lane, StoreError> {
     Lane::from_name(&f.text("lane")?).ok_or_else(|| f.broken("lane", "a lane"))
 }
 
@@ -139,6 +140,7 @@ fn lease(f: Fields<'_>) -> Result<Option<Lease>, StoreError> {
     let read = |lease: Fields<'_>| {
         Ok(Lease {
             owner: lease.text("owner")?,
+            since: lease.opt_at("since")?,
             until: lease.at("until")?,
         })
     };

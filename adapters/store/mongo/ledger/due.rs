@@ -115,13 +115,20 @@ fn is_held(held: &Held) -> Document {
 
 /// By the server's clock; what is claimed or over meanwhile is left alone.
 pub(super) async fn mark_sent(store: &MongoStore, ids: &[JobId]) -> Result<(), StoreError> {
+    mark(store, ids, &doc! { "$set": { "sent_at": "$$NOW" } }).await
+}
+
+pub(super) async fn mark_unsent(store: &MongoStore, ids: &[JobId]) -> Result<(), StoreError> {
+    mark(store, ids, &doc! { "$unset": "sent_at" }).await
+}
+
+async fn mark(store: &MongoStore, ids: &[JobId], change: &Document) -> Result<(), StoreError> {
     for chunk in ids.chunks(1_000) {
         let ids: Vec<String> = chunk.iter().map(ToString::to_string).collect();
         let waiting = doc! { "_id": { "$in": ids }, "waiting_lane": { "$exists": true } };
-        let update = vec![doc! { "$set": { "sent_at": "$$NOW" } }];
         store
             .jobs()
-            .update_many(waiting, update)
+            .update_many(waiting, vec![change.clone()])
             .await
             .map_err(store_error)?;
     }

@@ -9,6 +9,8 @@ mod query;
 mod rescue;
 mod settle;
 
+pub(super) use document::lane;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -75,6 +77,10 @@ impl Ledger for MongoStore {
 
     async fn mark_sent(&self, ids: &[JobId]) -> Result<(), StoreError> {
         due::mark_sent(self, ids).await
+    }
+
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        due::mark_unsent(self, ids).await
     }
 
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {

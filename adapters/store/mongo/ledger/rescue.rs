@@ -56,6 +56,7 @@ async fn take_back(
     let rescued = Rescued {
         id: f.parsed("_id")?,
         kind: f.text("kind")?,
+        lane: lane(f)?,
         run_id: f.opt_parsed("run_id")?,
         state: if quarantined {
             JobState::Discarded

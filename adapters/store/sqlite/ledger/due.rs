@@ -122,6 +122,18 @@ pub(super) fn mark_sent(db: &Connection, ids: &[JobId], now: Timestamp) -> Resul
     Ok(())
 }
 
+pub(super) fn mark_unsent(db: &Connection, ids: &[JobId]) -> Result<()> {
+    for id in ids {
+        change(
+            db,
+            "UPDATE rolecall_jobs SET sent_at = NULL \
+             WHERE id = ?1 AND state IN ('scheduled', 'available', 'retryable')",
+            [id.to_string()],
+        )?;
+    }
+    Ok(())
+}
+
 /// The note of sending goes, too: it has to be sent again when its time has come.
 /// `false`: it does not wait.
 pub(super) fn defer(db: &Connection, id: JobId, until: Timestamp, now: Timestamp) -> Result<bool> {

@@ -27,6 +27,8 @@ use rolecall_core::time::Timestamp;
 
 use super::SqliteStore;
 
+// What must be on disk before anybody is told of it: that a job was accepted, and how it ended. The rest may be forgotten
+// with the machine's power: then no claim, lease or note of sending is left to be wrong about.
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
@@ -44,7 +46,7 @@ impl Ledger for SqliteStore {
         crashes: u32,
     ) -> Result<Claim, StoreError> {
         let worker = worker.to_owned();
-        self.write(move |db, now| claim::claim(db, id, (&worker, lease), crashes, now))
+        self.write_soon(move |db, now| claim::claim(db, id, (&worker, lease), crashes, now))
             .await
     }
 
@@ -58,7 +60,7 @@ impl Ledger for SqliteStore {
             return Ok(Vec::new());
         }
         let (worker, held) = (worker.to_owned(), held.to_vec());
-        self.write(move |db, now| claim::renew(db, &worker, &held, now + lease))
+        self.write_soon(move |db, now| claim::renew(db, &worker, &held, now + lease))
             .await
     }
 
@@ -74,7 +76,7 @@ impl Ledger for SqliteStore {
     }
 
     async fn defer(&self, id: JobId, until: Timestamp) -> Result<(), StoreError> {
-        self.write(move |db, now| due::defer(db, id, until, now).map(drop))
+        self.write_soon(move |db, now| due::defer(db, id, until, now).map(drop))
             .await
     }
 
@@ -95,7 +97,16 @@ impl Ledger for SqliteStore {
             return Ok(());
         }
         let ids = ids.to_vec();
-        self.write(move |db, now| due::mark_sent(db, &ids, now)).await
+        self.write_soon(move |db, now| due::mark_sent(db, &ids, now))
+            .await
+    }
+
+    async fn mark_unsent(&self, ids: &[JobId]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = ids.to_vec();
+        self.write_soon(move |db, _| due::mark_unsent(db, &ids)).await
     }
 
     async fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {

@@ -1,18 +1,21 @@
 //! Jobs whose worker died.
 
 use rolecall_core::ids::{JobId, RunId};
-use rolecall_core::job::{Attempt, JobState};
+use rolecall_core::job::{Attempt, JobState, Lane};
 use rolecall_core::ports::Rescued;
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::settle::with;
-use crate::store::sqlite::sql::{Result, all, change, id, id_or_none, json, limit as at_most, one, to_json};
+use crate::store::sqlite::sql::{
+    Result, all, change, id, id_or_none, json, limit as at_most, name, one, to_json,
+};
 
 /// A running job, as far as a rescue cares.
 struct Lost {
     id: JobId,
     kind: String,
+    lane: Lane,
     run_id: Option<RunId>,
     crashes: u32,
     attempts: Vec<Attempt>,
@@ -40,7 +43,7 @@ pub(super) fn rescue(
 ) -> Result<Vec<Rescued>> {
     let lost = all(
         db,
-        "SELECT id, kind, run_id, crashes, attempts, attempt, lease_owner, claimed_at \
+        "SELECT id, kind, run_id, crashes, attempts, attempt, lease_owner, claimed_at, lane \
          FROM rolecall_jobs INDEXED BY rolecall_jobs_lease \
          WHERE state = 'running' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2",
         [now.0, at_most(limit)],
@@ -48,6 +51,7 @@ pub(super) fn rescue(
             Ok(Lost {
                 id: id(row, 0)?,
                 kind: row.get(1)?,
+                lane: name(row, 8, Lane::from_name)?,
                 run_id: id_or_none(row, 2)?,
                 crashes: row.get::<_, u32>(3)?.saturating_add(1),
                 attempts: json(row, 4)?,
@@ -116,6 +120,7 @@ fn take_back(db: &Connection, job: Lost, quarantine_after: u32, now: Timestamp) 
     Ok(Rescued {
         id: job.id,
         kind: job.kind,
+        lane: job.lane,
         run_id: job.run_id,
         state,
         crashes: job.crashes,

@@ -15,7 +15,7 @@ macro_rules! job_columns {
         "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
          lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
          role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at, \
-         cancel_by, redriven_at, waits, progress"
+         cancel_by, redriven_at, waits, progress, claimed_at"
     };
 }
 pub(super) use job_columns;
@@ -35,6 +35,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
     let time = |column: usize| -> Result<Option<Timestamp>> {
         Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
     };
+    let since = time(35)?;
     Ok(Job {
         id: id(row, 0)?,
         kind: row.get(1)?,
@@ -50,6 +51,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
         fence: row.get(11)?,
         lease: owner.zip(until).map(|(owner, until)| Lease {
             owner,
+            since,
             until: Timestamp(until),
         }),
         unique_key: row.get(14)?,

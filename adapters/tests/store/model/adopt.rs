@@ -38,6 +38,7 @@ impl Adopt for Job {
         or_none(&mut self.finished_at, found.finished_at);
         or_none(&mut self.redriven_at, found.redriven_at);
         if let (Some(lease), Some(found)) = (&mut self.lease, &found.lease) {
+            or_none(&mut lease.since, found.since);
             lease.until = adopted(lease.until, found.until, window);
         }
         let stored = ["worker_lost", "discarded_by_operator"].map(|code| Some(code.to_owned()));

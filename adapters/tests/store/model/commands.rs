@@ -33,6 +33,7 @@ pub(crate) struct Seed {
     pub(super) when: When,
     pub(super) unique: Option<&'static str>,
     pub(super) concurrency: Option<&'static str>,
+    pub(super) sent: bool,
 }
 
 /// How a job is left.
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     },
     Defer(usize, When),
     MarkSent(Vec<usize>),
+    MarkUnsent(Vec<usize>),
     /// `resend`: those that were sent, too.
     Due {
         lane: usize,
@@ -120,7 +122,7 @@ fn seed() -> impl Strategy<Value = Seed> {
         option::of(select(&UNIQUE[..])),
         option::weighted(0.7, select(&CONCURRENCY[..])),
     );
-    let slots = (slot(), prop::bool::weighted(0.8));
+    let slots = (slot(), prop::bool::weighted(0.8), any::<bool>());
     (
         slots,
         select(&KINDS[..]),
@@ -130,7 +132,7 @@ fn seed() -> impl Strategy<Value = Seed> {
         keys,
     )
         .prop_map(
-            |((slot, fresh), kind, lane, guild, when, (unique, concurrency))| Seed {
+            |((slot, fresh, sent), kind, lane, guild, when, (unique, concurrency))| Seed {
                 slot,
                 fresh,
                 kind,
@@ -139,6 +141,7 @@ fn seed() -> impl Strategy<Value = Seed> {
                 when,
                 unique,
                 concurrency,
+                sent,
             },
         )
 }
@@ -189,6 +192,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(slot, old, ending)| Command::Settle { slot, old, ending }),
         1 => (slot(), when()).prop_map(|(slot, at)| Command::Defer(slot, at)),
         1 => vec(slot(), 1..4).prop_map(Command::MarkSent),
+        1 => vec(slot(), 1..4).prop_map(Command::MarkUnsent),
         2 => (lane(), vec(holding(), 0..3), 1..5_usize, any::<bool>())
             .prop_map(|(lane, paused, limit, resend)| Command::Due { lane, paused, limit, resend }),
         1 => lane().prop_map(Command::NextDue),

@@ -91,7 +91,7 @@ impl Model {
             fingerprint: None,
             cancel_by: None,
             inserted_at: NOW,
-            sent_at: None,
+            sent_at: new.sent.then_some(NOW),
             finished_at: None,
             redriven_at: None,
         };
@@ -114,6 +114,7 @@ impl Model {
             fence: job.fence + 1,
             lease: Some(Lease {
                 owner: worker.to_owned(),
+                since: Some(NOW),
                 until: NOW + lease,
             }),
             sent_at: None,
@@ -194,6 +195,14 @@ impl Model {
         }
     }
 
+    pub(super) fn mark_unsent(&mut self, ids: &[JobId]) {
+        for id in ids {
+            if let Some(job) = self.waiting(*id) {
+                job.sent_at = None;
+            }
+        }
+    }
+
     pub(super) fn due(
         &self,
         lane: Lane,
@@ -253,6 +262,7 @@ impl Model {
             rescued.push(Rescued {
                 id: job.id,
                 kind: job.kind.clone(),
+                lane: job.lane,
                 run_id: job.run_id,
                 state: job.state,
                 crashes: job.crashes,

@@ -80,6 +80,7 @@ impl Seed {
             run_at: self.when.at(now),
             unique_key: self.unique.map(ToOwned::to_owned),
             concurrency: self.concurrency.map(ToOwned::to_owned),
+            sent: self.sent,
             subject: Subject {
                 guild_id: self.guild.map(guild),
                 ..Subject::default()
@@ -269,6 +270,11 @@ impl<F: Fixture> Game<'_, F> {
                 let ids: Vec<JobId> = slots.iter().map(|s| ids.of(*s)).collect();
                 model.mark_sent(&ids);
                 said(ledger.mark_sent(&ids).await)
+            }
+            Command::MarkUnsent(slots) => {
+                let ids: Vec<JobId> = slots.iter().map(|s| ids.of(*s)).collect();
+                model.mark_unsent(&ids);
+                said(ledger.mark_unsent(&ids).await)
             }
             Command::Due {
                 lane,

@@ -20,6 +20,8 @@ pub(crate) async fn a_claim_gives_a_lease_an_attempt_and_a_fence<F: Fixture>(fix
     assert_eq!((job.state, job.attempt, job.fence), (JobState::Running, 1, 1));
     let lease = job.lease.clone().expect("a lease");
     assert_eq!(lease.owner, "worker-a");
+    let since = lease.since.expect("a beginning");
+    assert!(before <= since && since <= after, "{since}");
     assert!(before + LONG <= lease.until && lease.until <= after + LONG);
     assert_eq!(read(ledger.as_ref(), id).await, job);
 }

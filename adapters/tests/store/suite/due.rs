@@ -135,6 +135,35 @@ pub(crate) async fn a_sent_job_is_not_due_until_it_was_sent_long_ago<F: Fixture>
     assert_eq!(later, [(ids[0], true), (ids[1], false)]);
 }
 
+pub(crate) async fn a_job_that_is_sent_as_it_is_stored_is_noted_so_until_that_is_taken_back<F: Fixture>(
+    fixture: F,
+) {
+    let ledger = &fixture.stores().ledger;
+    let sent = |sent| NewJob { sent, ..job() };
+    let (kept, back, running) = (sent(true), sent(true), sent(true));
+    let ids = [kept.id, back.id, running.id];
+    let before = ledger.now().await.unwrap() - Duration::from_secs(1);
+    ledger.insert(vec![kept, back, running]).await.unwrap();
+    assert!(read(ledger.as_ref(), ids[0]).await.sent_at.expect("a note") >= before);
+    assert_eq!(ledger.due(Lane::Normal, before, &[], 100).await.unwrap(), []);
+
+    claimed(ledger.as_ref(), ids[2], LONG).await;
+    let others = [
+        read(ledger.as_ref(), ids[0]).await,
+        read(ledger.as_ref(), ids[2]).await,
+    ];
+    ledger.mark_unsent(&ids[1..]).await.unwrap();
+    ledger.mark_unsent(&[]).await.unwrap();
+    let due = ledger.due(Lane::Normal, before, &[], 100).await.unwrap();
+    assert_eq!(due.into_iter().map(|d| d.id).collect::<Vec<_>>(), [ids[1]]);
+    assert_eq!(read(ledger.as_ref(), ids[0]).await, others[0]);
+    assert_eq!(
+        read(ledger.as_ref(), ids[2]).await,
+        others[1],
+        "it runs, and has no note"
+    );
+}
+
 pub(crate) async fn a_claim_and_a_settlement_remove_the_note_of_sending<F: Fixture>(fixture: F) {
     let ledger = &fixture.stores().ledger;
     let id = stored(ledger.as_ref(), job()).await;

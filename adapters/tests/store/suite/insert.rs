@@ -52,6 +52,7 @@ pub(crate) async fn a_stored_job_reads_back_as_it_was_given<F: Fixture>(fixture:
         subject: found.subject.clone(),
         cause: found.cause.clone(),
         trace: found.trace.clone(),
+        sent: false,
     };
     assert_eq!(again, new);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Jobs whose worker died.
 
 use rolecall_core::ids::JobId;
-use rolecall_core::job::{Inserted, JobState, NewJob};
+use rolecall_core::job::{Inserted, JobState, Lane, NewJob};
 use rolecall_core::ports::{Ledger, Rescued};
 use tokio::task::JoinSet;
 
@@ -44,6 +44,7 @@ pub(crate) async fn a_job_whose_lease_ended_is_available_again_and_counts_a_cras
         Rescued {
             id,
             kind: "role.add".to_owned(),
+            lane: Lane::Normal,
             run_id: Some(run),
             state: JobState::Available,
             crashes: 1,
