@@ -87,6 +87,7 @@ fn job(n: u64) -> NewJob {
         },
         cause: Cause::new("schedule:discord_role_sync", "tick 1800000000"),
         trace: None,
+        sent: true,
     }
 }
 
@@ -118,6 +119,7 @@ fn end(n: u64) -> Settlement {
         outcome: (!fails).then(|| Outcome::of(Effect::Applied)),
         attempt: Some(attempt),
         fingerprint: text("add_role|PUT /guilds/{guild}/members/{user}/roles/{role}|403|50013"),
+        wait: None,
     }
 }
 

@@ -83,7 +83,7 @@ async fn a_drained_process_finishes_what_it_runs_takes_nothing_new_and_goes_on_w
     tokio::time::timeout(Duration::from_secs(60), asked)
         .await
         .expect("it ends by itself");
-    let filter = AuditFilter::about(&format!("worker:{WORKER}"));
+    let filter = AuditFilter::about(format!("worker:{WORKER}"));
     let audit = &workshop.world.app.services.audit;
     let records = audit.list(&filter, None, 10).await.unwrap();
     let actions: Vec<&str> = records.iter().map(|r| r.action.as_str()).collect();

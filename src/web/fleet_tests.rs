@@ -9,7 +9,7 @@ use crate::processes::{Parts, described};
 
 impl Served {
     /// A process that tells of itself as this one.
-    async fn beats(&self, beat: Beat) -> String {
+    pub(super) async fn beats(&self, beat: Beat) -> String {
         let process = described(&self.app, Parts::WORKER);
         self.app.services.workers.beat(&process, &beat).await.unwrap();
         process.id

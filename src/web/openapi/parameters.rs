@@ -18,32 +18,15 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
     if let ("query", Some(word)) = (place, word_of_query(name, operation)) {
         return Some(word);
     }
+    if let ("path", Some(part)) = (place, part_of_path(name)) {
+        return Some(part);
+    }
     Some(match (place, name) {
         (_, "guild_id" | "guild") => (snowflake(place), json!("123456789012345678")),
         ("path" | "query", "discord_id") => (snowflake(place), json!("80351110224678912")),
-        ("path", "mapping_id") => (
-            json!({"type": "string", "pattern": MAPPING}),
-            json!("64b000000000000000000001"),
-        ),
         ("path", "run_id" | "job_id" | "pause_id") | ("query", "run" | "parent") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
-        ),
-        ("path", "worker_id") => (
-            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME}),
-            json!("worker.1-17-0badcafe"),
-        ),
-        ("path", "queue") => (
-            json!({"type": "string", "enum": Lane::ALL.map(Lane::as_str)}),
-            json!("bulk"),
-        ),
-        ("path", "name") => (
-            json!({"type": "string", "pattern": "^[a-z_]{1,64}$"}),
-            json!("discord_role_sync"),
-        ),
-        ("path", "user_id") => (
-            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME}),
-            json!("0190f5a2-8c11-7e60-9d4d-e71f9b59e8f0"),
         ),
         ("query", "user_id" | "user") => (
             json!({"type": "string"}),
@@ -78,7 +61,6 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!("2af4270cd09ff577d8f2fe0c55ec7360c872531ac1d524004ec52da03fab6573"),
         ),
         ("query", "error") => (json!({"type": "string"}), json!("access_denied")),
-        ("path", "file") => (json!({"type": "string", "minLength": 1}), json!("swagger-ui.css")),
         ("header", "If-Match" | "If-None-Match") => {
             (json!({"type": "string"}), json!("\"0123456789abcdef\""))
         }
@@ -91,6 +73,34 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
         ("query", "action") => (json!({"type": "string"}), json!("guild.updated")),
         ("query", "subject") => (json!({"type": "string"}), json!("guild:123456789012345678")),
         ("header", "Prefer") => (json!({"type": "string"}), json!("respond-async")),
+        _ => return None,
+    })
+}
+
+/// The parts of a path that have no other place.
+fn part_of_path(name: &str) -> Option<(Value, Value)> {
+    Some(match name {
+        "mapping_id" => (
+            json!({"type": "string", "pattern": MAPPING}),
+            json!("64b000000000000000000001"),
+        ),
+        "worker_id" => (
+            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME}),
+            json!("worker.1-17-0badcafe"),
+        ),
+        "queue" => (
+            json!({"type": "string", "enum": Lane::ALL.map(Lane::as_str)}),
+            json!("bulk"),
+        ),
+        "name" => (
+            json!({"type": "string", "pattern": "^[a-z_]{1,64}$"}),
+            json!("discord_role_sync"),
+        ),
+        "user_id" => (
+            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NAME}),
+            json!("0190f5a2-8c11-7e60-9d4d-e71f9b59e8f0"),
+        ),
+        "file" => (json!({"type": "string", "minLength": 1}), json!("swagger-ui.css")),
         _ => return None,
     })
 }

@@ -34,7 +34,7 @@ pub(crate) async fn a_schedule_is_on_until_it_is_switched_off_and_told_once<F: F
         missed: 0,
         changed: None,
     };
-    assert_eq!(schedules.states().await.unwrap(), [known.clone()]);
+    assert_eq!(schedules.states().await.unwrap(), std::slice::from_ref(&known));
     assert!(
         !schedules
             .switch("retention", true, "user:eve", later(1))
