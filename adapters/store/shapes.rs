@@ -1,8 +1,7 @@
 //! The shapes of the lists that people ask for, for the tests that look whether an index serves them.
 
-use rolecall_core::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
-use rolecall_core::job::{JobState, Lane};
 use rolecall_core::ports::JobFilter;
+use rolecall_core::query;
 use rolecall_core::time::Timestamp;
 use uuid::Uuid;
 
@@ -10,147 +9,44 @@ use uuid::Uuid;
 pub(super) const BEGIN_MS: i64 = 1_700_000_000_000;
 pub(super) const FINGERPRINT: &str = "add_role|PUT /guilds/{guild}/members/{user}/roles/{role}|403|50013";
 
+/// What people ask for, as they write it; a fingerprint is added.
+const QUERIES: [&str; 25] = [
+    "",
+    "kind:add_role",
+    "queue:bulk",
+    "guild:1000000000000000003",
+    "user:user-3",
+    "account:2000000000000000003",
+    "role:3000000000000000003",
+    "run:00000000-0000-7000-8000-000000000003",
+    "parent:00000000-0000-7000-8000-000000000003",
+    "code:50013",
+    "code:discord_missing_permissions",
+    "missing",
+    "since:2023-11-15",
+    "until:2023-11-15",
+    "state:discarded guild:1000000000000000003",
+    "state:discarded missing",
+    "state:discarded,available run:00000000-0000-7000-8000-000000000003",
+    "state:completed guild:1000000000000000003 kind:add_role since:2023-11-15",
+    "state:scheduled",
+    "state:available",
+    "state:running",
+    "state:retryable",
+    "state:completed",
+    "state:cancelled",
+    "state:discarded",
+];
+
+/// The id that ends so.
 pub(super) fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000 + n)
 }
 
-/// What people filter by, alone and together.
+/// Each query and what it means.
 pub(super) fn filters() -> Vec<(String, JobFilter)> {
-    let all = JobFilter::default;
-    let guild = GuildId::new(1_000_000_000_000_000_003);
-    let states = |states: &[JobState]| states.to_vec();
-    let day = Some(Timestamp(BEGIN_MS + 5_000_000));
-    let mut filters = vec![
-        ("everything".to_owned(), all()),
-        (
-            "kind".to_owned(),
-            JobFilter {
-                kind: Some("add_role".to_owned()),
-                ..all()
-            },
-        ),
-        (
-            "queue".to_owned(),
-            JobFilter {
-                lane: Some(Lane::Bulk),
-                ..all()
-            },
-        ),
-        (
-            "guild".to_owned(),
-            JobFilter {
-                guild_id: guild,
-                ..all()
-            },
-        ),
-        (
-            "user".to_owned(),
-            JobFilter {
-                user_id: Some(UserId("user-3".to_owned())),
-                ..all()
-            },
-        ),
-        (
-            "account".to_owned(),
-            JobFilter {
-                discord_id: DiscordId::new(2_000_000_000_000_000_003),
-                ..all()
-            },
-        ),
-        (
-            "role".to_owned(),
-            JobFilter {
-                role_id: RoleId::new(3_000_000_000_000_000_003),
-                ..all()
-            },
-        ),
-        (
-            "run".to_owned(),
-            JobFilter {
-                run_id: Some(RunId(uuid(3))),
-                ..all()
-            },
-        ),
-        (
-            "parent".to_owned(),
-            JobFilter {
-                parent_id: Some(JobId(uuid(3))),
-                ..all()
-            },
-        ),
-        (
-            "fingerprint".to_owned(),
-            JobFilter {
-                fingerprint: Some(FINGERPRINT.to_owned()),
-                ..all()
-            },
-        ),
-        (
-            "code of Discord".to_owned(),
-            JobFilter {
-                error_code: Some("50013".to_owned()),
-                ..all()
-            },
-        ),
-        (
-            "code by name".to_owned(),
-            JobFilter {
-                error_code: Some("discord_missing_permissions".to_owned()),
-                ..all()
-            },
-        ),
-        (
-            "text".to_owned(),
-            JobFilter {
-                text: Some("missing".to_owned()),
-                ..all()
-            },
-        ),
-        ("since".to_owned(), JobFilter { since: day, ..all() }),
-        ("until".to_owned(), JobFilter { until: day, ..all() }),
-        (
-            "dead letters of a guild".to_owned(),
-            JobFilter {
-                guild_id: guild,
-                states: states(&[JobState::Discarded]),
-                ..all()
-            },
-        ),
-        (
-            "a kind in a guild, done, since".to_owned(),
-            JobFilter {
-                guild_id: guild,
-                kind: Some("add_role".to_owned()),
-                states: states(&[JobState::Completed]),
-                since: day,
-                ..all()
-            },
-        ),
-        (
-            "failed and waiting of a run".to_owned(),
-            JobFilter {
-                run_id: Some(RunId(uuid(3))),
-                states: states(&[JobState::Discarded, JobState::Available]),
-                ..all()
-            },
-        ),
-        (
-            "dead letters that say".to_owned(),
-            JobFilter {
-                text: Some("missing".to_owned()),
-                states: states(&[JobState::Discarded]),
-                ..all()
-            },
-        ),
-    ];
-    filters.extend(JobState::ALL.map(|state| {
-        (
-            format!("state {state}"),
-            JobFilter {
-                states: vec![state],
-                ..all()
-            },
-        )
-    }));
-    filters
+    let cause = format!("fingerprint:\"{FINGERPRINT}\"");
+    let queries = QUERIES.into_iter().chain([cause.as_str()]);
+    let read = |text: &str| query::parse(text, Timestamp(BEGIN_MS)).unwrap().filter;
+    queries.map(|text| (format!("{text:?}"), read(text))).collect()
 }

@@ -124,7 +124,7 @@ fn asks(plans: &mut Plans<'_>) {
     }
     for (name, filter) in filters()
         .iter()
-        .filter(|(name, _)| name.contains("dead letters") || name.contains("discarded"))
+        .filter(|(name, _)| name.contains("state:discarded"))
     {
         for (column, by) in [
             ("guild", SplitBy::Guild),
