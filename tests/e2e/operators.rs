@@ -208,7 +208,7 @@ async fn run_again(api: &Api, installation: &Installation, dead: &Value) {
         (job["state"] == "completed").then_some(job)
     })
     .await;
-    assert_eq!(bulk["outcome"]["counts"]["done"], *dead, "{bulk}");
+    assert_eq!(bulk["progress"]["counts"]["done"], *dead, "{bulk}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
