@@ -1,7 +1,7 @@
 # `make` lists what can be done. Everything a target needs beyond a Rust toolchain it installs itself.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz growth faults prove soak contrast bench-engine check fmt accept services docs deny clean lint tree unit
+.PHONY: help demo test fuzz growth plans faults prove soak contrast bench-engine check fmt accept services docs deny clean lint tree unit
 SHELL := /bin/bash
 
 help: ## this list
@@ -21,6 +21,9 @@ fuzz: ## a minute of damaged bytes for everything that is read from outside (ROL
 
 growth: ## bytes of a job in the embedded store, and what a year makes of them (docs/growth.md)
 	@cargo run --locked --quiet -p rolecall-adapters --example growth
+
+plans: ## a million jobs in the embedded store: every list is served by an index, and what it takes here
+	@cargo test --locked --quiet -p rolecall-adapters --lib -- --ignored --nocapture with_a_million_jobs
 
 faults: ## kill and break real processes in every way there is, check that nothing is lost, write docs/reliability.md (ARGS="--only K5")
 	@scripts/faults run $(ARGS)

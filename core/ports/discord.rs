@@ -111,9 +111,13 @@ impl CallError {
         }
     }
 
-    /// What to do about it, where waiting does not help.
+    /// What to do about it, where waiting alone does not help.
     pub fn remedy(&self) -> Option<&'static str> {
         Some(match self.error_code() {
+            "discord_unavailable" => {
+                "Discord itself is out of order, see https://discordstatus.com: when it is well again, run again what \
+                 has used up its tries."
+            }
             "discord_unauthorized" => {
                 "The bot's token is not valid any more: make a new one in Discord's developer portal and store it \
                  with `rolecall guild add`."

@@ -37,6 +37,9 @@ use crate::finish_run::FinishRun;
 const LEAVE_TO_NEWER: Duration = Duration::from_secs(30);
 /// The code of why it is left.
 const NEWER_RELEASE: &str = "newer_release_needed";
+/// What to do about a payload that cannot be read.
+const UNREADABLE: &str = "This release cannot read what is stored of the job: ask for the change again, such as with a \
+                          sync; if a newer release stored it, run the job again with that one.";
 /// A job whose concurrency key is taken comes back after about this long.
 const BUSY_PAUSE: Duration = Duration::from_millis(400);
 /// How long after a claim without an answer the ledger is asked what became of it.
@@ -330,6 +333,7 @@ impl Runner {
                 attempt.error_class = Some(ErrorClass::Permanent.as_str().to_owned());
                 attempt.error_code = Some("undecodable".to_owned());
                 attempt.message = Some(format!("the payload cannot be read: {why}"));
+                attempt.remedy = Some(UNREADABLE.to_owned());
                 (state, run_at, give_back, outcome) = (JobState::Discarded, None, false, None);
                 fingerprint = Some(format!("{}|undecodable", job.kind));
             }

@@ -172,21 +172,31 @@ fn filled(line: &str, seeded: &Seeded) -> String {
     line
 }
 
-/// Runs the line; status and body of the answer.
-fn run(line: &str) -> (u16, String) {
-    let script = format!("curl() {{ command curl -sS -m 60 -w '\\n%{{http_code}}' \"$@\"; }}\n{line}");
-    let ended = Command::new("bash")
-        .args(["-c", &script])
-        .output()
-        .expect("bash, which the tests need");
-    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
-    let told = String::from_utf8_lossy(&ended.stderr);
+/// To a shell: `curl` shows the status of the answer on a line of its own after the body.
+pub(crate) const CURL: &str = r#"curl() { command curl -sS -m 60 -w '\n%{http_code}' "$@"; }"#;
+
+/// Status and body of the answer that [`CURL`] showed, or wrote of to standard error.
+#[track_caller]
+pub(crate) fn answered(out: &str, told: &str) -> (u16, String) {
     let (body, status) = out
         .rsplit_once('\n')
         .unwrap_or_else(|| panic!("curl, which `make test` installs, did not answer: {told}"));
     (
         status.parse().unwrap_or_else(|_| panic!("{out} {told}")),
         body.to_owned(),
+    )
+}
+
+/// Runs the line; status and body of the answer.
+fn run(line: &str) -> (u16, String) {
+    let script = format!("{CURL}\n{line}");
+    let ended = Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .expect("bash, which the tests need");
+    answered(
+        &String::from_utf8_lossy(&ended.stdout),
+        &String::from_utf8_lossy(&ended.stderr),
     )
 }
 

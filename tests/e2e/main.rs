@@ -31,4 +31,5 @@ mod schemathesis;
 mod shipped;
 mod support;
 mod telemetry;
+mod tour;
 mod webhooks;

@@ -159,7 +159,7 @@ impl Api {
     }
 
     /// Waits until nothing is waiting or running in a list.
-    async fn is_quiet(&self, query: &str) -> Value {
+    pub(crate) async fn is_quiet(&self, query: &str) -> Value {
         wait_for(&format!("{query} to be quiet"), PATIENCE, || async {
             let list = self.get(&format!("/v1/jobs?{query}")).await;
             let live = ["scheduled", "available", "running", "retryable"].map(|state| &list["counts"][state]);
@@ -208,7 +208,7 @@ async fn run_again(api: &Api, installation: &Installation, dead: &Value) {
         (job["state"] == "completed").then_some(job)
     })
     .await;
-    assert_eq!(bulk["outcome"]["counts"]["done"], *dead, "{bulk}");
+    assert_eq!(bulk["progress"]["counts"]["done"], *dead, "{bulk}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

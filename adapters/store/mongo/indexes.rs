@@ -121,6 +121,15 @@ fn specs() -> Vec<Spec> {
     ]
 }
 
+/// The first keys of all indexes of a collection, for the tests of what they serve.
+#[cfg(test)]
+pub(super) fn first_keys(collection: &str) -> Vec<String> {
+    let of_collection = specs().into_iter().filter(|spec| spec.collection == collection);
+    of_collection
+        .filter_map(|spec| spec.keys.keys().next().cloned())
+        .collect()
+}
+
 /// Makes all indexes; answers with a sentence for each that could not be made because of what is stored.
 pub(super) async fn prepare(store: &MongoStore) -> Result<Vec<String>, StoreError> {
     let mut sentences = Vec::new();

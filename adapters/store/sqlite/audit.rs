@@ -196,7 +196,7 @@ fn ends(db: &Connection) -> Result<Ends> {
     Ok(found.unwrap_or_default())
 }
 
-fn list(
+pub(super) fn list(
     db: &Connection,
     filter: &AuditFilter,
     before: Option<u64>,

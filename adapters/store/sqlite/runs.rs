@@ -151,7 +151,7 @@ fn insert(db: &Connection, run: &Run) -> Result<()> {
     Ok(())
 }
 
-fn list(
+pub(super) fn list(
     db: &Connection,
     guild: Option<GuildId>,
     after: Option<(Timestamp, RunId)>,

@@ -19,6 +19,8 @@ pub(super) fn one<T>(
     params: impl Params,
     read: impl FnOnce(&Row<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
+    #[cfg(test)]
+    seen::note(sql);
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     rows.next()?.map(read).transpose()
@@ -31,6 +33,8 @@ pub(super) fn all<T>(
     params: impl Params,
     read: impl FnMut(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
+    #[cfg(test)]
+    seen::note(sql);
     db.prepare_cached(sql)?.query_and_then(params, read)?.collect()
 }
 
@@ -96,4 +100,23 @@ pub(super) fn text(value: Option<impl Display>) -> Option<String> {
 /// As a limit.
 pub(super) fn limit(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The questions that a thread asked, for the tests of their plans.
+#[cfg(test)]
+pub(super) mod seen {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static ASKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(sql: &str) {
+        ASKED.with_borrow_mut(|asked| asked.push(sql.to_owned()));
+    }
+
+    /// Those since the last time.
+    pub(in crate::store::sqlite) fn take() -> Vec<String> {
+        ASKED.take()
+    }
 }

@@ -68,6 +68,20 @@ impl Installation {
         self.run_with(args, "")
     }
 
+    /// Runs lines of a shell, in which `rolecall` is this program.
+    pub(crate) fn shell(&self, lines: &str) -> Ended {
+        let inner = self.command(&[]);
+        let program = inner.get_program().display();
+        let script = format!("rolecall() {{ '{program}' \"$@\"; }}\n{lines}");
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", &script])
+            .env_clear()
+            .current_dir(self.folder.path());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ended::from(&[lines], command.output().unwrap())
+    }
+
     /// Starts a process that stays. Its log is `NAME.log` in the folder.
     pub(crate) fn start(&self, name: &str, args: &[&str], extra: &[(&str, String)]) -> Running {
         let mut command = self.command(args);

@@ -5,6 +5,8 @@ mod control;
 mod document;
 mod due;
 mod insert;
+#[cfg(test)]
+mod plans_tests;
 mod query;
 mod rescue;
 mod settle;

@@ -45,7 +45,7 @@ pub(super) async fn list(
     all(query).await?.iter().map(read).collect()
 }
 
-fn matching(filter: &JobFilter) -> Document {
+pub(super) fn matching(filter: &JobFilter) -> Document {
     let mut wanted = Document::new();
     if !filter.states.is_empty() {
         let states: Vec<&str> = filter.states.iter().map(|s| s.as_str()).collect();

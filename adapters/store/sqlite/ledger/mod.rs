@@ -4,6 +4,8 @@ mod claim;
 mod control;
 mod due;
 mod insert;
+#[cfg(test)]
+mod plans_tests;
 mod query;
 mod rescue;
 mod row;
