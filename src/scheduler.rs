@@ -173,6 +173,11 @@ async fn make_up(
 ) -> Result<(), StoreError> {
     let (name, from) = (state.name.as_str(), state.seen_until);
     let known = app.schedules.ticks(name, TICKS_KEPT).await?;
+    // What another process noted as missed, it or this one counts: whoever says first that all was looked at.
+    let noted = known
+        .iter()
+        .filter(|tick| tick.outcome == TickOutcome::Missed && tick.at > from && tick.at <= until)
+        .count() as u64;
     let known = known.iter().map(|tick| tick.at.to_chrono()).collect();
     let review = schedule.review(from.to_chrono(), &known, until.to_chrono());
     for missed in &review.missed {
@@ -203,7 +208,8 @@ async fn make_up(
         events::tell(&app.services, &app.queue, &event).await?;
     }
     // Last, so that what fails or is killed before is looked at again.
-    let first = app.schedules.see(name, from, until, review.missed_in_all).await?;
+    let missed = review.missed_in_all + noted;
+    let first = app.schedules.see(name, from, until, missed).await?;
     if first && review != Review::default() {
         tracing::warn!(
             schedule = name,
