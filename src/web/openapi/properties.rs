@@ -70,7 +70,8 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
             _,
             "guild_id" | "channel_id" | "discord_role_id" | "audit_channel_id" | "notification_channel_id",
         ) => snowflake(),
-        ("WebhookBody", "url") => json!({"maxLength": 2_000, "format": "uri"}),
+        // Nothing is the same as no address.
+        ("WebhookBody", "url") => json!({"maxLength": 2_000, "pattern": "^$|^https?://"}),
         ("WebhookBody", "description") => json!({"maxLength": LONGEST_DESCRIPTION, "pattern": LINE}),
         ("WebhookBody", "events") => list(&json!({"enum": event_names()})),
         (_, "guild_ids") => list(&snowflake()),

@@ -142,7 +142,7 @@ pub(crate) async fn get_webhook(
 /// Changes an endpoint: what is not sent stays.
 #[utoipa::path(patch, path = "/v1/webhooks/{webhook_id}", tag = "Webhooks", operation_id = "changeWebhook",
     params(("webhook_id" = String, Path, description = "The endpoint")),
-    request_body(content = WebhookBody),
+    request_body(content = Option<WebhookBody>, description = "What is left out stays as it is"),
     responses((status = 200, description = "The endpoint", body = EndpointView), Refused, Missing))]
 pub(crate) async fn change_webhook(
     State(web): State<Web>,
