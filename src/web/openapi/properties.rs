@@ -181,8 +181,10 @@ fn snowflake() -> Value {
     })
 }
 
-fn event_names() -> Vec<&'static str> {
-    EventType::all().map(EventType::as_str).collect()
+/// The names of events, and what counts as no entry of a list.
+fn event_names() -> Vec<Value> {
+    let names = EventType::all().map(|event| json!(event.as_str()));
+    names.chain([json!(""), Value::Null]).collect()
 }
 
 fn list(items: &Value) -> Value {
