@@ -11,7 +11,8 @@ use rolecall_core::order::BulkAction;
 use rolecall_jobs::kernel::dead_letters::{Group, group, groups, of};
 use serde_json::{Value, json};
 
-use super::jobs::{bulk, meant};
+use super::jobs::bulk::{self, Manner};
+use super::jobs::meant;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
@@ -71,21 +72,9 @@ pub struct RedriveArgs {
     /// The cause, see `rolecall dead-letters list`
     #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
     pub fingerprint: String,
-    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
-    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
-    pub spread: Option<Duration>,
-    /// Only show what it would be about
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Why, for the record of who did what
-    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
-    pub reason: Option<String>,
-    /// How the result is printed.
+    /// How it is ordered.
     #[command(flatten)]
-    pub format: Format,
+    pub manner: Manner,
 }
 
 /// Looks whether what made the jobs fail is gone, by asking Discord
@@ -253,12 +242,8 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
 async fn redrive(app: &App, args: RedriveArgs) -> Result<Exit, CliError> {
     let asked = bulk::Asked {
         action: BulkAction::Retry,
-        spread: args.spread,
         filter: of(&args.fingerprint),
-        reason: args.reason,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        format: args.format,
+        manner: args.manner,
     };
     bulk::order(app, asked).await
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
@@ -12,34 +13,46 @@ use serde_json::{Value, json};
 
 use super::{BulkArgs, find};
 use crate::app::App;
-use crate::cli::{CliError, Exit, Format, confirm, output, seams, view};
+use crate::cli::{CliError, Exit, Format, confirm, output, seams, values, view};
 
-/// What is ordered, and how it is told.
+/// How an order about many jobs is given, whatever finds them.
+#[derive(Debug, Args)]
+pub struct Manner {
+    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
+    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
+    pub spread: Option<Duration>,
+    /// Only show what it would be about
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// What is ordered, and how.
 pub(in crate::cli) struct Asked {
     pub(in crate::cli) action: BulkAction,
     pub(in crate::cli) filter: JobFilter,
-    pub(in crate::cli) spread: Option<Duration>,
-    pub(in crate::cli) reason: Option<String>,
-    pub(in crate::cli) dry_run: bool,
-    pub(in crate::cli) yes: bool,
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) manner: Manner,
 }
 
 pub(super) async fn run(app: &App, args: BulkArgs) -> Result<Exit, CliError> {
-    if args.spread.is_some() && args.action != BulkAction::Retry {
+    if args.manner.spread.is_some() && args.action != BulkAction::Retry {
         return Err(
             CliError::bad_input("only what runs again can be spread over time")
                 .hint("Leave --spread out, or use it with --action retry."),
         );
     }
     let asked = Asked {
-        spread: args.spread,
         action: args.action,
         filter: find::meant(app, &args.query).await?,
-        reason: args.reason,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        format: args.format,
+        manner: args.manner,
     };
     order(app, asked).await
 }
@@ -48,31 +61,31 @@ pub(super) async fn run(app: &App, args: BulkArgs) -> Result<Exit, CliError> {
 pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliError> {
     let now = app.services.clock.now();
     let seen = preview(&app.services, &app.registry, asked.action, &asked.filter, now).await?;
-    if !asked.format.json {
+    if !asked.manner.format.json {
         show(&asked, &seen);
     }
-    if asked.dry_run || seen.jobs == 0 {
-        if asked.format.json {
+    if asked.manner.dry_run || seen.jobs == 0 {
+        if asked.manner.format.json {
             output::json(&told(&asked, &seen, None));
         }
         return Ok(Exit::Done);
     }
     let what = output::count(seen.jobs, "job", "jobs");
-    if !asked.yes && !confirm::confirmed(&format!("{} {what}", asked.action.as_str()))? {
+    if !asked.manner.yes && !confirm::confirmed(&format!("{} {what}", asked.action.as_str()))? {
         return Err(CliError::failed("nothing was ordered"));
     }
     let order = BulkOrder {
         action: asked.action,
         query: query::write(&asked.filter),
-        reason: asked.reason.clone().unwrap_or_default(),
+        reason: asked.manner.reason.clone().unwrap_or_default(),
         asked_at: now,
         request_id: None,
-        spread_seconds: asked.spread.map(|spread| spread.as_secs()),
+        spread_seconds: asked.manner.spread.map(|spread| spread.as_secs()),
     };
     let by = seams::by(&order.reason);
     let job = Enqueue::new(&order, by.cause.clone());
     let id = give(&app.services, &app.queue, job, &by).await?;
-    if asked.format.json {
+    if asked.manner.format.json {
         output::json(&told(&asked, &seen, Some(id)));
     } else {
         output::say(&format!(
@@ -90,7 +103,7 @@ fn show(asked: &Asked, seen: &Preview) {
         query::write(&asked.filter)
     ));
     if asked.action == BulkAction::Retry {
-        output::say(&format!("  {}", cost(&seen.cost, asked.spread)));
+        output::say(&format!("  {}", cost(&seen.cost, asked.manner.spread)));
     }
     shares("by guild", &seen.by_guild);
     shares("by cause", &seen.by_fingerprint);
@@ -148,7 +161,7 @@ fn told(asked: &Asked, seen: &Preview, job: Option<JobId>) -> Value {
         "cost": {
             "calls": seen.cost.calls,
             "most_in_a_guild": seen.cost.most_in_a_guild,
-            "seconds": takes(&seen.cost, asked.spread).as_secs(),
+            "seconds": takes(&seen.cost, asked.manner.spread).as_secs(),
             "at_least": seen.cost.open_ended,
         },
         "job_id": job,

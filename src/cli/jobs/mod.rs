@@ -16,6 +16,7 @@ use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::{GuildId, JobId, RunId, UserId};
 use serde_json::{Value, json};
 
+use self::bulk::Manner;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
@@ -113,21 +114,9 @@ pub struct BulkArgs {
     /// What to do with them
     #[arg(long, value_name = "ACTION", value_parser = values::bulk_action())]
     pub action: BulkAction,
-    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
-    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
-    pub spread: Option<Duration>,
-    /// Only show what it would be about
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Why, for the record of who did what
-    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
-    pub reason: Option<String>,
-    /// How the result is printed.
+    /// How it is ordered.
     #[command(flatten)]
-    pub format: Format,
+    pub manner: Manner,
 }
 
 /// Lists jobs, newest first

@@ -2,8 +2,6 @@
 
 mod order;
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use rolecall_core::ports::JobFilter;
 use rolecall_core::run::Run;
@@ -14,6 +12,7 @@ use rolecall_workflows::progress::{self, Progress};
 use serde_json::{Value, json};
 
 use super::dead_letters::told;
+use super::jobs::bulk::Manner;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, sync, values, view};
 use crate::app::App;
@@ -87,21 +86,9 @@ pub struct RetryArgs {
     /// The run's id, see `rolecall runs list`
     #[arg(value_name = "RUN_ID")]
     pub id: RunId,
-    /// Over so long a time the jobs run again, such as 10m; otherwise all at once
-    #[arg(long, value_name = "DURATION", value_parser = values::spread)]
-    pub spread: Option<Duration>,
-    /// Only show what it would be about
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Why, for the record of who did what
-    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
-    pub reason: Option<String>,
-    /// How the result is printed.
+    /// How it is ordered.
     #[command(flatten)]
-    pub format: Format,
+    pub manner: Manner,
 }
 
 pub(super) async fn run(app: &App, command: RunsCommand) -> Result<Exit, CliError> {

@@ -74,11 +74,7 @@ pub(super) async fn retry(app: &App, args: RetryArgs) -> Result<Exit, CliError> 
             states: vec![JobState::Discarded],
             ..JobFilter::default()
         },
-        spread: args.spread,
-        reason: args.reason,
-        dry_run: args.dry_run,
-        yes: args.yes,
-        format: args.format,
+        manner: args.manner,
     };
     bulk::order(app, asked).await
 }
