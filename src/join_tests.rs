@@ -1,14 +1,10 @@
 //! Joins and role changes against a little Discord: what stands in their way, and what does not.
 
-use rolecall_core::conditions::Conditions;
 use rolecall_core::error::{ErrorClass, JobError};
-use rolecall_core::guild::{GuildConfig, GuildSettings};
-use rolecall_core::mapping::Mapping;
 use rolecall_core::outcome::{Effect, Outcome};
-use rolecall_core::ports::{ImportRow, NewGuild};
-use rolecall_core::{DiscordId, GuildId, MappingId, RoleId, Timestamp};
+use rolecall_core::ports::ImportRow;
+use rolecall_core::{DiscordId, GuildId, RoleId};
 use rolecall_jobs::join_guild::JoinGuild;
-use rolecall_jobs::kernel::guilds::token_place;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::members::Target;
 use rolecall_jobs::set_member_roles::SetMemberRoles;
@@ -69,7 +65,7 @@ async fn scene(bot_permissions: u64) -> Scene {
 
 /// The guild with its mapping, and Ada among the pilots.
 async fn configure(world: &World, target: &Target, role: RoleId) {
-    let (services, guild_id) = (&world.app.services, target.guild_id);
+    let guild_id = target.guild_id;
     let row = ImportRow {
         user_id: target.user_id.clone(),
         name: "Ada".to_owned(),
@@ -77,41 +73,7 @@ async fn configure(world: &World, target: &Target, role: RoleId) {
         discord_id: None,
     };
     world.app.import.import(&[row], false).await.unwrap().unwrap();
-    let group = world.app.import.ensure_group("pilots").await.unwrap();
-    let sealed = services.vault.seal(&BOT.into(), &token_place(guild_id)).unwrap();
-    let config = GuildConfig {
-        guild_id,
-        guild_name: "Corp".to_owned(),
-        is_enabled: true,
-        bot_user_id: None,
-        settings: GuildSettings::default(),
-        health: None,
-        created_by: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(1),
-    };
-    let new = NewGuild {
-        config,
-        sealed_token: Some(sealed),
-    };
-    services.guilds.put(new).await.unwrap();
-    let mapping = Mapping {
-        id: MappingId("64b000000000000000000001".to_owned()),
-        guild_id,
-        group_id: group.id,
-        group_name: group.name,
-        role_id: role,
-        role_name: "Pilot".to_owned(),
-        priority: 0,
-        conditions: Conditions::default(),
-        is_active: true,
-        created_by: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(1),
-        last_sync: None,
-        sync_count: 0,
-    };
-    services.mappings.add(mapping).await.unwrap().unwrap();
+    world.pilots(guild_id, BOT, role).await;
 }
 
 impl Scene {

@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use rolecall_core::account::Profile;
 use rolecall_core::cause::Cause;
+use rolecall_core::conditions::Conditions;
+use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::link::{Link, SealedTokens};
-use rolecall_core::{DiscordId, JobId, Timestamp};
+use rolecall_core::mapping::Mapping;
+use rolecall_core::ports::NewGuild;
+use rolecall_core::{DiscordId, GuildId, JobId, MappingId, RoleId, Timestamp};
 use rolecall_jobs::kernel::context::Context;
+use rolecall_jobs::kernel::guilds;
 use rolecall_jobs::kernel::heartbeat::{Heartbeat, HeldLease};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::refresh_token::token_place;
@@ -127,6 +132,49 @@ impl World {
         };
         services.accounts.set_profile(account, &profile).await.unwrap();
         (account, pair)
+    }
+
+    /// Configures the guild, and the group pilots for the role in it.
+    pub(crate) async fn pilots(&self, guild_id: GuildId, bot_token: &str, role_id: RoleId) {
+        let services = &self.app.services;
+        let sealed = services
+            .vault
+            .seal(&bot_token.into(), &guilds::token_place(guild_id))
+            .unwrap();
+        let config = GuildConfig {
+            guild_id,
+            guild_name: "Corp".to_owned(),
+            is_enabled: true,
+            bot_user_id: None,
+            settings: GuildSettings::default(),
+            health: None,
+            created_by: None,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+        };
+        let new = NewGuild {
+            config,
+            sealed_token: Some(sealed),
+        };
+        services.guilds.put(new).await.unwrap();
+        let group = self.app.import.ensure_group("pilots").await.unwrap();
+        let mapping = Mapping {
+            id: MappingId("64b000000000000000000001".to_owned()),
+            guild_id,
+            group_id: group.id,
+            group_name: group.name,
+            role_id,
+            role_name: "Pilot".to_owned(),
+            priority: 0,
+            conditions: Conditions::default(),
+            is_active: true,
+            created_by: None,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+            last_sync: None,
+            sync_count: 0,
+        };
+        services.mappings.add(mapping).await.unwrap().unwrap();
     }
 
     /// What a job is given that runs now, and its lease.

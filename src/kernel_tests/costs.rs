@@ -3,19 +3,15 @@
 use std::time::Duration;
 
 use rolecall_core::cause::Cause;
-use rolecall_core::conditions::Conditions;
-use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::job::JobState;
 use rolecall_core::link::Link;
-use rolecall_core::mapping::Mapping;
 use rolecall_core::order::BulkAction;
-use rolecall_core::ports::{ImportRow, JobFilter, NewGuild};
+use rolecall_core::ports::{ImportRow, JobFilter};
 use rolecall_core::recheck::Finding;
-use rolecall_core::{DiscordId, GuildId, JobId, MappingId, RoleId, Timestamp};
+use rolecall_core::{DiscordId, GuildId, JobId, RoleId, Timestamp};
 use rolecall_jobs::add_role::AddRole;
 use rolecall_jobs::bulk_order::{BulkOrder, preview};
 use rolecall_jobs::kernel::dead_letters;
-use rolecall_jobs::kernel::guilds::token_place;
 use rolecall_jobs::kernel::members::Target;
 use rolecall_jobs::kernel::queue::Enqueue;
 use rolecall_jobs::kernel::recheck::check;
@@ -34,7 +30,7 @@ const BELOW: i64 = 2;
 
 /// A guild whose role is above the bot, with linked members; what their jobs are about.
 async fn scene(workshop: &Workshop) -> (RoleId, Vec<AddRole>) {
-    let (world, services) = (&workshop.world, &workshop.world.app.services);
+    let world = &workshop.world;
     world.simulator.add_bot(BOT);
     let bot = BotIn {
         position: Some(BOT_AT),
@@ -50,41 +46,7 @@ async fn scene(workshop: &Workshop) -> (RoleId, Vec<AddRole>) {
     let roles = world.simulator.guild_roles(GUILD);
     let role = RoleId::new(roles.iter().find(|(_, name, _)| name == "Pilot").unwrap().0).unwrap();
     let guild_id = GuildId::new(GUILD).unwrap();
-    let group = world.app.import.ensure_group("pilots").await.unwrap();
-    let config = GuildConfig {
-        guild_id,
-        guild_name: "Corp".to_owned(),
-        is_enabled: true,
-        bot_user_id: None,
-        settings: GuildSettings::default(),
-        health: None,
-        created_by: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(1),
-    };
-    let sealed_token = Some(services.vault.seal(&BOT.into(), &token_place(guild_id)).unwrap());
-    services
-        .guilds
-        .put(NewGuild { config, sealed_token })
-        .await
-        .unwrap();
-    let mapping = Mapping {
-        id: MappingId("64b000000000000000000001".to_owned()),
-        guild_id,
-        group_id: group.id,
-        group_name: group.name,
-        role_id: role,
-        role_name: "Pilot".to_owned(),
-        priority: 0,
-        conditions: Conditions::default(),
-        is_active: true,
-        created_by: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(1),
-        last_sync: None,
-        sync_count: 0,
-    };
-    services.mappings.add(mapping).await.unwrap().unwrap();
+    world.pilots(guild_id, BOT, role).await;
     let mut jobs = Vec::new();
     for n in 0..MEMBERS {
         jobs.push(member(workshop, guild_id, role, n).await);
