@@ -73,7 +73,7 @@ fn sent(schema: &str, property: &str) -> Option<Value> {
         // Nothing is the same as no address.
         ("WebhookBody", "url") => json!({"maxLength": 2_000, "pattern": "^$|^https?://"}),
         ("WebhookBody", "description") => json!({"maxLength": LONGEST_DESCRIPTION, "pattern": LINE}),
-        ("WebhookBody", "events") => list(&json!({"enum": event_names()})),
+        ("WebhookBody", "events") => list(&json!({"enum": events_accepted()})),
         (_, "guild_ids") => list(&snowflake()),
         (_, "user_ids" | "required_permissions" | "excluded_groups") => {
             list(&json!({"type": ["string", "null"]}))
@@ -111,7 +111,7 @@ fn told(schema: &str, property: &str) -> Option<Value> {
     let words = |words: &[&str]| Some(json!({"enum": words}));
     match (schema, property) {
         ("EndpointView", "sink") => words(&["webhook", "discord_channel"]),
-        ("EndpointView", "events") => Some(json!({"items": {"enum": event_names()}})),
+        ("EndpointView", "events") => Some(json!({"items": {"enum": event_names().collect::<Vec<_>>()}})),
         (_, "failing_since" | "old_secret_until") => Some(json!({"format": "date-time"})),
         ("Health", "status") => words(&["ok", "unhealthy", "draining"]),
         ("Check", "status") => words(&["ok", "failed"]),
@@ -181,10 +181,13 @@ fn snowflake() -> Value {
     })
 }
 
+fn event_names() -> impl Iterator<Item = Value> {
+    EventType::all().map(|event| json!(event.as_str()))
+}
+
 /// The names of events, and what counts as no entry of a list.
-fn event_names() -> Vec<Value> {
-    let names = EventType::all().map(|event| json!(event.as_str()));
-    names.chain([json!(""), Value::Null]).collect()
+fn events_accepted() -> Vec<Value> {
+    event_names().chain([json!(""), Value::Null]).collect()
 }
 
 fn list(items: &Value) -> Value {
