@@ -103,6 +103,13 @@ impl State {
         self.tickets.len() + self.waiters.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_shares(&mut self) {
+        for slot in &mut self.slots {
+            slot.queue.forget_shares();
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -164,6 +171,7 @@ impl State {
             return (now, now);
         };
         let slot = self.resolve(waiter.slot);
+        let rivals = self.rivals(now, rank.0);
         let mut from = now.max(self.edge_until);
         if rank.0 != Lane::Interactive {
             from = from.max(self.invalid.open_until(now));
@@ -179,7 +187,7 @@ impl State {
         bucket.roll(now);
         let from = from.max(global.blocked_until());
         (
-            bucket.time_of(now, from, queue.ahead(rank), &self.rules.tuning),
+            bucket.time_of(now, from, queue.ahead(rank, rivals), &self.rules.tuning),
             room,
         )
     }

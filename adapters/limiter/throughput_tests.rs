@@ -7,7 +7,7 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::{Answer, Limiter, Permission};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::model::{Kind, Model, job, route, run_job};
+use super::model::{Kind, Model, by_lane, first_done, job, route, run_job};
 use super::{LimiterSettings, MemoryLimiter};
 
 async fn all_jobs(limiters: &[Arc<MemoryLimiter>], model: &Arc<Model>, calls: u64, seed: u64) -> Duration {
@@ -153,4 +153,55 @@ async fn lost_answers_dropped_callers_and_dead_jobs_cause_no_429() {
             assert_eq!(limiter.in_flight(), 0);
         }
     }
+}
+
+const URGENT: Lane = Lane::Interactive;
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_all_want_more_get_six_to_three_to_one_whoever_came_first() {
+    let orders = [
+        vec![(URGENT, 250), (Lane::Normal, 250), (Lane::Bulk, 250)],
+        vec![(Lane::Bulk, 250), (Lane::Normal, 250), (URGENT, 250)],
+        [(Lane::Normal, 1), (Lane::Bulk, 1), (URGENT, 1)].repeat(250),
+    ];
+    for kind in [Kind::Fixed, Kind::Sliding] {
+        for (order, seed) in orders.iter().zip(0..) {
+            let model = Model::new(kind, 10, 10.0);
+            let started = Instant::now();
+            let done = first_done(&[limiter()], &model, order, 400, seed).await;
+            eprintln!("{kind:?} {seed}: {:?}", done.chunks(50).map(by_lane).collect::<Vec<_>>());
+            assert_eq!(model.counts().1, 0, "{kind:?} {seed}");
+            let share = 390.0 / started.elapsed().as_secs_f64();
+            assert!(share > 0.9, "{kind:?} {seed}: {share}");
+            for part in done.windows(100) {
+                let [urgent, normal, bulk] = by_lane(part);
+                // Within a burst they overtake each other by their latency.
+                assert!(urgent.abs_diff(60) <= 8, "{kind:?} {seed}: {urgent}");
+                assert!(normal.abs_diff(30) <= 6, "{kind:?} {seed}: {normal}");
+                assert!(bulk.abs_diff(10) <= 4, "{kind:?} {seed}: {bulk}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_interactive_call_at_a_time_is_always_next() {
+    let model = Model::new(Kind::Fixed, 10, 10.0);
+    let limiter: Arc<dyn Limiter> = limiter();
+    let flood = {
+        let (limiter, model) = (Arc::clone(&limiter), Arc::clone(&model));
+        let lanes = [(Lane::Bulk, 1), (Lane::Normal, 1)].repeat(500);
+        tokio::spawn(async move { first_done(&[limiter], &model, &lanes, 400, 5).await })
+    };
+    let mut dice = fastrand::Rng::with_seed(9);
+    for n in 5_000..5_020 {
+        sleep(Duration::from_secs_f64(1.0 + 15.0 * dice.f64())).await;
+        let asked = Instant::now();
+        run_job(Arc::clone(&limiter), Arc::clone(&model), route("role-write", 1), URGENT, n, 5).await;
+        // The budget is full again after ten seconds at the latest, and then this one goes.
+        let took = asked.elapsed().as_secs_f64();
+        assert!(took < 10.8, "{n}: {took}");
+    }
+    assert_eq!(model.counts().1, 0);
+    flood.abort();
 }

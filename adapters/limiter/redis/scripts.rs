@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use redis::Script;
 use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
+use rolecall_core::shares::{PerLane, STRIDES};
 use serde::Serialize;
 
 use crate::limiter::LimiterSettings;
@@ -22,6 +23,7 @@ pub(super) static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("bucket.lua"),
         include_str!("keys.lua"),
+        include_str!("shares.lua"),
         include_str!("acquire.lua")
     ))
 });
@@ -36,7 +38,7 @@ pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
 /// The settings and constants that both scripts go by. Discord seconds unless said otherwise.
 #[derive(Debug, Serialize)]
 pub(super) struct Rules {
-    prefix: String,
+    pub(super) prefix: String,
     speed: f64,
     margin: f64,
     careful_windows: u64,
@@ -47,6 +49,7 @@ pub(super) struct Rules {
     memory: f64,
     cap_interactive: usize,
     cap_others: usize,
+    strides: PerLane<u64>,
     global_window: f64,
     invalid_window: f64,
     invalid_most: usize,
@@ -76,6 +79,7 @@ impl Rules {
             memory: rules.patience.memory,
             cap_interactive: rules.caps.0,
             cap_others: rules.caps.1,
+            strides: STRIDES,
             global_window: GLOBAL_WINDOW,
             invalid_window: INVALID_WINDOW,
             invalid_most: INVALID_MOST,
