@@ -88,7 +88,9 @@ mod tests {
 
     /// The lane that is next, of those in which somebody waits.
     fn next(shares: &Shares, queued: PerLane<usize>) -> Lane {
-        let waiting = Lane::ALL.into_iter().filter(|l| queued[usize::from(l.rank())] > 0);
+        let waiting = Lane::ALL
+            .into_iter()
+            .filter(|l| queued[usize::from(l.rank())] > 0);
         waiting.min_by_key(|l| shares.turn(*l, 0)).unwrap()
     }
 
@@ -103,9 +105,7 @@ mod tests {
     #[test]
     fn of_ten_calls_six_are_interactive_three_normal_and_one_bulk() {
         let mut shares = Shares::default();
-        let served: String = (0..20)
-            .map(|_| &serve(&mut shares, FULL).as_str()[..1])
-            .collect();
+        let served: String = (0..20).map(|_| &serve(&mut shares, FULL).as_str()[..1]).collect();
         assert_eq!(served, "inbiiniiniinbiiniini");
     }
 

@@ -163,12 +163,32 @@ pub(super) async fn first_done(
     count: usize,
     seed: u64,
 ) -> Vec<Lane> {
+    // What is not known yet cannot be divided.
+    let first = Arc::clone(&limiters[0]);
+    run_job(
+        first,
+        Arc::clone(model),
+        route("role-write", 1),
+        Lane::Bulk,
+        u64::MAX,
+        seed,
+    )
+    .await;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let mut jobs = tokio::task::JoinSet::new();
-    let all = lanes.iter().flat_map(|(lane, many)| std::iter::repeat_n(*lane, *many));
+    let all = lanes
+        .iter()
+        .flat_map(|(lane, many)| std::iter::repeat_n(*lane, *many));
     for (n, lane) in all.enumerate() {
         let (limiter, tell) = (Arc::clone(&limiters[n % limiters.len()]), tell.clone());
-        let job = run_job(limiter, Arc::clone(model), route("role-write", 1), lane, n as u64, seed);
+        let job = run_job(
+            limiter,
+            Arc::clone(model),
+            route("role-write", 1),
+            lane,
+            n as u64,
+            seed,
+        );
         jobs.spawn(async move {
             job.await;
             let _ = tell.send(lane);

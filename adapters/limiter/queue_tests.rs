@@ -46,7 +46,10 @@ fn an_interactive_caller_does_not_wait_for_bulk_reservations() {
     let bulk = queue.arrive(Lane::Bulk, job(1), 1);
     queue.reserve(bulk, 10.0, 0.1);
     let urgent = queue.arrive(Lane::Interactive, job(2), 2);
-    assert_eq!((queue.ahead(urgent, &Lane::ALL), held(&queue, urgent, 99.0)), (0, 0));
+    assert_eq!(
+        (queue.ahead(urgent, &Lane::ALL), held(&queue, urgent, 99.0)),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -96,6 +99,8 @@ fn lanes() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn in_any_order_of_arrival_lanes_that_wait_get_six_to_three_to_one(arrivals in lanes(), sent_away: bool) {
         let mut queue = Queue::default();

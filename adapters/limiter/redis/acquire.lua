@@ -110,7 +110,8 @@ local free = barrier <= now and has_room and free_of(b) or 0
 if free > 0 then expire() end
 local before = befores(b, places, order, rivals)
 local kept, kept_sum = { 0, 0, 0 }, 0
-if free > 0 then kept, kept_sum = held(before, b.reset_at or now + b.window, free) end
+local horizon = (b.reset_at or now + b.window) - b.window * rules.last_part
+if free > 0 then kept, kept_sum = held(before, horizon, free) end
 if kept_sum < free then
     serve(b, places, lane, kept)
     b.sent, b.last_sent = b.sent + 1, now

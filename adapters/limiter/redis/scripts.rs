@@ -8,7 +8,7 @@ use rolecall_core::shares::{PerLane, STRIDES};
 use serde::Serialize;
 
 use crate::limiter::LimiterSettings;
-use crate::limiter::bucket::{CAREFUL_WINDOWS, MARGIN, assumed};
+use crate::limiter::bucket::{CAREFUL_WINDOWS, LAST_PART, MARGIN, assumed};
 use crate::limiter::budget::{GLOBAL_WINDOW, INVALID_MOST, INVALID_WINDOW};
 use crate::limiter::state::{EDGE_PAUSE, teaches};
 
@@ -41,6 +41,7 @@ pub(super) struct Rules {
     pub(super) prefix: String,
     speed: f64,
     margin: f64,
+    last_part: f64,
     careful_windows: u64,
     least_margin: f64,
     min_spacing: f64,
@@ -71,6 +72,7 @@ impl Rules {
             prefix,
             speed,
             margin: MARGIN,
+            last_part: LAST_PART,
             careful_windows: CAREFUL_WINDOWS,
             least_margin: rules.tuning.least_margin,
             min_spacing: rules.tuning.min_spacing,

@@ -11,7 +11,7 @@ impl State {
     /// Gives out the permits that are free, and says to whom.
     pub(in crate::limiter) fn dispatch(&mut self, now: f64) -> Vec<Rank> {
         let mut granted = Vec::new();
-        for (slot, rank) in self.turns() {
+        for (slot, rank) in self.turns(now) {
             let Some(held) = self.may_go(now, rank, slot) else {
                 continue;
             };
@@ -42,10 +42,22 @@ impl State {
 
     /// Who waits, in the order in which they are looked at. What is beyond the buckets goes by lane, then by arrival,
     /// because shares of different buckets say nothing about each other; when it is a bucket's turn, the one that is
-    /// next there comes.
-    fn turns(&self) -> Vec<(usize, Rank)> {
-        let waiting = self.waiters.iter().filter(|(_, w)| w.granted.is_none());
-        let waiting: Vec<(usize, Rank)> = waiting.map(|(rank, w)| (self.resolve(w.slot), *rank)).collect();
+    /// next there comes. Buckets without a free permit are left out.
+    fn turns(&mut self, now: f64) -> Vec<(usize, Rank)> {
+        let mut waiting: Vec<(usize, Rank)> = self
+            .waiters
+            .iter()
+            .filter(|(_, w)| w.granted.is_none())
+            .map(|(rank, w)| (self.resolve(w.slot), *rank))
+            .collect();
+        let mut free: HashMap<usize, bool> = HashMap::new();
+        waiting.retain(|(slot, _)| {
+            *free.entry(*slot).or_insert_with(|| {
+                let bucket = &mut self.slots[*slot].bucket;
+                bucket.roll(now);
+                bucket.free(now, &self.rules.tuning) > 0
+            })
+        });
         let mut last_first: HashMap<usize, Vec<Rank>> = HashMap::new();
         for (slot, rank) in waiting.iter().rev() {
             last_first.entry(*slot).or_default().push(*rank);
