@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::job::Lane;
 
 #[test]
 fn names_are_the_ones_already_sent_and_read_back() {
