@@ -105,6 +105,12 @@ impl Invalid {
         }
     }
 
+    /// How many count now.
+    pub fn lately(&mut self, now: f64) -> usize {
+        self.forget(now);
+        self.times.len()
+    }
+
     /// When calls that are not interactive may go: now, or later.
     pub fn open_until(&mut self, now: f64) -> f64 {
         self.forget(now);
@@ -138,6 +144,7 @@ mod tests {
         let at = invalid.open_until(110.0);
         assert!((at - 610.0).abs() < 1e-6, "{at}");
         assert!(invalid.open_until(609.9) > 609.9);
+        assert_eq!(invalid.lately(609.9), 1_100 - 99);
         assert_eq!(invalid.open_until(at + 1e-6), at + 1e-6);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, Limiter, Permission, Route};
+use rolecall_core::ports::{Answer, Limiter, Permission, Refusals, Route};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -186,10 +186,10 @@ impl Limiter for MemoryLimiter {
         }
     }
 
-    fn is_refused_too_often(&self) -> bool {
+    async fn refusals(&self) -> Option<Refusals> {
         let mut shared = self.lock();
         let now = self.now();
-        shared.state.is_refused_too_often(now)
+        Some(shared.state.refusals(now))
     }
 
     fn waiting_for(&self) -> Option<String> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use rolecall_core::ids::{GuildId, JobId};
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
+use rolecall_core::ports::{Answer, RateHeaders, RateScope, Refusals, Route};
 
 use super::bucket::{Bucket, Tuning};
-use super::budget::{Global, Invalid};
+use super::budget::{Global, INVALID_MOST, Invalid};
 use super::queue::{Patience, Queue, Rank};
 use super::words::Reason;
 
@@ -288,9 +288,12 @@ impl State {
         }
     }
 
-    /// Whether so many calls were invalid lately that only interactive ones go on.
-    pub(super) fn is_refused_too_often(&mut self, now: f64) -> bool {
-        self.invalid.open_until(now) > now
+    /// How many calls were invalid lately.
+    pub(super) fn refusals(&mut self, now: f64) -> Refusals {
+        Refusals {
+            lately: self.invalid.lately(now) as u64,
+            limit: INVALID_MOST as u64,
+        }
     }
 
     /// An answer came. Gives `true` if too many calls were invalid, with this one.

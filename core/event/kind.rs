@@ -14,7 +14,7 @@ pub enum EventType {
     GroupReopened,
     /// A lane's first job waits for too long.
     QueueLate,
-    /// A worker went away in the middle of a job.
+    /// A process went away without saying so.
     WorkerLost,
     /// Ticks of a schedule had no process to make them at their time.
     TickMissed,
@@ -48,7 +48,7 @@ const NAMES: [(EventType, &str, &str); 9] = [
     (
         EventType::WorkerLost,
         "worker.lost",
-        "A worker went away in the middle of a job; what it held was taken back.",
+        "A process was not heard of for 30 s and did not say that it stops; what it held is taken back.",
     ),
     (
         EventType::TickMissed,

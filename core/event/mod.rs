@@ -57,5 +57,15 @@ pub fn is_late(was_late: bool, waited: Duration, limit: Duration) -> bool {
     }
 }
 
+/// Whether Discord may ban the address, which had so many refused calls lately. A danger lasts until they are fewer than
+/// half of the limit: the first call that goes on after a pause may be refused as well, and that is no new danger.
+pub fn is_ban_risk(was: bool, refused: u64, limit: u64) -> bool {
+    if was {
+        refused >= limit / 2
+    } else {
+        refused >= limit
+    }
+}
+
 #[cfg(test)]
 mod tests;

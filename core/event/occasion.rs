@@ -10,6 +10,7 @@ use super::kind::EventType;
 use crate::ids::{GuildId, JobId, RunId};
 use crate::job::Lane;
 use crate::time::Timestamp;
+use crate::worker::Role;
 
 /// Something that operators are told of.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +50,16 @@ pub enum Occasion {
     },
     /// See [`EventType::WorkerLost`].
     WorkerLost {
-        /// Its name.
+        /// Its name, new with every start.
         worker: String,
-        /// A job that it held.
-        job_id: JobId,
-        /// The job's kind.
-        kind: String,
+        /// Where it ran.
+        host: String,
+        /// What it did.
+        roles: Vec<Role>,
+        /// Jobs that it ran when it was last heard of.
+        running: u32,
+        /// When that was, by the store's clock.
+        seen_at: Timestamp,
     },
     /// See [`EventType::TickMissed`].
     TickMissed {
@@ -82,8 +87,12 @@ pub enum Occasion {
     },
     /// See [`EventType::BanRisk`].
     BanRisk {
-        /// The process whose calls were refused.
+        /// The process that noticed it.
         instance: String,
+        /// Calls that were refused in the last ten minutes.
+        refused: u64,
+        /// So many are too many.
+        limit: u64,
     },
     /// See [`EventType::EndpointDisabled`].
     EndpointDisabled {
@@ -93,6 +102,8 @@ pub enum Occasion {
         description: String,
         /// Why, in words.
         why: String,
+        /// When.
+        disabled_at: Timestamp,
     },
     /// See [`EventType::Test`].
     Test {
@@ -138,13 +149,12 @@ impl Occasion {
     /// whenever it is noticed.
     pub(super) const fn recurs(&self) -> bool {
         match self {
-            Self::GroupOpened { .. }
-            | Self::QueueLate { .. }
-            | Self::BanRisk { .. }
-            | Self::EndpointDisabled { .. }
-            | Self::Test { .. } => true,
+            Self::GroupOpened { .. } | Self::QueueLate { .. } | Self::BanRisk { .. } | Self::Test { .. } => {
+                true
+            }
             Self::GroupReopened { .. }
             | Self::WorkerLost { .. }
+            | Self::EndpointDisabled { .. }
             | Self::TickMissed { .. }
             | Self::RunHeld { .. } => false,
         }
@@ -158,7 +168,8 @@ impl Occasion {
                 fingerprint, said_at, ..
             } => format!("{fingerprint}:{}", said_at.0),
             Self::QueueLate { lane, .. } => lane.to_string(),
-            Self::WorkerLost { worker, .. } => worker.clone(),
+            // One that comes back and is lost again is lost twice.
+            Self::WorkerLost { worker, seen_at, .. } => format!("{worker}:{}", seen_at.0),
             Self::TickMissed { schedule, after, .. } => format!("{schedule}:{}", after.0),
             Self::RunHeld {
                 run_id,
@@ -166,10 +177,14 @@ impl Occasion {
                 guild_id,
                 ..
             } => format!("{}:{guild_id}", run_id.map_or(job_id.0, |run| run.0)),
-            Self::BanRisk { instance } => instance.clone(),
-            Self::EndpointDisabled { endpoint_id, .. } | Self::Test { endpoint_id, .. } => {
-                endpoint_id.to_string()
-            }
+            // Discord bans addresses, and the refused calls of all processes are counted together.
+            Self::BanRisk { .. } => "address".to_owned(),
+            Self::EndpointDisabled {
+                endpoint_id,
+                disabled_at,
+                ..
+            } => format!("{endpoint_id}:{}", disabled_at.0),
+            Self::Test { endpoint_id, .. } => endpoint_id.to_string(),
         }
     }
 
@@ -195,9 +210,15 @@ impl Occasion {
             Self::QueueLate { lane, waited, limit } => json!({
                 "queue": lane, "waited_seconds": waited.as_secs(), "limit_seconds": limit.as_secs(),
             }),
-            Self::WorkerLost { worker, job_id, kind } => {
-                json!({ "worker": worker, "job_id": job_id, "kind": kind })
-            }
+            Self::WorkerLost {
+                worker,
+                host,
+                roles,
+                running,
+                seen_at,
+            } => json!({
+                "worker": worker, "host": host, "roles": roles, "running": running, "seen_at": seen_at.to_rfc3339(),
+            }),
             Self::TickMissed {
                 schedule,
                 after,
@@ -215,11 +236,16 @@ impl Occasion {
             } => json!({
                 "run_id": run_id, "job_id": job_id, "guild_id": guild_id, "removals": removals, "why": why,
             }),
-            Self::BanRisk { instance } => json!({ "instance": instance }),
+            Self::BanRisk {
+                instance,
+                refused,
+                limit,
+            } => json!({ "instance": instance, "refused": refused, "limit": limit }),
             Self::EndpointDisabled {
                 endpoint_id,
                 description,
                 why,
+                ..
             } => json!({ "endpoint_id": endpoint_id, "description": description, "why": why }),
             Self::Test { endpoint_id, by } => json!({ "endpoint_id": endpoint_id, "by": by }),
         }
@@ -256,9 +282,17 @@ impl Occasion {
                 waited.as_secs(),
                 limit.as_secs()
             ),
-            Self::WorkerLost { worker, job_id, kind } => {
-                format!("The worker {worker} went away in the middle of job {job_id} ({kind}).")
-            }
+            Self::WorkerLost {
+                worker,
+                host,
+                running,
+                seen_at,
+                ..
+            } => format!(
+                "The process {worker} on {host} was not heard of since {}, and did not say that it stops. It ran {running} \
+                 jobs, which others take up.",
+                seen_at.to_rfc3339()
+            ),
             Self::TickMissed {
                 schedule,
                 after,
@@ -274,13 +308,19 @@ impl Occasion {
                 why,
                 ..
             } => format!("A sync of guild {guild_id} was held, and {removals} roles were not taken: {why}."),
-            Self::BanRisk { instance } => format!(
-                "Discord refused so many calls of {instance} that it may ban its address. Only interactive calls go on."
+            Self::BanRisk {
+                instance,
+                refused,
+                limit,
+            } => format!(
+                "Discord refused {refused} calls within ten minutes, and may ban the address (noticed by {instance}). From \
+                 {limit} on only interactive calls go on."
             ),
             Self::EndpointDisabled {
                 endpoint_id,
                 description,
                 why,
+                ..
             } => format!("The endpoint {endpoint_id} ({description}) was switched off: {why}."),
             Self::Test { by, .. } => format!("{by} tried whether this endpoint hears. It does."),
         }

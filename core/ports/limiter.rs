@@ -106,6 +106,15 @@ impl Answer {
     }
 }
 
+/// Calls that Discord refused in the last ten minutes. It bans an address that has too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals {
+    /// So many there were.
+    pub lately: u64,
+    /// From so many on, only interactive calls go.
+    pub limit: u64,
+}
+
 /// Permits for calls to Discord.
 #[async_trait]
 pub trait Limiter: Send + Sync + 'static {
@@ -119,8 +128,8 @@ pub trait Limiter: Send + Sync + 'static {
     /// What is being waited for now, in words, for progress bars: such as `role-write of guild 1 (4 s)`.
     fn waiting_for(&self) -> Option<String>;
 
-    /// Whether so many calls were invalid lately that Discord may ban the address.
-    fn is_refused_too_often(&self) -> bool {
-        false
+    /// How many calls were invalid lately, of all that are counted together. `None`: that is not known now.
+    async fn refusals(&self) -> Option<Refusals> {
+        None
     }
 }

@@ -165,6 +165,10 @@ fn webhook_routes() -> Router<Web> {
                 .patch(webhooks::change_webhook)
                 .delete(webhooks::delete_webhook),
         )
+        .route(
+            "/v1/webhooks/{webhook_id}/deliveries",
+            get(v1::webhook_deliveries::list_deliveries),
+        )
         .route("/v1/webhooks/{webhook_id}/test", post(webhooks::test_webhook))
         .route("/v1/webhooks/{webhook_id}/rotate", post(webhooks::rotate_webhook))
 }

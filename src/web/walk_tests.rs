@@ -102,6 +102,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/v1/webhooks/{webhook_id}", Needs(&[])),
     ("patch", "/v1/webhooks/{webhook_id}", Needs(&[])),
     ("delete", "/v1/webhooks/{webhook_id}", Needs(&[])),
+    ("get", "/v1/webhooks/{webhook_id}/deliveries", Needs(&[])),
     ("post", "/v1/webhooks/{webhook_id}/test", Needs(&[])),
     ("post", "/v1/webhooks/{webhook_id}/rotate", Needs(&[])),
 ];

@@ -19,13 +19,14 @@ use async_trait::async_trait;
 use redis::{FromRedisValue, Script};
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, DeliveryError, Limiter, Permission, Route};
+use rolecall_core::ports::{Answer, DeliveryError, Limiter, Permission, Refusals, Route};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::scripts::{ACQUIRE, Ask, FLIGHT, Place, REPORT, Report, Rules};
+use self::scripts::{ACQUIRE, Ask, FLIGHT, OfAll, Place, REFUSALS, REPORT, Report, Rules};
 use self::share::{Share, Shares};
+use super::budget::INVALID_MOST;
 use super::words::{self, Reason};
 use super::{LimiterSettings, MemoryLimiter};
 use crate::delivery::redis::connection::Connection;
@@ -292,6 +293,15 @@ impl Limiter for RedisLimiter {
                 }
             }
         }
+    }
+
+    async fn refusals(&self) -> Option<Refusals> {
+        let asked = self.inner.run::<u64>(&REFUSALS, &OfAll::new()).await;
+        // Without Redis nobody knows what the others were refused.
+        asked.ok().map(|lately| Refusals {
+            lately,
+            limit: INVALID_MOST as u64,
+        })
     }
 
     fn waiting_for(&self) -> Option<String> {

@@ -92,6 +92,7 @@ use super::{auth, health, legacy, metrics, v1};
         v1::webhooks::get_webhook,
         v1::webhooks::change_webhook,
         v1::webhooks::delete_webhook,
+        v1::webhook_deliveries::list_deliveries,
         v1::webhooks::test_webhook,
         v1::webhooks::rotate_webhook,
         v1::me_export::export_own,

@@ -386,6 +386,7 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[WRITE, BODY, &["unknown_webhook", "webhook_busy"]],
     ),
+    Entry::new("listDeliveries", ADMIN, READ, &[CURSOR, &["unknown_webhook"]]),
     Entry::new("deleteWebhook", ADMIN, READ, &[WRITE, &["unknown_webhook"]]),
     Entry::new(
         "testWebhook",

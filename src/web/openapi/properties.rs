@@ -111,8 +111,13 @@ fn told(schema: &str, property: &str) -> Option<Value> {
     let words = |words: &[&str]| Some(json!({"enum": words}));
     match (schema, property) {
         ("EndpointView", "sink") => words(&["webhook", "discord_channel"]),
+        ("DeliveryView", "event") => Some(json!({"enum": event_names().collect::<Vec<_>>()})),
+        ("DeliveryView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("DeliveryView", "last_status") => Some(json!({"minimum": 100, "maximum": 999})),
         ("EndpointView", "events") => Some(json!({"items": {"enum": event_names().collect::<Vec<_>>()}})),
-        (_, "failing_since" | "old_secret_until") => Some(json!({"format": "date-time"})),
+        (_, "failing_since" | "failed_at" | "disabled_at" | "old_secret_until") => {
+            Some(json!({"format": "date-time"}))
+        }
         ("Health", "status") => words(&["ok", "unhealthy", "draining"]),
         ("Check", "status") => words(&["ok", "failed"]),
         ("StatusResponse", "status") => words(&["healthy", "degraded", "unhealthy"]),

@@ -247,6 +247,7 @@ const ROUTES: &[&str] = &[
     "get /v1/schedules",
     "get /v1/webhooks",
     "get /v1/webhooks/{webhook_id}",
+    "get /v1/webhooks/{webhook_id}/deliveries",
     "get /v1/workers",
     "patch /v1/webhooks/{webhook_id}",
     "post /discord/auth/link",

@@ -26,5 +26,6 @@ pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
 pub(crate) mod schedules;
+pub(crate) mod webhook_deliveries;
 pub(crate) mod webhooks;
 pub(crate) mod workers;

@@ -61,6 +61,11 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         job.subject.discord_id.map(|id| id.to_string()),
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
+    put(
+        &mut doc,
+        "webhook_id",
+        job.subject.webhook_id.map(|id| id.to_string()),
+    );
     put(&mut doc, "trace", job.trace.clone());
     put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
@@ -98,6 +103,7 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
             user_id: f.opt_text("user_id")?.map(Into::into),
             discord_id: f.opt_parsed("discord_id")?,
             role_id: f.opt_parsed("role_id")?,
+            webhook_id: f.opt_parsed("webhook_id")?,
         },
         cause: cause(f)?,
         trace: f.opt_text("trace")?,
