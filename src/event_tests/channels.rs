@@ -32,18 +32,22 @@ impl Job for Shouts {
     }
 }
 
-/// A guild whose bot has these permissions (its usual ones), and an endpoint that is its channel.
-async fn stage(permissions: Option<u64>) -> (Workshop, u64, EndpointId) {
+/// A guild, and an endpoint that is its channel.
+struct Stage {
+    workshop: Workshop,
+    guild: u64,
+    bot: u64,
+    channel: u64,
+    endpoint: EndpointId,
+}
+
+async fn stage() -> Stage {
     let world = open_world(&[]).await;
-    world.simulator.add_bot(BOT);
-    let bot = BotIn {
-        permissions,
-        ..BotIn::with_token(BOT)
-    };
+    let bot = world.simulator.add_bot(BOT);
     let guild = world.simulator.add_guild(NewGuild {
         name: "Corp".to_owned(),
         roles: vec![NewRole::at("Pilot", 1)],
-        bots: vec![bot],
+        bots: vec![BotIn::with_token(BOT)],
         ..NewGuild::default()
     });
     let channel = world.simulator.channel_of(guild).unwrap();
@@ -60,7 +64,13 @@ async fn stage(permissions: Option<u64>) -> (Workshop, u64, EndpointId) {
     let (endpoint, secret) = made.unwrap();
     assert!(secret.is_none());
     let workshop = at_work(world, |registry| registry.add::<Shouts>());
-    (workshop, channel, endpoint.id)
+    Stage {
+        workshop,
+        guild,
+        bot,
+        channel,
+        endpoint: endpoint.id,
+    }
 }
 
 impl Workshop {
@@ -79,7 +89,12 @@ impl Workshop {
 
 #[tokio::test]
 async fn an_event_arrives_in_its_channel_once_pings_nobody_and_is_not_too_long() {
-    let (workshop, channel, endpoint) = stage(None).await;
+    let Stage {
+        workshop,
+        channel,
+        endpoint,
+        ..
+    } = stage().await;
     let simulator = &workshop.world.simulator;
     let job = workshop.shouted("too_loud").await;
     assert_eq!(job.state, JobState::Completed, "{job:#?}");
@@ -94,7 +109,12 @@ async fn an_event_arrives_in_its_channel_once_pings_nobody_and_is_not_too_long()
 
 #[tokio::test]
 async fn a_message_to_a_channel_that_is_gone_is_a_dead_letter_that_says_what_to_do() {
-    let (workshop, channel, endpoint) = stage(None).await;
+    let Stage {
+        workshop,
+        channel,
+        endpoint,
+        ..
+    } = stage().await;
     assert!(workshop.world.simulator.delete_channel(channel));
     let job = workshop.shouted("too_loud").await;
     assert_eq!(job.state, JobState::Discarded, "{job:#?}");
@@ -116,7 +136,14 @@ async fn a_message_to_a_channel_that_is_gone_is_a_dead_letter_that_says_what_to_
 
 #[tokio::test]
 async fn a_channel_that_the_bot_may_not_see_is_a_dead_letter_that_says_which_permission_is_missing() {
-    let (workshop, channel, _) = stage(Some(0)).await;
+    let Stage {
+        workshop,
+        guild,
+        bot,
+        channel,
+        ..
+    } = stage().await;
+    assert!(workshop.world.simulator.kick_bot(guild, bot));
     let job = workshop.shouted("too_loud").await;
     assert_eq!(job.state, JobState::Discarded, "{job:#?}");
     let last = job.attempts.last().unwrap();

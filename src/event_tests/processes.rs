@@ -80,7 +80,12 @@ async fn a_process_that_held_no_job_is_told_once_for_each_loss_and_one_that_stop
     assert_eq!(world.told().await, [""; 0]);
 
     let lost = async || {
-        later.seconds.store(31, Ordering::SeqCst);
+        // A moment after the thirty seconds: it was lost after the endpoint was made, which hears of nothing before.
+        let before = world.now();
+        while world.now() == before {
+            tokio::task::yield_now().await;
+        }
+        later.seconds.store(30, Ordering::SeqCst);
         world.looked_at(&services).await;
         later.seconds.store(0, Ordering::SeqCst);
     };
@@ -89,10 +94,6 @@ async fn a_process_that_held_no_job_is_told_once_for_each_loss_and_one_that_stop
     assert_eq!(world.told().await, ["worker.lost"]);
     receiver.until(1).await;
     // It comes back, and is lost once more.
-    let before = world.now();
-    while world.now() == before {
-        tokio::task::yield_now().await;
-    }
     services.workers.beat(&gone, &beat(false)).await.unwrap();
     world.looked_at(&services).await;
     assert_eq!(world.told().await.len(), 1);

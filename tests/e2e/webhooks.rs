@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use rolecall_simulator::{Fault, FaultKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::sync::mpsc;
 
@@ -245,4 +245,71 @@ async fn what_needs_a_person_is_told_once_each_by_signed_messages() {
         (&Value::from(200), &Value::from(1))
     );
     drop(third);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_does_what_the_api_does_and_shows_first_what_it_would_do() {
+    let installation = Installation::embedded();
+    let run = |args: &[&str]| {
+        let mut all = vec!["webhooks"];
+        all.extend(args);
+        installation.run(&all)
+    };
+    let told = |args: &[&str]| run(&[args, &["--json"]].concat()).ok().json();
+    let url = "https://ops.example.com/rolecall";
+    let would = told(&["add", url, "--event", "run.held", "--dry-run"]);
+    assert_eq!((&would["dry_run"], &would["to"]), (&json_of(true), &json_of(url)));
+    assert_eq!(told(&["list"])["webhooks"], Value::Array(Vec::new()));
+    run(&["add", "http://127.0.0.1/x", "--dry-run"]).refused(2, &["https"]);
+
+    let made = told(&["add", url, "--event", "run.held", "--description", "the pager"]);
+    let id = made["id"].as_str().unwrap();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    let shown = run(&["show", id]).ok().out;
+    for word in [url, "run.held", "the pager", "on"] {
+        assert!(shown.contains(word), "{shown}");
+    }
+    assert!(!shown.contains("whsec_"));
+
+    let would = told(&["update", id, "--all-events", "--dry-run"]);
+    assert_eq!((&would["dry_run"], &would["events"]), (&json_of(true), &json!([])));
+    assert_eq!(told(&["show", id])["events"], json!(["run.held"]));
+    let other = "https://ops.example.com/other";
+    let changed = told(&["update", id, "--url", other, "--event", "queue.late"]);
+    assert_eq!(
+        (&changed["url"], &changed["events"]),
+        (&json_of(other), &json!(["queue.late"]))
+    );
+    assert_eq!(changed["description"], "the pager", "what is not named stays");
+    run(&["update", id]).refused(2, &["--url"]);
+    run(&["update", id, "--channel", "7", "--guild", "5"]).refused(2, &["stays of its kind"]);
+
+    assert_eq!(told(&["disable", id, "--dry-run"])["enabled"], false);
+    assert_eq!(told(&["show", id])["enabled"], true);
+    assert_eq!(told(&["disable", id])["enabled"], false);
+    run(&["test", id]).refused(1, &["switched off"]);
+    assert_eq!(told(&["enable", id])["enabled"], true);
+
+    told(&["test", id, "--dry-run"]);
+    assert_eq!(told(&["deliveries", id])["total"], 0);
+    let job = told(&["test", id])["job_id"].clone();
+    let sent = told(&["deliveries", id, "state:available,scheduled"]);
+    assert_eq!(sent["deliveries"][0]["job_id"], job);
+    assert_eq!(sent["deliveries"][0]["event"], "webhook.test");
+    assert!(run(&["deliveries", id]).ok().out.contains("webhook.test"));
+
+    assert_eq!(told(&["rotate", id, "--dry-run"])["dry_run"], true);
+    assert_eq!(told(&["show", id])["old_secret_until"], Value::Null);
+    assert_ne!(told(&["rotate", id])["secret"], made["secret"]);
+    assert_ne!(told(&["show", id])["old_secret_until"], Value::Null);
+
+    told(&["remove", id, "--dry-run"]);
+    told(&["remove", id]);
+    for command in ["show", "enable", "disable", "test", "rotate", "remove", "deliveries"] {
+        run(&[command, id]).refused(1, &["there is no endpoint", "rolecall webhooks list"]);
+    }
+}
+
+fn json_of<T: Into<Value>>(value: T) -> Value {
+    value.into()
 }

@@ -2,9 +2,10 @@
 
 use redis::aio::MultiplexedConnection;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, RateHeaders, RateScope};
+use rolecall_core::ports::{Answer, Limiter, RateHeaders, RateScope, Refusals};
 
-use super::scripts::{ACQUIRE, Ask, Place, REPORT, Report, Rules};
+use super::RedisLimiter;
+use super::scripts::{ACQUIRE, Ask, OfAll, Place, REFUSALS, REPORT, Report, Rules};
 use super::share::part_of;
 use crate::limiter::LimiterSettings;
 use crate::limiter::model::{job, route};
@@ -207,6 +208,57 @@ async fn a_permit_whose_process_died_is_given_up_after_a_while() {
         goes.push(go);
     }
     assert_eq!(goes, [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn refused_calls_of_all_processes_are_counted_together_for_ten_minutes() {
+    let mut both = Both::new(0).await;
+    let all = serde_json::to_string(&OfAll::new()).unwrap();
+    for (number, process) in ["a", "b", "a"].into_iter().enumerate() {
+        both.now += 60.0;
+        let place = Place::of(&route("role-write", 1 + number as u64));
+        let ask = Ask {
+            place: place.clone(),
+            lane: 0,
+            member: format!("c{number}"),
+            ticket: format!("{process}.{number}"),
+            patience: 0.0,
+            process: process.to_owned(),
+            doubt: false,
+        };
+        let told = serde_json::to_string(&ask).unwrap();
+        let (go, _, slot, _): (u8, f64, String, usize) = both.run(&ACQUIRE, told).await;
+        assert_eq!(go, 1);
+        let refused = Answer::Status {
+            status: 403,
+            headers: RateHeaders::default(),
+        };
+        let report = Report::of(place, slot, ask.ticket, &refused);
+        let told = serde_json::to_string(&report).unwrap();
+        let _: u8 = both.run(&REPORT, told).await;
+    }
+    let mut counts = Vec::new();
+    for later in [0.0, 481.0, 120.0] {
+        both.now += later;
+        counts.push(both.run::<u64>(&REFUSALS, all.clone()).await);
+    }
+    assert_eq!(counts, [3, 2, 0]);
+}
+
+#[tokio::test]
+async fn without_redis_nobody_knows_how_many_calls_were_refused() {
+    let url = std::env::var("TEST_REDIS_URL").expect("run by scripts/test-services, which starts a Redis");
+    let of = |url: &str| {
+        let installation = format!("test-{}", uuid::Uuid::new_v4());
+        RedisLimiter::new(url, &installation, "p", LimiterSettings::default()).unwrap()
+    };
+    let none = Refusals {
+        lately: 0,
+        limit: 1_000,
+    };
+    assert_eq!(of(&url).refusals().await, Some(none));
+    // Nothing listens there.
+    assert_eq!(of("redis://127.0.0.1:9").refusals().await, None);
 }
 
 #[test]
