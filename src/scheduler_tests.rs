@@ -343,13 +343,7 @@ async fn ticks_that_nobody_made_are_told_once_with_all_of_them_also_if_a_process
         kind: Some("deliver_webhook".to_owned()),
         ..JobFilter::default()
     };
-    let told = world
-        .app
-        .services
-        .ledger
-        .list(&filter, None, 9)
-        .await
-        .unwrap();
+    let told = world.app.services.ledger.list(&filter, None, 9).await.unwrap();
     assert_eq!(told.len(), 1, "{told:#?}");
     let data = &told[0].payload["body"]["data"];
     assert_eq!(data["schedule"], "discord_token_refresh");

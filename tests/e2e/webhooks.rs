@@ -203,6 +203,14 @@ async fn what_needs_a_person_is_told_once_each_by_signed_messages() {
     let known = [first.clone(), second.clone()];
     let id = operators.worker(&known).await;
     operators.installation.run(&["workers", "drain", &id]).ok();
+    wait_for("a process that is drained", PATIENCE, || async {
+        let shown = operators
+            .installation
+            .run(&["workers", "show", &id, "--json"])
+            .ok();
+        (shown.json()["status"] == "drained").then_some(())
+    })
+    .await;
     operators.installation.run(&["sync"]).ok();
     wait_for("a lane that is late", PATIENCE, || async {
         let query = ["jobs", "list", "kind:deliver_webhook", "--json"];
@@ -272,7 +280,10 @@ async fn the_command_line_does_what_the_api_does_and_shows_first_what_it_would_d
     assert!(!shown.contains("whsec_"));
 
     let would = told(&["update", id, "--all-events", "--dry-run"]);
-    assert_eq!((&would["dry_run"], &would["events"]), (&json_of(true), &json!([])));
+    assert_eq!(
+        (&would["dry_run"], &would["events"]),
+        (&json_of(true), &json!([]))
+    );
     assert_eq!(told(&["show", id])["events"], json!(["run.held"]));
     let other = "https://ops.example.com/other";
     let changed = told(&["update", id, "--url", other, "--event", "queue.late"]);
@@ -305,7 +316,15 @@ async fn the_command_line_does_what_the_api_does_and_shows_first_what_it_would_d
 
     told(&["remove", id, "--dry-run"]);
     told(&["remove", id]);
-    for command in ["show", "enable", "disable", "test", "rotate", "remove", "deliveries"] {
+    for command in [
+        "show",
+        "enable",
+        "disable",
+        "test",
+        "rotate",
+        "remove",
+        "deliveries",
+    ] {
         run(&[command, id]).refused(1, &["there is no endpoint", "rolecall webhooks list"]);
     }
 }
