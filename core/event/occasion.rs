@@ -253,13 +253,6 @@ impl Occasion {
 
     /// What is told of it, for people. Names no person but operators.
     pub fn sentence(&self) -> String {
-        let such_as = |example: &Option<Example>| {
-            example.as_ref().map_or_else(String::new, |example| {
-                let words = [example.message.as_deref(), example.remedy.as_deref()];
-                let words: Vec<&str> = words.into_iter().flatten().collect();
-                format!(" Job {}: {}", example.job_id, words.join(" "))
-            })
-        };
         match self {
             Self::GroupOpened {
                 fingerprint, example, ..
@@ -325,4 +318,13 @@ impl Occasion {
             Self::Test { by, .. } => format!("{by} tried whether this endpoint hears. It does."),
         }
     }
+}
+
+/// One of the dead letters, for people.
+fn such_as(example: &Option<Example>) -> String {
+    example.as_ref().map_or_else(String::new, |example| {
+        let words = [example.message.as_deref(), example.remedy.as_deref()];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        format!(" Job {}: {}", example.job_id, words.join(" "))
+    })
 }

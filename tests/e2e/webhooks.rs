@@ -1,5 +1,6 @@
 //! Messages to operators, by real processes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -145,6 +146,73 @@ impl Operators {
     }
 }
 
+impl Operators {
+    /// Nobody is in a group any more: the guard holds the run.
+    async fn hear_of_a_held_run(&mut self, world: &mut World) {
+        let groups = world.groups.clone();
+        world.groups.values_mut().for_each(|groups| groups.clear());
+        world.import(&self.installation);
+        let held = self.installation.run(&["sync", "--wait"]);
+        assert_eq!(held.code, Some(3), "{held:#?}");
+        let event = self.hear("run.held").await;
+        assert_eq!(event["data"]["guild_id"], world.guild.to_string());
+        world.groups = groups;
+    }
+
+    /// Discord takes the bot for nobody: a cause opens.
+    async fn hear_of_a_cause(&mut self, world: &mut World) {
+        let faults = world.simulator.faults();
+        for route in ["PUT *", "PATCH *", "DELETE *"] {
+            faults.add(Fault::new(FaultKind::Unauthorized).on(route));
+        }
+        world.change(9);
+        world.import(&self.installation);
+        self.installation.run(&["sync", "--wait"]);
+        self.hear("group.opened").await;
+        world.simulator.faults().clear();
+    }
+
+    /// The process takes no jobs any more: a lane is late. What tells of it waits, too, until jobs are taken again.
+    async fn hear_of_a_late_lane(&mut self, process: &str) {
+        self.installation.run(&["workers", "drain", process]).ok();
+        wait_for("a process that is drained", PATIENCE, || async {
+            let shown = self
+                .installation
+                .run(&["workers", "show", process, "--json"])
+                .ok();
+            (shown.json()["status"] == "drained").then_some(())
+        })
+        .await;
+        self.installation.run(&["sync"]).ok();
+        wait_for("a lane that is late", PATIENCE, || async {
+            let query = ["jobs", "list", "kind:deliver_webhook", "--json"];
+            let listed = self.installation.run(&query).ok().json();
+            let jobs = listed["jobs"].as_array()?.clone();
+            jobs.iter()
+                .any(|job| job["payload"]["event"] == "queue.late")
+                .then_some(())
+        })
+        .await;
+        self.installation.run(&["workers", "undrain", process]).ok();
+        self.hear("queue.late").await;
+    }
+
+    /// Of all that came, each event came once.
+    fn assert_each_came_once(&mut self) {
+        while let Ok(message) = self.messages.try_recv() {
+            self.take(&message);
+        }
+        for kind in ["run.held", "worker.lost"] {
+            assert_eq!(self.of(kind).len(), 1, "{kind}: {:#?}", self.heard);
+        }
+        for (kind, name) in [("tick.missed", "schedule"), ("group.opened", "fingerprint")] {
+            let told = self.of(kind);
+            let about: BTreeSet<String> = told.iter().map(|event| event["data"][name].to_string()).collect();
+            assert_eq!(about.len(), told.len(), "{kind}: {:#?}", self.heard);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_needs_a_person_is_told_once_each_by_signed_messages() {
     let mut world = World::start(60.0, 60, 40).await;
@@ -160,99 +228,35 @@ async fn what_needs_a_person_is_told_once_each_by_signed_messages() {
         secret: made["secret"].as_str().unwrap().to_owned(),
         heard: Vec::new(),
     };
-    let stopped = operators.start("stopped").await;
+    let mut stopped = operators.start("stopped").await;
     let first = operators.worker(&[]).await;
     operators.installation.run(&["sync", "--wait"]).ok();
-
-    // Nobody is in a group any more: the guard holds the run.
-    let groups = world.groups.clone();
-    world.groups.values_mut().for_each(|groups| groups.clear());
-    world.import(&operators.installation);
-    let held = operators.installation.run(&["sync", "--wait"]);
-    assert_eq!(held.code, Some(3), "{held:#?}");
-    let event = operators.hear("run.held").await;
-    assert_eq!(event["data"]["guild_id"], world.guild.to_string());
-    world.groups = groups;
-
-    // Discord takes the bot for nobody: a cause opens.
-    let fault = |route: &str| Fault::new(FaultKind::Unauthorized).on(route);
-    let faults = world.simulator.faults();
-    for route in ["PUT *", "PATCH *", "DELETE *"] {
-        faults.add(fault(route));
-    }
-    world.change(9);
-    world.import(&operators.installation);
-    operators.installation.run(&["sync", "--wait"]);
-    operators.hear("group.opened").await;
-    faults.clear();
+    operators.hear_of_a_held_run(&mut world).await;
+    operators.hear_of_a_cause(&mut world).await;
 
     // One process ends in order, the next one by a kill; then nobody looks at the ticks of two hours.
     stopped.terminate();
-    let mut stopped = stopped;
     assert!(stopped.ended(PATIENCE).await.success());
     let mut lost = operators.start("lost").await;
     let second = operators.worker(std::slice::from_ref(&first)).await;
     lost.kill();
     operators.two_hours_pass();
-    let third = operators.start("last").await;
+    let _last = operators.start("last").await;
     let event = operators.hear("worker.lost").await;
     assert_eq!(event["data"]["worker"], second, "not {first}");
     operators.hear("tick.missed").await;
+    let third = operators.worker(&[first, second]).await;
+    operators.hear_of_a_late_lane(&third).await;
 
-    // The last one takes no jobs any more: a lane is late. What tells of it waits, too, until jobs are taken again.
-    let known = [first.clone(), second.clone()];
-    let id = operators.worker(&known).await;
-    operators.installation.run(&["workers", "drain", &id]).ok();
-    wait_for("a process that is drained", PATIENCE, || async {
-        let shown = operators
-            .installation
-            .run(&["workers", "show", &id, "--json"])
-            .ok();
-        (shown.json()["status"] == "drained").then_some(())
-    })
-    .await;
-    operators.installation.run(&["sync"]).ok();
-    wait_for("a lane that is late", PATIENCE, || async {
-        let query = ["jobs", "list", "kind:deliver_webhook", "--json"];
-        let listed = operators.installation.run(&query).ok().json();
-        let jobs = listed["jobs"].as_array()?.clone();
-        jobs.iter()
-            .any(|job| job["payload"]["event"] == "queue.late")
-            .then_some(())
-    })
-    .await;
-    operators.installation.run(&["workers", "undrain", &id]).ok();
-    operators.hear("queue.late").await;
-
-    while let Ok(message) = operators.messages.try_recv() {
-        operators.take(&message);
-    }
-    for kind in ["run.held", "worker.lost"] {
-        assert_eq!(operators.of(kind).len(), 1, "{kind}: {:#?}", operators.heard);
-    }
-    for (kind, name) in [("tick.missed", "schedule"), ("group.opened", "fingerprint")] {
-        let mut about: Vec<String> = operators
-            .of(kind)
-            .iter()
-            .map(|event| event["data"][name].to_string())
-            .collect();
-        let all = about.len();
-        about.sort();
-        about.dedup();
-        assert_eq!(about.len(), all, "{kind}: {:#?}", operators.heard);
-    }
-    let mine = made["id"].as_str().unwrap();
-    let deliveries = operators
-        .installation
-        .run(&["webhooks", "deliveries", mine, "state:completed", "--json"])
-        .ok()
-        .json();
+    operators.assert_each_came_once();
+    let endpoint = made["id"].as_str().unwrap();
+    let query = ["webhooks", "deliveries", endpoint, "state:completed", "--json"];
+    let deliveries = operators.installation.run(&query).ok().json();
     let answered = &deliveries["deliveries"][0];
     assert_eq!(
         (&answered["last_status"], &answered["attempts"]),
-        (&Value::from(200), &Value::from(1))
+        (&json!(200), &json!(1))
     );
-    drop(third);
 }
 
 #[tokio::test(flavor = "multi_thread")]
