@@ -11,6 +11,7 @@ use crate::lanes::order;
 use crate::ledger::JobRow;
 use crate::obeys::limits;
 use crate::outside::{clocks, converged, honest, lived, recovered, secrets, single_flight, stops};
+use crate::runs::{runs, ticks};
 use crate::stale::not_stale;
 
 /// A worker's third death puts a job aside.
@@ -353,59 +354,6 @@ fn bounded(case: &Case, evidence: &Evidence) -> Verdict {
             case.discarded.values().sum::<usize>()
         ),
     )
-}
-
-fn runs(evidence: &Evidence) -> Verdict {
-    let mut wrong: Vec<String> = Vec::new();
-    for run in &evidence.ledger.runs {
-        let own = evidence
-            .ledger
-            .jobs
-            .iter()
-            .filter(|j| j.run_id.as_ref() == Some(&run.id));
-        let counted: i64 = run.jobs.values().sum();
-        let (ends, jobs): (Vec<&JobRow>, Vec<&JobRow>) = own.partition(|j| j.kind == "finish_run");
-        if counted != i64::try_from(jobs.len()).unwrap_or(i64::MAX) {
-            wrong.push(format!(
-                "run {} counts {counted} jobs, the ledger {}",
-                run.id,
-                jobs.len()
-            ));
-        }
-        let closed = ends
-            .iter()
-            .filter(|j| j.effect.as_deref() == Some("applied"))
-            .count();
-        if closed > 1 {
-            wrong.push(format!("run {} was closed {closed} times", run.id));
-        }
-    }
-    none(wrong, format!("{} runs", evidence.ledger.runs.len()))
-}
-
-fn ticks(evidence: &Evidence) -> Verdict {
-    let runs = evidence
-        .ledger
-        .runs
-        .iter()
-        .map(|r| (&r.actor, &r.reason, "a run"));
-    // Jobs of a run carry its cause; the tick's own job has no run.
-    let jobs = evidence
-        .ledger
-        .jobs
-        .iter()
-        .filter(|j| j.run_id.is_none() && j.parent_id.is_none());
-    let all = runs.chain(jobs.map(|j| (&j.actor, &j.reason, "a job")));
-    let ticks: Vec<_> = all.filter(|(actor, ..)| actor.starts_with("schedule:")).collect();
-    let mut seen = BTreeSet::new();
-    let twice = ticks.iter().filter(|t| !seen.insert(**t));
-    let wrong = twice
-        .map(|(actor, reason, _)| format!("{actor}, {reason}: twice"))
-        .collect();
-    if ticks.is_empty() {
-        return Ok(None);
-    }
-    none(wrong, format!("{} ticks", ticks.len()))
 }
 
 #[cfg(test)]

@@ -32,12 +32,14 @@ mod redis_faults;
 mod removals;
 mod report;
 mod runner;
+mod runs;
 mod scenarios;
 mod servers;
 mod soak;
 mod stage;
 mod stale;
 mod tokens;
+mod told;
 mod world;
 
 use std::io::Write;
