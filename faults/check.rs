@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::audit;
 use crate::case::Case;
 use crate::evidence::Evidence;
+use crate::flight::single_flight;
 use crate::lanes::order;
 use crate::ledger::JobRow;
 use crate::obeys::limits;
-use crate::outside::{clocks, converged, honest, lived, recovered, secrets, single_flight, stops};
+use crate::outside::{clocks, converged, honest, lived, recovered, secrets, stops};
 use crate::runs::{runs, ticks};
 use crate::stale::not_stale;
 
@@ -358,4 +359,4 @@ fn bounded(case: &Case, evidence: &Evidence) -> Verdict {
 
 #[cfg(test)]
 #[path = "check_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -39,7 +39,7 @@ fn case() -> Case {
     }
 }
 
-fn job(id: &str, kind: &str) -> JobRow {
+pub(crate) fn job(id: &str, kind: &str) -> JobRow {
     JobRow {
         id: id.into(),
         kind: kind.into(),
@@ -64,7 +64,7 @@ fn adds(id: &str) -> JobRow {
     }
 }
 
-fn write_by(job: &str) -> Call {
+pub(crate) fn write_by(job: &str) -> Call {
     Call {
         method: "PUT".into(),
         route: "PUT /guilds/{guild}/members/{user}/roles/{role}".into(),
@@ -108,7 +108,7 @@ fn evidence() -> Evidence {
 }
 
 /// What is broken after this change, of the evidence or of what was expected.
-fn broken_by(change: impl FnOnce(&mut Case, &mut Evidence)) -> Vec<String> {
+pub(crate) fn broken_by(change: impl FnOnce(&mut Case, &mut Evidence)) -> Vec<String> {
     let (mut case, mut evidence) = (case(), evidence());
     change(&mut case, &mut evidence);
     check(&case, &evidence)
@@ -329,9 +329,9 @@ fn clocks_lanes_and_late_rescues_break_theirs() {
         job.attempts
             .insert(0, (0, "crashed".into(), Some("worker_lost".into())));
         job.times = vec![Times {
-            worker: String::new(),
             started_at: 50,
             ended_at: 20_101,
+            ..Times::default()
         }];
     };
     assert_eq!(broken_by(late), ["I7"]);

@@ -13,6 +13,7 @@ mod discord_faults;
 mod engine_faults;
 mod environment;
 mod evidence;
+mod flight;
 mod http;
 mod lanes;
 mod leaks;

@@ -176,11 +176,3 @@ pub(crate) fn secrets(case: &Case, evidence: &Evidence) -> Verdict {
         format!("{} secrets, looked for in files{keys}", case.secrets.len()),
     )
 }
-
-/// No two writes met.
-pub(crate) fn single_flight(evidence: &Evidence) -> Verdict {
-    match evidence.discord.overlapping_writes {
-        0 => Ok(Some(String::new())),
-        n => Err(format!("{n} writes overlapped")),
-    }
-}

@@ -6,7 +6,8 @@ use crate::check::{Verdict, none};
 use crate::evidence::Evidence;
 use crate::ledger::JobRow;
 
-/// Each run was closed once, and counts what is there.
+/// Each run was closed once, and counts what is there. Whoever runs a job again after the end of its run opens the run
+/// again, which is then closed once more.
 pub(crate) fn runs(evidence: &Evidence) -> Verdict {
     let mut wrong: Vec<String> = Vec::new();
     for run in &evidence.ledger.runs {
@@ -24,15 +25,33 @@ pub(crate) fn runs(evidence: &Evidence) -> Verdict {
                 jobs.len()
             ));
         }
-        let closed = ends
+        let mut closed: Vec<i64> = ends
             .iter()
             .filter(|j| j.effect.as_deref() == Some("applied"))
-            .count();
-        if closed > 1 {
-            wrong.push(format!("run {} was closed {closed} times", run.id));
+            .filter_map(|j| j.finished_at)
+            .collect();
+        closed.sort_unstable();
+        let unasked = closed
+            .windows(2)
+            .filter(|w| !jobs.iter().any(|job| ran_again(job, w[0], w[1])));
+        let unasked = unasked.count();
+        if unasked > 0 {
+            wrong.push(format!(
+                "run {} was closed {} times, {unasked} of them without a job that had run again",
+                run.id,
+                closed.len()
+            ));
         }
     }
     none(wrong, format!("{} runs", evidence.ledger.runs.len()))
+}
+
+/// Whether a job had ended for good before one time, and began again before the other.
+fn ran_again(job: &JobRow, closed: i64, closed_again: i64) -> bool {
+    let all = || job.attempts.iter().zip(&job.times);
+    let had_ended = all()
+        .any(|((_, result, _), t)| matches!(result.as_str(), "discard" | "cancel") && t.ended_at <= closed);
+    had_ended && all().any(|(_, t)| (closed..=closed_again).contains(&t.started_at))
 }
 
 /// A tick of a schedule made one run or one job.
@@ -60,3 +79,7 @@ pub(crate) fn ticks(evidence: &Evidence) -> Verdict {
     }
     none(wrong, format!("{} ticks", ticks.len()))
 }
+
+#[cfg(test)]
+#[path = "runs_tests.rs"]
+mod tests;

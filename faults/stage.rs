@@ -1,7 +1,7 @@
 //! An installation of a scenario: processes, servers, a client that keeps a log.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -340,22 +340,6 @@ impl Stage {
     /// How often a process was killed, or killed itself.
     pub(crate) fn deaths(&self) -> usize {
         self.processes.iter().map(|p| p.deaths().len()).sum()
-    }
-
-    /// Copies what the processes wrote, for people. What cannot be copied is left out.
-    pub(crate) fn keep(&self, to: &Path) {
-        let _ = std::fs::create_dir_all(to);
-        let entries = std::fs::read_dir(self.folder.path())
-            .into_iter()
-            .flatten()
-            .flatten();
-        let data = std::fs::read_dir(self.folder.path().join("data"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        for entry in entries.chain(data).filter(|e| e.path().is_file()) {
-            let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
-        }
     }
 
     /// Ends everything, and forgets the database: the server is slow, and goes on for others.

@@ -1,4 +1,7 @@
-//! What the checker is told of an installation.
+//! What the checker is told of an installation, and what is kept of it for people.
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::case::{Case, Secret};
 use crate::processes::Supervised;
@@ -79,5 +82,38 @@ impl Stage {
             wrong_clocks: self.wrong_clocks,
             window: self.window,
         })
+    }
+
+    /// Copies what the processes wrote and what the ledger says, for people. What cannot be copied is left out.
+    pub(crate) async fn keep(&self, to: &Path) {
+        let _ = std::fs::create_dir_all(to);
+        let entries = std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let data = std::fs::read_dir(self.folder.path().join("data"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries.chain(data).filter(|e| e.path().is_file()) {
+            let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
+        }
+        // A Mongo database is forgotten; and this is what a reader looks for first.
+        if let Ok(ledger) = self.look().await {
+            let mut lines = String::new();
+            for job in &ledger.jobs {
+                let _ = writeln!(lines, "{job:?}");
+            }
+            for run in &ledger.runs {
+                let _ = writeln!(lines, "{run:?}");
+            }
+            let _ = std::fs::write(to.join("ledger.txt"), lines);
+        }
+        let asked = format!("{}/calls?last=1000000", self.world.control());
+        if let Ok(answer) = self.client.get(asked).send().await
+            && let Ok(calls) = answer.text().await
+        {
+            let _ = std::fs::write(to.join("calls.json"), calls);
+        }
     }
 }

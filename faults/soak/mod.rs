@@ -59,7 +59,7 @@ pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<
     played.error = ended.and(checked).err();
     if let (Some(folder), false) = (&tools.keep, played.is_right()) {
         let to = folder.join(format!("soak-{mode}-{}-{}", tools.seed, now_ms()));
-        stage.keep(&to);
+        stage.keep(&to).await;
         tell(&format!("what it left is in {}", to.display()));
     }
     let table = table(&stage, &acts, &played).await;
