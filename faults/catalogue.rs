@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
-use crate::{contrast, discord_faults, engine_faults, mechanisms, races, removals};
+use crate::{contrast, discord_faults, engine_faults, logins, mechanisms, races, removals};
 
 const EMBEDDED: Mode = Mode::Embedded;
 const DISTRIBUTED: Mode = Mode::Distributed;
@@ -159,6 +159,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(discord_faults::all());
     all.extend(engine_faults::all());
     all.extend(removals::all());
+    all.extend(logins::all());
     all.extend(races::all());
     all.extend(mechanisms::scenarios());
     all.extend(contrast::scenarios());

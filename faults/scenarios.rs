@@ -14,7 +14,7 @@ use crate::redis_faults::Ill;
 use crate::removals::Loss;
 use crate::stage::{Mode, Needs, Stage};
 use crate::world::SPEED;
-use crate::{contrast, ledger, links, plays, poison, redis_faults, tokens};
+use crate::{contrast, ledger, links, logins, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 pub(crate) const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -36,6 +36,8 @@ pub(crate) enum Break {
     LostAnswer,
     /// SIGTERM, and death while it stops.
     KillInStop,
+    /// Nothing: somebody logs in.
+    Login,
     /// Discord made a new pair of tokens, and it is lost.
     LostPair,
     /// `rolecall secrets rotate` dies half-way.
@@ -149,6 +151,7 @@ impl Scenario {
                 self.kill(stage, "worker", &["K7/add_role:1"]).await
             }
             Break::KillInStop => self.kill_in_stop(stage).await,
+            Break::Login => logins::login(self.mode, stage).await,
             Break::LostPair => tokens::lost_pair(stage).await,
             Break::HalfARotation => tokens::half_a_rotation(stage).await,
             Break::Zombie => self.zombie(stage).await,

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::case::{LedgerAt, Secret, Wish};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
+use crate::pulse::Pulse;
 use crate::servers::Server;
 use crate::tokens::OLD_KEY;
 use crate::world::{BOT_TOKEN, GROUPS, World};
@@ -95,6 +96,7 @@ pub(crate) struct Stage {
     /// What the scenario measured itself, for people.
     pub(crate) told: Option<String>,
     patience: Duration,
+    pub(crate) pulse: Pulse,
     pub(crate) folder: TempDir,
     pub(crate) base: String,
     pub(crate) token: String,
@@ -144,6 +146,7 @@ impl Stage {
             env.push(("MONGODB_DATABASE", database.clone()));
             ledger = LedgerAt::Mongo { uri, database };
         }
+        let pulse = Pulse::start(mongo.is_none().then_some(&ledger)).await?;
         let mut stage = Self {
             program: Program {
                 binary: tools.rolecall.clone(),
@@ -170,6 +173,7 @@ impl Stage {
             killed_at_random: false,
             told: None,
             patience: needs.without.map_or(PATIENCE, |_| PATIENCE_WITHOUT),
+            pulse,
             folder,
             base: format!("http://127.0.0.1:{port}"),
             token: String::new(),

@@ -25,10 +25,15 @@ fn secrets_of_all() -> [Secret; 3] {
 }
 
 impl Stage {
+    /// When the fault was over: when the scenario said so, or at the last death.
+    fn recovers_from(&self) -> Option<i64> {
+        let deaths = self.processes.iter().flat_map(Supervised::deaths).max();
+        self.fault_ended.or(deaths)
+    }
+
     /// From the end of the fault to the first job that ended after it, and to the last.
     pub(crate) async fn recovery(&self) -> Result<(Option<i64>, Option<i64>), String> {
-        let deaths = self.processes.iter().flat_map(Supervised::deaths).max();
-        let Some(from) = self.fault_ended.or(deaths) else {
+        let Some(from) = self.recovers_from() else {
             return Ok((None, None));
         };
         let ledger = self.look().await?;
@@ -71,6 +76,8 @@ impl Stage {
             folders: vec![self.folder.path().to_owned()],
             discarded: self.discarded.clone(),
             recovery_ms: self.recovery().await?.0,
+            recovers_from: self.recovers_from(),
+            late: self.pulse.late(),
             deaths: self.processes.iter().flat_map(Supervised::deaths).collect(),
             stops_ms: self.stops_ms.clone(),
             handed_over: self.handed_over.clone(),

@@ -43,6 +43,8 @@ impl World {
             // Two writes at once have to meet.
             write_latency_ms: needs.write_ms,
             log_size: 100_000,
+            // Whoever asks for a pair of tokens gets to know the one that is in use.
+            same_token_on_relogin: true,
             ..SimulatorConfig::default()
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")

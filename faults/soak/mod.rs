@@ -38,7 +38,14 @@ pub(crate) struct Soaked {
 }
 
 /// Plays the plan of this seed, waits until everything is quiet, and checks.
-pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<Soaked, String> {
+///
+/// `without`: a mechanism is taken away; then something has to be broken, and the run is to end as any that is.
+pub(crate) async fn soak(
+    mode: Mode,
+    length: Duration,
+    without: Option<&'static str>,
+    tools: &Tools,
+) -> Result<Soaked, String> {
     let needs = Needs {
         mode,
         linked: LINKED,
@@ -46,7 +53,7 @@ pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<
         one_group_each: false,
         speed: SPEED,
         own_mongo: mode == Mode::Distributed,
-        without: None,
+        without,
     };
     let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     let acts = plan(tools.seed, length_ms, mode);
