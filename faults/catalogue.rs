@@ -145,6 +145,13 @@ pub(crate) fn all() -> Vec<Scenario> {
         short(other("E15", "zombie", EMBEDDED, 1, Break::Zombie)),
         other("E15", "zombie", DISTRIBUTED, 1, Break::Zombie),
         short(other("E22", "poison payloads", EMBEDDED, 6, Break::Poison)),
+        short(other(
+            "E17",
+            "envelopes come again",
+            DISTRIBUTED,
+            20,
+            Break::Duplicates,
+        )),
         other("E22", "poison envelopes", DISTRIBUTED, 40, Break::PoisonEnvelopes),
         other("E24", "five deploys", EMBEDDED, 40, Break::Deploys(5)),
         other("E24", "five deploys", DISTRIBUTED, 40, Break::Deploys(5)),

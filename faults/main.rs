@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod contrast;
 mod discord_faults;
+mod duplicates;
 mod engine_faults;
 mod environment;
 mod evidence;

@@ -14,7 +14,7 @@ use crate::redis_faults::Ill;
 use crate::removals::Loss;
 use crate::stage::{Mode, Needs, Stage};
 use crate::world::SPEED;
-use crate::{contrast, ledger, links, logins, plays, poison, redis_faults, tokens};
+use crate::{contrast, duplicates, ledger, links, logins, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 pub(crate) const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -58,6 +58,8 @@ pub(crate) enum Break {
     Poison,
     /// Envelopes in Redis that cannot be read.
     PoisonEnvelopes,
+    /// Each envelope comes several times, and again when its job is over.
+    Duplicates,
     /// SIGTERM, this often, in the middle of work.
     Deploys(usize),
     /// Three schedulers at once.
@@ -171,6 +173,7 @@ impl Scenario {
             Break::SlowReads => plays::slow_reads(self, stage).await,
             Break::SleepsOverATick => plays::sleeps_over_a_tick(self, stage).await,
             Break::ChangeOfMind => plays::change_of_mind(self, stage).await,
+            Break::Duplicates => duplicates::play(self, stage).await,
             Break::PlansAgain => plays::plans_again(self, stage).await,
             Break::ToldToWait => contrast::told_to_wait(self, stage, GIVE).await,
             Break::Many => contrast::many(self, stage).await,
