@@ -85,8 +85,10 @@ pub(crate) struct Case {
 pub(crate) struct Wish {
     /// Unix milliseconds. Before it was told, so that nobody knew earlier.
     pub(crate) at: i64,
-    /// Member → the mapped roles that it should have. Members who are not here are nobody's business.
+    /// Member → the roles of mappings in use that it should have. Members who are not here are nobody's business.
     pub(crate) roles: BTreeMap<u64, BTreeSet<u64>>,
+    /// Roles of which nobody knows what was told: the command had no end. Either is right, until it is told again.
+    pub(crate) unsure: BTreeSet<u64>,
 }
 
 /// A text that nobody may see.

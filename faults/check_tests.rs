@@ -211,6 +211,35 @@ fn a_repeat_that_the_ledger_does_not_tell_of_breaks_the_fifth() {
 }
 
 #[test]
+fn a_job_that_makes_the_same_twice_breaks_the_fifth_unless_it_is_a_second_look_after_each_attempt() {
+    let twice = |kind: &'static str, payload: &'static str, claims| {
+        move |_: &mut Case, e: &mut Evidence| {
+            e.ledger.jobs[1].fence = claims;
+            for id in ["one", "two"] {
+                let made = JobRow {
+                    parent_id: Some("add".into()),
+                    payload: payload.into(),
+                    ..job(id, kind)
+                };
+                e.ledger.jobs.push(made);
+            }
+            e.ledger.runs[0].jobs = [("completed".to_owned(), 4)].into();
+        }
+    };
+    let look = "{\"roles\":[],\"again\":true}";
+    assert_eq!(
+        broken_by(twice("take_retired_roles", look, 2)),
+        Vec::<String>::new()
+    );
+    assert_eq!(broken_by(twice("take_retired_roles", look, 1)), ["I5"]);
+    assert_eq!(
+        broken_by(twice("take_retired_roles", "{\"again\":false}", 2)),
+        ["I5"]
+    );
+    assert_eq!(broken_by(twice("sync_guild", look, 2)), ["I5"]);
+}
+
+#[test]
 fn a_planner_that_waits_for_its_own_jobs_breaks_the_fifth() {
     let waits = broken_by(|_, e| {
         let waits = JobRow {
@@ -254,6 +283,7 @@ fn an_older_wish_after_a_newer_one_breaks_the_fourth() {
     let wished = |at, roles: &[u64]| Wish {
         at,
         roles: [(MEMBER, roles.iter().copied().collect())].into(),
+        unsure: BTreeSet::new(),
     };
     let long_ago = broken_by(|c, e| {
         c.wishes = vec![wished(0, &[ROLE]), wished(100, &[])];
@@ -265,6 +295,19 @@ fn an_older_wish_after_a_newer_one_breaks_the_fourth() {
         e.discord.calls[0].unix_ms = 5_000;
     });
     assert_eq!(just_now, Vec::<String>::new());
+    let nobody_knows = broken_by(|c, e| {
+        let either = Wish {
+            unsure: [ROLE].into(),
+            ..wished(100, &[])
+        };
+        c.wishes = vec![wished(0, &[ROLE]), either, wished(59_000, &[])];
+        e.discord.calls[0].unix_ms = 60_000;
+    });
+    assert_eq!(
+        nobody_knows,
+        Vec::<String>::new(),
+        "the command that told it had no end"
+    );
 }
 
 #[test]

@@ -218,13 +218,15 @@ impl Stage {
     pub(crate) async fn import(&self) -> Result<(), String> {
         let file = self.folder.path().join("directory.csv");
         self.world.write_csv(&file)?;
-        let wish = Wish {
-            at: now_ms(),
-            roles: self.world.wished(),
-        };
-        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
+        self.note_wish(self.world.wish())?;
         let file = file.display().to_string();
         self.program.run(&["directory", "import", &file]).await.map(drop)
+    }
+
+    /// What is wished for from now on.
+    pub(crate) fn note_wish(&self, wish: Wish) -> Result<(), String> {
+        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
+        Ok(())
     }
 
     /// Waits for what comes late, even where something is taken away.

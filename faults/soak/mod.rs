@@ -106,7 +106,7 @@ async fn settle(stage: &mut Stage) -> Result<(), String> {
     }
     stage.fault_is_over();
     wait_for("the directory and the mappings to be taken", BACK, async || {
-        within(stage.import()).await.ok()?;
+        import(stage).await.ok()?;
         for group in 0..GROUPS.len() {
             switch(stage, group, true).await.ok()?;
         }
@@ -129,7 +129,7 @@ async fn act(stage: &mut Stage, act: &Act) -> Result<(), String> {
         }
         Act::Regroup(member, groups) => {
             stage.world.regroup(*member, *groups);
-            within(stage.import()).await?;
+            import(stage).await?;
             let user = stage.world.user(*member);
             ask(stage, json!({ "user_ids": [user] })).await
         }
@@ -216,7 +216,24 @@ async fn ask(stage: &Stage, body: Value) -> Result<(), String> {
     }
 }
 
-async fn switch(stage: &Stage, group: usize, active: bool) -> Result<(), String> {
+/// Tells the directory. If that has no end, nobody knows what it has, until it is told again.
+async fn import(stage: &mut Stage) -> Result<(), String> {
+    let told = within(stage.import()).await;
+    stage.world.unsure_of_all = told.is_err();
+    stage.note_wish(stage.world.wish())?;
+    told
+}
+
+/// Switches a mapping, and notes what is wished for then: before, so that nobody knew earlier, and after.
+async fn switch(stage: &mut Stage, group: usize, active: bool) -> Result<(), String> {
+    stage.world.switched(group, active, false);
+    stage.note_wish(stage.world.wish())?;
+    switch_now(stage, group, active).await?;
+    stage.world.switched(group, active, true);
+    stage.note_wish(stage.world.wish())
+}
+
+async fn switch_now(stage: &Stage, group: usize, active: bool) -> Result<(), String> {
     let all = within(stage.program.look(&["mapping", "list", "--json"])).await?;
     let role = stage.world.roles[group].to_string();
     let mappings = all["mappings"].as_array().map(Vec::as_slice).unwrap_or_default();
