@@ -368,8 +368,9 @@ async fn an_envelope_that_comes_alone_costs_a_push_a_fetch_and_an_acknowledgemen
         until("it is done", async || handler.finished() >= done + n).await;
     }
     let calls = scripts_run(&mut redis).await - before;
-    // Each lane looks each second and after a ring, and says each five seconds that it is there.
-    let looks = 3 * 3 * (began.elapsed().as_secs() + 1);
+    // Each lane looks each second, and says now and then that it is there. One in four may be fetched right before its own ring,
+    // which then finds nothing.
+    let looks = 3 * 3 * (began.elapsed().as_secs() + 1) + ENVELOPES / 4;
     assert!(
         calls <= 3 * ENVELOPES + looks,
         "{calls} calls, of which {looks} may be looks"
