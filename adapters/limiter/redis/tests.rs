@@ -2,7 +2,7 @@
 
 use redis::aio::MultiplexedConnection;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, Limiter, RateHeaders, RateScope, Refusals};
+use rolecall_core::ports::{Answer, CallOptions, Limiter, RateHeaders, RateScope, Refusals};
 
 use super::RedisLimiter;
 use super::scripts::{ACQUIRE, Ask, OfAll, Place, REFUSALS, REPORT, Report, Rules};
@@ -189,10 +189,12 @@ async fn redis_and_the_pure_functions_decide_the_same() {
 }
 
 #[tokio::test]
-async fn a_permit_whose_process_died_is_given_up_after_a_while() {
+async fn a_permit_whose_process_died_lasts_longer_than_any_call_and_ends_before_the_lease_of_its_job() {
+    const LEASE: f64 = 15.0;
+    let longest = CallOptions::default().timeout.as_secs_f64();
     let mut both = Both::new(0).await;
     let mut goes = Vec::new();
-    for (number, at) in [0.0, 29.0, 31.0].into_iter().enumerate() {
+    for (number, at) in [0.0, longest + 1.0, LEASE - 1.0].into_iter().enumerate() {
         both.now = 1_000.0 + at;
         let ask = Ask {
             place: Place::of(&route("role-write", 1)),
