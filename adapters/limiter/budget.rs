@@ -105,6 +105,12 @@ impl Invalid {
         }
     }
 
+    /// How many there are in the window.
+    pub fn counted(&mut self, now: f64) -> usize {
+        self.forget(now);
+        self.times.len()
+    }
+
     /// When calls that are not interactive may go: now, or later.
     pub fn open_until(&mut self, now: f64) -> f64 {
         self.forget(now);
