@@ -7,7 +7,7 @@ mod stored;
 use std::sync::Arc;
 
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
-use rolecall_adapters::metered::MeteredLedger;
+use rolecall_adapters::metered::{MeteredAccounts, MeteredDirectory, MeteredLedger, MeteredLinks};
 use rolecall_adapters::webhook::HttpSender;
 use rolecall_core::ports::{Ledger, Limiter, OAuthClient};
 use rolecall_jobs::kernel::guilds::GuildCache;
@@ -98,8 +98,8 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         guilds: stored.guilds,
         retired_guilds: stored.retired_guilds,
         mappings: stored.mappings,
-        links: stored.links,
-        accounts: stored.accounts,
+        links: Arc::new(MeteredLinks(stored.links)),
+        accounts: Arc::new(MeteredAccounts(stored.accounts)),
         oauth_states: stored.oauth_states,
         audit: stored.audit,
         refreshes: stored.refreshes,
@@ -110,7 +110,7 @@ pub async fn connect(config: Config, purpose: Purpose) -> Result<App, StartError
         webhook_sender: sender(&config),
         retention: stored.retention,
         scheduler_tasks: stored.scheduler_tasks,
-        directory: stored.directory,
+        directory: Arc::new(MeteredDirectory(stored.directory)),
         discord: Arc::new(discord),
         vault,
         clock: Arc::clone(&clock),
