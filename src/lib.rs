@@ -1,6 +1,7 @@
 //! The one binary of rolecall: configuration, wiring, the front door (HTTP and command line), and the processes.
 
 pub mod app;
+mod budget_view;
 pub mod cli;
 pub mod config;
 pub mod data_folder;

@@ -17,7 +17,7 @@ use super::DiscordClient;
 #[async_trait]
 impl Discord for DiscordClient {
     async fn refusals(&self) -> Option<Refusals> {
-        self.limiter.refusals().await
+        self.limiter.budget().await.refusals()
     }
 
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {

@@ -33,11 +33,11 @@ pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
         include_str!("report.lua")
     ))
 });
-pub(super) static REFUSALS: LazyLock<Script> = LazyLock::new(|| {
+pub(super) static LEFT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("bucket.lua"),
         include_str!("keys.lua"),
-        include_str!("refusals.lua")
+        include_str!("left.lua")
     ))
 });
 
@@ -148,19 +148,6 @@ pub(super) struct Ask {
     pub(super) process: String,
     /// Calls may have been made without Redis' knowledge.
     pub(super) doubt: bool,
-}
-
-/// What concerns all callers alike.
-#[derive(Debug, Serialize)]
-pub(super) struct OfAll {
-    principal: &'static str,
-}
-
-impl OfAll {
-    pub(super) const fn new() -> Self {
-        // The scripts name the keys of a caller, too; none has this name.
-        Self { principal: "all" }
-    }
 }
 
 /// What came back.

@@ -5,7 +5,7 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::{Answer, CallOptions, Limiter, RateHeaders, RateScope, Refusals};
 
 use super::RedisLimiter;
-use super::scripts::{ACQUIRE, Ask, OfAll, Place, REFUSALS, REPORT, Report, Rules};
+use super::scripts::{ACQUIRE, Ask, Place, REPORT, Report, Rules};
 use super::share::part_of;
 use crate::limiter::LimiterSettings;
 use crate::limiter::model::{job, route};
@@ -213,41 +213,6 @@ async fn a_permit_whose_process_died_lasts_longer_than_any_call_and_ends_before_
 }
 
 #[tokio::test]
-async fn refused_calls_of_all_processes_are_counted_together_for_ten_minutes() {
-    let mut both = Both::new(0).await;
-    let all = serde_json::to_string(&OfAll::new()).unwrap();
-    for (number, process) in ["a", "b", "a"].into_iter().enumerate() {
-        both.now += 60.0;
-        let place = Place::of(&route("role-write", 1 + number as u64));
-        let ask = Ask {
-            place: place.clone(),
-            lane: 0,
-            member: format!("c{number}"),
-            ticket: format!("{process}.{number}"),
-            patience: 0.0,
-            process: process.to_owned(),
-            doubt: false,
-        };
-        let told = serde_json::to_string(&ask).unwrap();
-        let (go, _, slot, _): (u8, f64, String, usize) = both.run(&ACQUIRE, told).await;
-        assert_eq!(go, 1);
-        let refused = Answer::Status {
-            status: 403,
-            headers: RateHeaders::default(),
-        };
-        let report = Report::of(place, slot, ask.ticket, &refused);
-        let told = serde_json::to_string(&report).unwrap();
-        let _: u8 = both.run(&REPORT, told).await;
-    }
-    let mut counts = Vec::new();
-    for later in [0.0, 481.0, 120.0] {
-        both.now += later;
-        counts.push(both.run::<u64>(&REFUSALS, all.clone()).await);
-    }
-    assert_eq!(counts, [3, 2, 0]);
-}
-
-#[tokio::test]
 async fn without_redis_nobody_knows_how_many_calls_were_refused() {
     let url = std::env::var("TEST_REDIS_URL").expect("run by scripts/test-services, which starts a Redis");
     let of = |url: &str| {
@@ -258,9 +223,9 @@ async fn without_redis_nobody_knows_how_many_calls_were_refused() {
         lately: 0,
         limit: 1_000,
     };
-    assert_eq!(of(&url).refusals().await, Some(none));
+    assert_eq!(of(&url).budget().await.refusals(), Some(none));
     // Nothing listens there.
-    assert_eq!(of("redis://127.0.0.1:9").refusals().await, None);
+    assert_eq!(of("redis://127.0.0.1:9").budget().await.refusals(), None);
 }
 
 #[test]

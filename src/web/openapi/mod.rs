@@ -78,6 +78,7 @@ use super::{auth, health, legacy, metrics, v1};
         v1::pauses::list_pauses,
         v1::pauses::create_pause,
         v1::pauses::end_pause,
+        v1::budget::get_budget,
         v1::queues::list_queues,
         v1::queues::get_queue,
         v1::workers::list_workers,

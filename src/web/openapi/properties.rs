@@ -6,6 +6,7 @@ use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
+use rolecall_core::ports::{Barrier, Keeper};
 use rolecall_core::run::{RunKind, RunState};
 use rolecall_core::worker::{Role, Status};
 use serde_json::{Value, json};
@@ -129,6 +130,9 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
         ("HeldJob", "queue") | ("QueueView", "name") => words(&Lane::ALL.map(Lane::as_str)),
+        ("BudgetView", "kept_by") => words(&Keeper::ALL.map(Keeper::as_str)),
+        ("StopView", "barrier") => words(&Barrier::STOPS.map(Barrier::as_str)),
+        ("WaitingView", "barrier") => words(&Barrier::ALL.map(Barrier::as_str)),
         ("WorkerView", "status") => words(&Status::ALL.map(Status::as_str)),
         ("WorkerView", "roles") => {
             Some(json!({"items": {"type": "string", "enum": Role::ALL.map(Role::as_str)}}))

@@ -235,6 +235,7 @@ const ROUTES: &[&str] = &[
     "get /v1/bulk",
     "get /v1/bulk/{job_id}",
     "get /v1/dead-letters",
+    "get /v1/discord/budget",
     "get /v1/jobs",
     "get /v1/jobs/{job_id}",
     "get /v1/me/export",

@@ -3,6 +3,7 @@
 pub(crate) mod accepted;
 pub(crate) mod asked_jobs;
 pub(crate) mod audit;
+pub(crate) mod budget;
 pub(crate) mod bulk;
 pub(crate) mod bulk_orders;
 pub(crate) mod bulk_view;

@@ -221,8 +221,16 @@ fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
 }
 
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 8] = [
-    "effect", "reason", "granted", "revoked", "given", "taken", "counts", "notes",
+pub(super) const OUTCOME_FIELDS: [&str; 9] = [
+    "effect",
+    "reason",
+    "granted",
+    "revoked",
+    "given",
+    "taken",
+    "counts",
+    "newest_join",
+    "notes",
 ];
 
 /// An outcome as fields of its job: flat, because a tally groups by them. Counts are an array, because their names
@@ -241,6 +249,7 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
         "notes": outcome.notes.clone(),
     };
     put(&mut doc, "reason", outcome.reason.clone());
+    put(&mut doc, "newest_join", outcome.newest_join.map(date));
     for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
         if !roles.is_empty() {
             doc.insert(field, roles.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -282,6 +291,7 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
             .into_iter()
             .map(counted)
             .collect::<Result<_, StoreError>>()?,
+        newest_join: f.opt_at("newest_join")?,
         notes: f.texts("notes")?,
     }))
 }

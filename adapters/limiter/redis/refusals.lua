@@ -1,3 +1,0 @@
--- How many calls of all processes were invalid lately.
-open_until()
-return redis.call('ZCARD', invalid)
