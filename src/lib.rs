@@ -24,6 +24,8 @@ pub mod random;
 #[cfg(test)]
 mod refresh_tests;
 pub mod release;
+#[cfg(test)]
+mod retention_tests;
 pub mod scheduler;
 pub mod schedules;
 pub mod secret_files;

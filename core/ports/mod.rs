@@ -34,8 +34,8 @@ pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
 pub use permissions::{Granted, Permissions, permission};
 pub use replies::Replies;
 pub use repositories::{
-    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
-    StoreHealth,
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, RunFilter,
+    Runs, StoreHealth,
 };
 pub use schedules::Schedules;
 pub use upkeep::{

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use rolecall_core::RunId;
 use rolecall_core::audit::AuditFilter;
 use rolecall_core::cause::Cause;
-use rolecall_core::ports::permission;
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::worker::Beat;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::access_tests::{Served, served};
+use super::access_tests::Served;
 use super::guilds_tests::{TOKEN, World, world};
 use crate::web::openapi;
 
@@ -206,7 +205,7 @@ async fn of_jobs(served: &Served) -> Vec<Done> {
     acts
 }
 
-async fn running(served: &Served) -> String {
+pub(super) async fn running(served: &Served) -> String {
     let services = &served.app.services;
     let run = Run {
         id: RunId(Uuid::now_v7()),
