@@ -346,6 +346,14 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Job {
+    /// Since when it may run: one that was to run at once has a time from before it was stored.
+    #[must_use]
+    pub fn due_since(&self) -> Timestamp {
+        self.run_at.max(self.redriven_at.unwrap_or(self.inserted_at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,7 @@ impl Observer for JobObserver {
         if let Some(trace) = &job.trace {
             traces::follow(span, trace);
         }
-        let due = job.run_at.max(job.redriven_at.unwrap_or(job.inserted_at));
+        let due = job.due_since();
         JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(due, now));
     }
 

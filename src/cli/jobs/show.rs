@@ -79,7 +79,7 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
         ("stored (UTC)", view::moment(job.inserted_at)),
     ];
     if job.state.is_waiting() {
-        facts.push(("due (UTC)", view::moment(job.run_at)));
+        facts.push(("due (UTC)", view::moment(job.due_since())));
     }
     if let Some(progress) = &job.progress {
         facts.push(("done", view::progress(progress)));
