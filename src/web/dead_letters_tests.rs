@@ -144,7 +144,7 @@ async fn runs_are_listed_by_state_page_by_page() {
         "/v1/runs?state=failed&limit=1&cursor={}",
         page["next"].as_str().unwrap()
     );
-    assert_eq!(ids(&served.got(&next).await), [failed.clone()]);
+    assert_eq!(ids(&served.got(&next).await), std::slice::from_ref(&failed));
     assert_eq!(ids(&served.got("/v1/runs?state=running").await), [running]);
     assert_eq!(ids(&served.got("/v1/runs?state=failed&guild=5").await), [failed]);
     let (status, _, _) = served.json("get", "/v1/runs?state=over", Value::Null).await;
