@@ -30,6 +30,8 @@ mod receiver;
 #[cfg(test)]
 mod refresh_tests;
 pub mod release;
+#[cfg(test)]
+mod retention_tests;
 pub mod scheduler;
 pub mod schedules;
 pub mod secret_files;

@@ -124,7 +124,8 @@ impl CallError {
                  with `rolecall guild add`."
             }
             "discord_missing_permissions" => {
-                "Give the bot's role Manage Roles, and drag it above the roles that it should give."
+                "Give the bot's role Manage Roles, and drag it above the roles that it should give; `rolecall dead-letters \
+                 check` tells which role is above which."
             }
             "discord_missing_access" => {
                 "Invite the bot to the guild, and switch on its Server Members Intent in the developer portal."

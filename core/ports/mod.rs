@@ -36,8 +36,8 @@ pub use limiter::{
 pub use permissions::{Granted, Permissions, permission};
 pub use replies::Replies;
 pub use repositories::{
-    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
-    StoreHealth,
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, RunFilter,
+    Runs, StoreHealth,
 };
 pub use schedules::Schedules;
 pub use upkeep::{

@@ -10,7 +10,6 @@ use rolecall_core::secrets::SecretKind;
 use rolecall_core::webhook::{Endpoint, EndpointId, OVERLAP, Sink, StoredEndpoint};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::audit::audited;
 use super::events;
@@ -66,7 +65,7 @@ impl Steering {
     ) -> Result<(Endpoint, Option<SecretString>), EndpointError> {
         self.check_sink(&sink)?;
         let endpoint = Endpoint {
-            id: EndpointId(Uuid::now_v7()),
+            id: EndpointId(by.new_id()),
             sink,
             events,
             description,
@@ -95,7 +94,20 @@ impl Steering {
             old_secret: String::new(),
         };
         let act = Act::new("webhook.added", target(endpoint.id)).after(&told(&endpoint));
-        audited(&self.services, by, act, self.services.webhooks.insert(&stored)).await?;
+        let work = async {
+            if self.services.webhooks.insert(&stored).await? {
+                return Ok(endpoint.clone());
+            }
+            // The same request made it before its process died, and nobody was told its secret.
+            let old = self.endpoint(endpoint.id).await?;
+            let new = StoredEndpoint {
+                secret: stored.secret.clone(),
+                ..old.clone()
+            };
+            self.put(&old, &new).await?;
+            Ok(new.endpoint)
+        };
+        let endpoint = audited::<_, EndpointError>(&self.services, by, act, work).await?;
         Ok((endpoint, secret))
     }
 
@@ -231,9 +243,13 @@ impl Steering {
             at: self.services.clock.now(),
         };
         let act = Act::new("webhook.tested", target(id));
-        let delivery = events::delivery(&endpoint, &event);
+        let mut delivery = events::delivery(&endpoint, &event);
+        if let Some(id) = by.repeatable {
+            delivery = delivery.with_id(JobId(id));
+        }
+        let job = delivery.0.id;
         audited(&self.services, by, act, self.queue.insert(vec![delivery])).await?;
-        Ok(event.delivery(id.0))
+        Ok(job)
     }
 
     /// One endpoint.

@@ -13,7 +13,7 @@ use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::HealthStatus;
 use rolecall_core::job::{JobState, Lane};
-use rolecall_core::ports::{Barrier, JobFilter, Limiter};
+use rolecall_core::ports::{Barrier, JobFilter, Limiter, RunFilter};
 use rolecall_core::run::{counts, last_success};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::lanes::oldest_due;
@@ -148,7 +148,7 @@ async fn ledger(services: &Services) -> Result<(), StoreError> {
         let due = oldest_due(services, lane, &held, now).await?;
         OLDEST_DUE.set(&[lane.as_str()], due.map_or(0.0, |due| age(due, now)));
     }
-    let runs = services.runs.list(None, None, RUNS).await?;
+    let runs = services.runs.list(RunFilter::default(), None, RUNS).await?;
     if let Some(at) = last_success(&runs) {
         LAST_SUCCESS_AGE.set(&[], age(at, now));
     }

@@ -182,6 +182,7 @@ macro_rules! every_store {
                 a_run_closes_once,
                 runs_are_listed_newest_first_and_page_stably,
                 runs_of_a_guild_are_those_that_name_it,
+                runs_are_listed_by_state_in_all_guilds_and_in_one,
                 running_runs_are_those_that_are_not_closed,
             }
             sealed_fields {

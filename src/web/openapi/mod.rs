@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, put together from the handlers and completed by tables, and its viewer.
 
+mod callers;
 mod complete;
 mod events;
 mod headers;

@@ -8,7 +8,8 @@ use rolecall_core::audit::AuditFilter;
 use rolecall_core::ids::{GuildId, JobId, RunId};
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::pause::Held;
-use rolecall_core::ports::{JobCursor, JobFilter, SplitBy};
+use rolecall_core::ports::{JobCursor, JobFilter, RunFilter, SplitBy};
+use rolecall_core::run::RunState;
 use rolecall_core::time::Timestamp;
 use rusqlite::Connection;
 
@@ -101,8 +102,14 @@ fn is_wrong(step: &str, sql: &str, order: Order) -> bool {
     // This index holds running jobs only, which are as many as there are slots of workers.
     let running = "rolecall_jobs_lease";
     if step.starts_with("SCAN") {
-        // The table of the trail's ends has one row; a subquery was looked at by steps of its own.
-        let small = [running, "rolecall_audit_ends", "(subquery"];
+        // Jobs that failed at least once; the table of the trail's ends has one row; a subquery was looked at by steps of
+        // its own.
+        let small = [
+            running,
+            "rolecall_jobs_by_error",
+            "rolecall_audit_ends",
+            "(subquery",
+        ];
         return !small.iter().any(|name| step.contains(name));
     }
     step.contains("USE TEMP B-TREE") && order == Order::OfIndex && !sql.contains(running)
@@ -186,10 +193,13 @@ fn others(plans: &mut Plans<'_>) {
         query::run_is_live(db, run, "finish_run").unwrap()
     });
     for guild in [None, GuildId::new(1_000_000_000_000_000_003)] {
-        let what = format!("runs of {}", guild.map_or("all guilds", |_| "a guild"));
-        plans.look(&what, Order::OfIndex, |db| {
-            runs::list(db, guild, None, PAGE).unwrap()
-        });
+        for state in [None, Some(RunState::Running), Some(RunState::Failed)] {
+            let of = guild.map_or("all guilds", |_| "a guild");
+            let what = format!("runs of {of}, {}", state.map_or("all", RunState::as_str));
+            plans.look(&what, Order::OfIndex, |db| {
+                runs::list(db, RunFilter { guild, state }, None, PAGE).unwrap()
+            });
+        }
     }
     let some = || Some("x".to_owned());
     for (name, filter) in [
