@@ -137,7 +137,7 @@ impl EventWatch {
                 Some(due) => services.ledger.get(due.id).await?,
                 None => None,
             };
-            let waited = first.map_or(0, |job| now.millis_since(job.run_at.max(job.inserted_at)));
+            let waited = first.map_or(0, |job| now.millis_since(job.due_since()));
             let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
             let occasion = Occasion::QueueLate { lane, waited, limit };
             let alarm = known.get(&events::key(&occasion));

@@ -210,7 +210,7 @@ impl Runner {
         }
         let settled = self.leave(&job, settlement, error, claimed_before).await;
         if settled && counts {
-            let waited = started_at.millis_since(job.run_at);
+            let waited = started_at.millis_since(job.due_since());
             self.meter.ended(started_at, job.lane, state, Some(waited));
         }
         drop(held);

@@ -106,7 +106,7 @@ pub async fn take(
     if let Err(error) = written {
         return refused(context, target, None, error);
     }
-    let mut outcome = Outcome::applied(0, taking.take.len());
+    let mut outcome = Outcome::moved(BTreeSet::new(), taking.take).of_member_with(taking.held);
     outcome.notes = taking.left;
     Ok(outcome)
 }

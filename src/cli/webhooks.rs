@@ -65,7 +65,7 @@ pub struct AddArgs {
     #[arg(long = "event", value_name = "EVENT", value_parser = PossibleValuesParser::new(EventType::all().map(EventType::as_str)))]
     pub events: Vec<String>,
     /// What it is for
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub description: String,
     /// How the result is printed.
     #[command(flatten)]

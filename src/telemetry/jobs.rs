@@ -34,8 +34,7 @@ impl Observer for JobObserver {
         if let Some(trace) = &job.trace {
             traces::follow(span, trace);
         }
-        let due = job.run_at.max(job.redriven_at.unwrap_or(job.inserted_at));
-        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(due, now));
+        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(job.due_since(), now));
     }
 
     fn ended(&self, job: &Record, ended: Ended<'_>) {

@@ -5,7 +5,6 @@ use axum::extract::State;
 use rolecall_core::dead_letter::{Mark, Said};
 use rolecall_core::{Timestamp, query};
 use rolecall_jobs::kernel::dead_letters::{Group, groups};
-use rolecall_jobs::kernel::find;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -155,7 +154,7 @@ pub(crate) async fn list_dead_letters(
     }
     let limit = params.limit(DEFAULT, MOST);
     params.finish_strictly()?;
-    let filter = find::filter(&web.services, asked.query).await?;
+    let filter = asked_jobs::filter(&web, asked.query).await?;
     let mut found = groups(&web.services, &filter, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
