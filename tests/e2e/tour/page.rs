@@ -54,6 +54,17 @@ fn filled(line: &str, known: &[(&str, &str)]) -> String {
     out
 }
 
+/// What stands between two texts.
+#[track_caller]
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let found = text
+        .split_once(before)
+        .and_then(|(_, rest)| rest.split_once(after));
+    found
+        .unwrap_or_else(|| panic!("nothing between {before:?} and {after:?} in {text}"))
+        .0
+}
+
 impl Page {
     /// The page, for an API that answers at `base` to `token`.
     pub(super) fn read(base: &str, token: &str) -> Self {
@@ -98,6 +109,8 @@ impl Page {
         words: &[&str],
     ) -> String {
         let line = filled(line, known);
+        // Seen when the test fails.
+        println!("{line}");
         let ended = installation.shell(&format!("{}\n{line}", self.known));
         let (code, said) = if line.starts_with("curl") {
             let (status, body) = answered(&ended.out, &ended.err);
