@@ -179,10 +179,9 @@ impl NewJob {
     /// The `run_at` of the job if it is stored at `now`. Jobs are taken in the order of this time, and their waits are
     /// counted from it: what is for at once comes after what waits already.
     pub fn due_from(&self, now: Timestamp) -> Timestamp {
-        if self.run_at == Self::AT_ONCE {
-            now
-        } else {
-            self.run_at
+        match self.run_at {
+            Self::AT_ONCE => now,
+            run_at => run_at,
         }
     }
 }
@@ -369,8 +368,7 @@ impl Job {
 
     /// When it will have done what it told so far of; never of a job that is over, and may have been stopped halfway.
     pub fn eta(&self) -> Option<Timestamp> {
-        let progress = self.progress.as_ref();
-        progress.filter(|_| !self.state.is_final())?.eta()
+        self.progress.as_ref().filter(|_| !self.state.is_final())?.eta()
     }
 }
 

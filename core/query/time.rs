@@ -31,10 +31,10 @@ pub fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(at) = Timestamp::from_rfc3339(text) {
         return Some(at);
     }
-    let read = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
+    let read = |form: &str| NaiveDateTime::parse_from_str(text, form).ok();
     let at = WITHOUT_ZONE
         .iter()
-        .find_map(|form| read(&form))
+        .find_map(|form| read(form))
         .or_else(|| date(text)?.and_hms_opt(0, 0, 0))?;
     Some(at.and_utc().into())
 }

@@ -1,6 +1,6 @@
 //! Keeps leases alive, from a thread of its own that a busy job cannot starve.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ pub const LEASE: Duration = Duration::from_secs(15);
 /// A claim that was given back is remembered for so long: far longer than its lease, by which the ledger may still call it
 /// running.
 const REMEMBERED: Duration = LEASE.saturating_mul(4);
-/// From so many on, those that need not be remembered are forgotten.
-const REMEMBER: usize = 1_000;
 /// It is renewed this often.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 
@@ -60,12 +58,40 @@ struct Held {
     cancelled: CancellationToken,
 }
 
+/// The last claims that were given back.
+#[derive(Default)]
+struct Past {
+    /// The fence, and when.
+    claims: HashMap<JobId, (i64, Instant)>,
+    /// Oldest first, so that forgetting costs no look at those that stay.
+    order: VecDeque<(Instant, JobId)>,
+}
+
+impl Past {
+    fn remember(&mut self, id: JobId, fence: i64, now: Instant) {
+        while let Some((at, old)) = self.order.front().copied()
+            && now.saturating_duration_since(at) >= REMEMBERED
+        {
+            self.order.pop_front();
+            // A later claim of the same job has an entry of its own.
+            if self.claims.get(&old).is_some_and(|(_, last)| *last == at) {
+                self.claims.remove(&old);
+            }
+        }
+        self.claims.insert(id, (fence, now));
+        self.order.push_back((now, id));
+    }
+
+    fn has(&self, id: JobId, fence: i64) -> bool {
+        self.claims.get(&id).is_some_and(|(last, _)| *last == fence)
+    }
+}
+
 /// The leases that this process holds. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Heartbeat {
     held: Arc<Mutex<HashMap<JobId, Held>>>,
-    /// The last claims that were given back: the fence, and when.
-    past: Arc<Mutex<HashMap<JobId, (i64, Instant)>>>,
+    past: Arc<Mutex<Past>>,
 }
 
 /// Gives the entry back on every way out.
@@ -91,16 +117,14 @@ impl Drop for HeldLease {
         if held.get(&self.id).is_some_and(|h| h.fence == self.fence) {
             held.remove(&self.id);
         }
-        let (mut past, now) = (self.heartbeat.past(), Instant::now());
-        if past.len() >= REMEMBER {
-            past.retain(|_, (_, at)| now.saturating_duration_since(*at) < REMEMBERED);
-        }
-        past.insert(self.id, (self.fence, now));
+        self.heartbeat
+            .past()
+            .remember(self.id, self.fence, Instant::now());
     }
 }
 
 impl Heartbeat {
-    fn past(&self) -> MutexGuard<'_, HashMap<JobId, (i64, Instant)>> {
+    fn past(&self) -> MutexGuard<'_, Past> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,7 +140,7 @@ impl Heartbeat {
         };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let is_held = held.get(&id).is_some_and(|h| h.fence == fence);
-        if is_held || self.past().get(&id).is_some_and(|(last, _)| *last == fence) {
+        if is_held || self.past().has(id, fence) {
             return None;
         }
         let entry = Held {
@@ -224,5 +248,17 @@ mod tests {
         assert!(heartbeat.hold(id, 1, Instant::now()).is_none());
         assert!(heartbeat.hold(id, 2, Instant::now()).is_some());
         assert!(heartbeat.is_empty());
+    }
+
+    #[test]
+    fn only_what_is_old_is_forgotten_and_a_later_claim_of_the_same_job_is_not() {
+        let (mut past, start) = (Past::default(), Instant::now());
+        let [again, once, new] = [1, 2, 3].map(|n| JobId(uuid::Uuid::from_u128(n)));
+        past.remember(again, 1, start);
+        past.remember(once, 1, start);
+        past.remember(again, 2, start + REMEMBERED / 2);
+        past.remember(new, 1, start + REMEMBERED);
+        assert!(past.has(again, 2) && past.has(new, 1) && !past.has(once, 1));
+        assert_eq!((past.claims.len(), past.order.len()), (2, 2));
     }
 }

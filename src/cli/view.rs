@@ -121,7 +121,7 @@ pub(super) fn job(job: &Job) -> Value {
         "progress": job.progress.as_ref().map(|progress| job_progress(progress, job.eta())),
         "outcome": job.outcome,
         "inserted_at": rfc3339(job.inserted_at),
-        "run_at": rfc3339(job.run_at),
+        "run_at": rfc3339(job.due_since()),
         "sent_at": job.sent_at.map(rfc3339),
         "finished_at": job.finished_at.map(rfc3339),
     })

@@ -117,8 +117,8 @@ async fn what_ended_is_counted_by_lane_with_its_errors_and_its_waits() {
     let bulk = counted.await.expect("four ended jobs are counted");
     assert_eq!((bulk.hour.completed, bulk.hour.discarded), (3, 1));
     assert_eq!(bulk.hour.error_rate(), Some(0.25));
-    let wait = bulk.hour.wait(0.95).unwrap();
-    assert!(wait < 3_600_000, "since it was stored: {wait} ms");
+    // A job that is to run at once has waited since it was stored.
+    assert!(bulk.hour.wait(0.95).is_some_and(|millis| millis < 300_000));
     assert_eq!(bulk.hour, bulk.day);
     assert_eq!(bulk.oldest_due, None);
     let by_minute: u64 = bulk.minutes.iter().map(|b| b.counts.finished()).sum();

@@ -38,18 +38,37 @@ pub(super) fn channel(queue: &Config) -> String {
 
 /// Rung by the listener, heard by the worker of one lane.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wake(Arc<(AtomicBool, AtomicWaker)>);
+pub(super) struct Wake(Arc<Ear>);
+
+#[derive(Debug, Default)]
+struct Ear {
+    rung: AtomicBool,
+    /// There may be something in Redis.
+    look: AtomicBool,
+    waker: AtomicWaker,
+}
 
 impl Wake {
     fn ring(&self) {
-        self.0.0.store(true, Ordering::Release);
-        self.0.1.wake();
+        self.look();
+        self.0.rung.store(true, Ordering::Release);
+        self.0.waker.wake();
     }
 
     /// Registers first, so that a ring between the two is not missed.
     fn rang(&self, cx: &Context<'_>) -> bool {
-        self.0.1.register(cx.waker());
-        self.0.0.swap(false, Ordering::AcqRel)
+        self.0.waker.register(cx.waker());
+        self.0.rung.swap(false, Ordering::AcqRel)
+    }
+
+    /// There may be something in Redis: the next fetch asks it.
+    pub(super) fn look(&self) {
+        self.0.look.store(true, Ordering::Release);
+    }
+
+    /// Whether there may be something in Redis that was not asked for since. Asking is up to the caller now.
+    pub(super) fn may_look(&self) -> bool {
+        self.0.look.swap(false, Ordering::AcqRel)
     }
 }
 
@@ -78,7 +97,12 @@ impl PollStrategy for Bell {
         while self.look.poll_tick(cx).is_ready() {
             due = true;
         }
-        if due { Poll::Ready(Some(())) } else { Poll::Pending }
+        if due {
+            self.wake.look();
+            Poll::Ready(Some(()))
+        } else {
+            Poll::Pending
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! * a fetched batch of more than one stops the heartbeats and acknowledgements: batches of one (`settings`);
 //! * any Redis error ends the worker and drops its handlers: supervised restart, jobs as own tasks (`worker`);
 //! * an idle worker looks only at its heartbeat, its interval strategy can fall asleep: own bell (`bell`);
+//! * it asks an empty queue again after each acknowledgement: not where it is known to be empty (`fetch`);
 //! * bytes that do not decode end the worker: they reach the handler as they are (`codec`);
 //! * 8,000 due envelopes stop all workers: the window is at most [`LARGEST_WINDOW`] (`settings`);
 //! * finished envelopes and the names of workers stay for ever: own sweep and burial (`sweep`).
@@ -17,6 +18,7 @@
 mod bell;
 mod codec;
 pub(crate) mod connection;
+mod fetch;
 mod inspect;
 mod push;
 pub(crate) mod settings;

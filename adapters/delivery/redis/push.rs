@@ -145,7 +145,7 @@ impl ConnectionLike for Ringing<'_> {
 }
 
 /// Two numbers, whose sum is what waits.
-fn ask_depth(commands: &mut Pipeline, queue: &Config) {
+pub(super) fn ask_depth(commands: &mut Pipeline, queue: &Config) {
     commands
         .llen(queue.active_jobs_list())
         .zcard(queue.scheduled_jobs_set());

@@ -66,8 +66,8 @@ impl RedisSettings {
             .batch_size(1)
             // A minute: a stopping worker sends no heartbeats while its jobs end, and the ledger's rescuer brings work
             // back long before.
-            .heartbeat_interval(Duration::from_secs(5))
-            .missed_heartbeats(12)
+            .heartbeat_interval(Duration::from_secs(15))
+            .missed_heartbeats(4)
             .lock_tasks(false)
             .emit_events(false)
             // `false` would mean that nothing is ever acknowledged.

@@ -21,7 +21,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How often names of workers that were killed are looked for.
 const FORGET: Duration = Duration::from_secs(3_600);
 /// Finished envelopes in one script, of each set.
-const CHUNK: usize = 500;
+const CHUNK: u64 = 500;
 
 const SWEEP_SCRIPT: &str = r"
 local n = 0
@@ -116,7 +116,7 @@ async fn round(
 ) -> RedisResult<()> {
     let mut redis = connection.handle();
     for queue in queues {
-        while sweep(&mut redis, queue).await? > 0 {}
+        while sweep(&mut redis, queue).await? >= CHUNK {}
     }
     if forgotten.is_none_or(|last| last.elapsed() >= FORGET) {
         for queue in queues {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::bell::{Bell, Wake};
 use super::codec::Raw;
 use super::connection::Connection;
+use super::fetch::Fetching;
 use super::settings::RedisSettings;
 use super::sweep::bury;
 use crate::delivery::envelope::{Desk, decode};
@@ -38,10 +39,11 @@ pub(super) async fn supervise(
     while !stop.is_called() {
         // A name of its own for each start: apalis does not forget a name when its worker ends.
         let context = WorkerContext::new(&format!("{}-{}", settings.instance, Uuid::now_v7().simple()));
-        let backend = RedisStorage::<Vec<u8>>::new(connection.handle())
-            .with_config(queue.clone())
-            .with_codec(Raw)
-            .poll_with_strategy(Bell::new(wake.clone()));
+        let backend =
+            RedisStorage::<Vec<u8>, _>::new(Fetching::new(connection.handle(), queue.clone(), wake.clone()))
+                .with_config(queue.clone())
+                .with_codec(Raw)
+                .poll_with_strategy(Bell::new(wake.clone()));
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
             .data(desk.clone())

@@ -12,7 +12,7 @@ use crate::cli::CliError;
 /// What a command is about.
 pub(super) enum Found {
     /// Jobs that are alike.
-    Alike(JobFilter),
+    Alike(Box<JobFilter>),
     /// The one whose id was given, if it is stored.
     One(Option<Box<Job>>),
 }
@@ -60,7 +60,7 @@ pub(super) async fn found(app: &App, args: &ListArgs) -> Result<Found, CliError>
     words.extend(states.chain(flags.into_iter().flatten()));
     let asked = read(app, &words)?;
     let Some(id) = asked.job else {
-        return Ok(Found::Alike(find::filter(&app.services, asked).await?));
+        return Ok(Found::Alike(Box::new(find::filter(&app.services, asked).await?)));
     };
     if asked.filter != JobFilter::default() || asked.snowflake.is_some() {
         return Err(CliError::bad_input(

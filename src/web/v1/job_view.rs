@@ -354,7 +354,7 @@ impl JobView {
             redriven_at: job.redriven_at.map(Timestamp::to_rfc3339),
             fingerprint: job.fingerprint.clone(),
             inserted_at: job.inserted_at.to_rfc3339(),
-            run_at: job.run_at.to_rfc3339(),
+            run_at: job.due_since().to_rfc3339(),
             sent_at: job.sent_at.map(Timestamp::to_rfc3339),
             finished_at: job.finished_at.map(Timestamp::to_rfc3339),
             links: JobLinks {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use crate::curl::{CURL, answered};
+use crate::support::http::Api;
 use crate::support::process::Installation;
 
 /// The lines that were not run yet.
@@ -52,6 +53,12 @@ fn filled(line: &str, known: &[(&str, &str)]) -> String {
         out.push(sign);
     }
     out
+}
+
+/// How many jobs a query over HTTP finds.
+pub(super) async fn total(api: &Api, query: &str) -> usize {
+    let list = api.get(&format!("/v1/jobs?limit=1&{query}")).await;
+    usize::try_from(list["total"].as_u64().unwrap()).unwrap()
 }
 
 /// What stands between two texts.
@@ -109,8 +116,6 @@ impl Page {
         words: &[&str],
     ) -> String {
         let line = filled(line, known);
-        // Seen when the test fails.
-        println!("{line}");
         let ended = installation.shell(&format!("{}\n{line}", self.known));
         let (code, said) = if line.starts_with("curl") {
             let (status, body) = answered(&ended.out, &ended.err);
