@@ -220,6 +220,8 @@ pub trait Runs: Send + Sync + 'static {
 pub trait StoreHealth: Send + Sync + 'static {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// Whether it takes writes: reading needs neither room on a disk nor the right to write. Changes nothing.
+    async fn try_writing(&self) -> Result<(), StoreError>;
     /// Makes what it needs (tables, indexes). Safe to repeat. Answers with sentences about what could not be made
     /// because of what is already stored, such as duplicates.
     async fn prepare(&self) -> Result<Vec<String>, StoreError>;

@@ -41,6 +41,7 @@ pub mod relay;
 pub mod rescuer;
 pub mod runner;
 pub mod services;
+mod settling;
 pub mod steering;
 pub mod taking;
 pub mod waiting;

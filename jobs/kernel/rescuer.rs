@@ -17,8 +17,8 @@ use super::fault::{self, Mechanism, Point};
 use super::meter::Meter;
 use super::patience::in_time;
 use super::queue::Queue;
-use super::runner::finish_if_empty;
 use super::services::Services;
+use super::settling::finish_if_empty;
 
 /// How often it looks for leases that have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2_500);

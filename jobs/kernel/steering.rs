@@ -20,8 +20,8 @@ use super::audit::{audited, record};
 use super::fleet::fleet;
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
-use super::runner::finish_if_empty;
 use super::services::Services;
+use super::settling::finish_if_empty;
 use crate::finish_run;
 
 /// See the module. Cheap to clone.
