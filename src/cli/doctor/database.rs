@@ -170,7 +170,7 @@ pub(super) async fn dead_letters(app: &App, report: &mut Report) {
     let all = async {
         let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();
         let newest = ledger.list(&filter, None, LOOKED_AT).await?;
-        Ok::<_, rolecall_core::error::StoreError>((total, newest))
+        Ok::<_, StoreError>((total, newest))
     };
     match all.await {
         Ok((0, _)) => report.ok(asked, "none"),
