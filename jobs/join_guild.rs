@@ -86,7 +86,7 @@ impl Job for JoinGuild {
         match joined {
             Ok(Joined::Now) => {
                 tracing::info!("auto-join: account {discord_id} joined guild {guild_id}");
-                let mut outcome = Outcome::moved(wanted, BTreeSet::new());
+                let mut outcome = Outcome::moved(wanted, BTreeSet::new()).of_member_with(BTreeSet::new());
                 outcome.count("joined", 1);
                 Ok(outcome)
             }

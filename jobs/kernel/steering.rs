@@ -271,7 +271,7 @@ impl Steering {
             version: job.version,
             payload: job.payload,
             lane: changes.lane.unwrap_or(job.lane),
-            run_at: changes.run_at.unwrap_or(Timestamp(0)),
+            run_at: changes.run_at.unwrap_or(NewJob::AT_ONCE),
             max_attempts: job.max_attempts,
             concurrency: job.concurrency,
             run_id: job.run_id,

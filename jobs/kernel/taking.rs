@@ -107,7 +107,7 @@ pub async fn take(
         let roles: Vec<RoleId> = taking.take.iter().copied().collect();
         return refused(context, target, &roles, error).await;
     }
-    let mut outcome = Outcome::applied(0, taking.take.len());
+    let mut outcome = Outcome::moved(BTreeSet::new(), taking.take).of_member_with(taking.held);
     outcome.notes = taking.left;
     Ok(outcome)
 }

@@ -35,8 +35,7 @@ impl Observer for JobObserver {
         if let Some(trace) = &job.trace {
             traces::follow(span, trace);
         }
-        let due = job.due_since();
-        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(due, now));
+        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(job.due_since(), now));
     }
 
     fn ended(&self, job: &Record, ended: Ended<'_>) {

@@ -38,6 +38,7 @@ macro_rules! every_store {
                 sixty_four_concurrent_inserts_of_one_unique_key_give_one_job_and_the_key_is_free_after_the_end,
                 a_batch_is_answered_in_its_order,
                 a_job_for_later_is_scheduled_and_one_for_now_is_available,
+                a_job_for_at_once_is_due_since_it_was_stored,
             }
             claim {
                 a_claim_gives_a_lease_an_attempt_and_a_fence,

@@ -103,6 +103,9 @@ pub struct MarkArgs {
     /// The cause, see `rolecall dead-letters list`
     #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
     pub fingerprint: String,
+    /// Only show what is said of it now
+    #[arg(long)]
+    pub dry_run: bool,
     /// Why, for the record of who did what
     #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
     pub reason: Option<String>,

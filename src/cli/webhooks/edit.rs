@@ -42,7 +42,7 @@ pub struct AddArgs {
     #[arg(long = "event", value_name = "EVENT", value_parser = event())]
     pub events: Vec<String>,
     /// What it is for
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub description: String,
     /// Only show what would be made
     #[arg(long)]

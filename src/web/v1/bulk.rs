@@ -19,6 +19,7 @@ use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::asked_jobs::unfound;
 use super::bulk_view::{self, BulkView};
 use super::job_view::{JobView, Pausing};
 use super::order_job::reason;
@@ -145,7 +146,9 @@ pub(crate) async fn bulk_order(
 ) -> Result<Response, ApiError> {
     let now = web.services.clock.now();
     let asked = read(fields, now)?;
-    let filter = find::filter(&web.services, asked.query).await?;
+    let filter = find::filter(&web.services, asked.query)
+        .await
+        .map_err(|error| unfound(error, "/query"))?;
     let order = Ordering {
         action: asked.action,
         filter,

@@ -5,7 +5,6 @@ use axum::extract::State;
 use rolecall_core::dead_letter::{Mark, Said, Standing};
 use rolecall_core::{Timestamp, query};
 use rolecall_jobs::kernel::dead_letters::{Group, groups_standing};
-use rolecall_jobs::kernel::find;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -188,7 +187,7 @@ pub(crate) async fn list_dead_letters(
     let standings = standings(&mut params);
     let limit = params.limit(DEFAULT, MOST);
     params.finish_strictly()?;
-    let filter = find::filter(&web.services, asked.query).await?;
+    let filter = asked_jobs::filter(&web, asked.query).await?;
     let mut found = groups_standing(&web.services, &filter, &standings, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);

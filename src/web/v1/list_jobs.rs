@@ -8,7 +8,6 @@ use axum::http::HeaderMap;
 use rolecall_core::JobId;
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::JobCursor;
-use rolecall_jobs::kernel::find;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,7 +84,7 @@ pub(crate) async fn list_jobs(
         let page = page(&web, &found, None, counts).await?;
         return Ok((HeaderMap::new(), Json(page)));
     }
-    let filter = find::filter(&web.services, query).await?;
+    let filter = asked_jobs::filter(&web, query).await?;
     let after = after.map(|place| JobCursor {
         inserted_at: place.at,
         id: JobId(place.id),

@@ -22,9 +22,6 @@ use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
-/// Instead of a query: every job.
-const EVERYTHING: &str = "everything";
-
 /// Which jobs to hold back, why, and how long.
 #[derive(Debug, Deserialize, ToSchema)]
 #[allow(
@@ -234,7 +231,7 @@ fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
             fields.require("query");
             None
         }
-        Some(text) if text.eq_ignore_ascii_case(EVERYTHING) => Some(Held::default()),
+        Some(text) if text.eq_ignore_ascii_case(query::EVERYTHING) => Some(Held::default()),
         Some(text) => match query::parse(&text, now).map(|query| query::held(&query)) {
             Ok(Ok(held)) => Some(held),
             Ok(Err(sentence)) => {

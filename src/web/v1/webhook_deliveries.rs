@@ -8,7 +8,6 @@ use axum::http::HeaderMap;
 use rolecall_core::JobId;
 use rolecall_core::ports::JobCursor;
 use rolecall_jobs::kernel::endpoints::EndpointError;
-use rolecall_jobs::kernel::find;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,7 +78,7 @@ pub(crate) async fn list_deliveries(
     if services.webhooks.get(id).await?.is_none() {
         return Err(EndpointError::Unknown(id).into());
     }
-    let mut filter = find::filter(services, query).await?;
+    let mut filter = asked_jobs::filter(&web, query).await?;
     filter.webhook_id = Some(id);
     let after = after.map(|place| JobCursor {
         inserted_at: place.at,

@@ -23,7 +23,8 @@ pub(super) const JOBS: &str = "rolecall_jobs";
 pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreError> {
     let payload = bson::to_bson(&job.payload)
         .map_err(|e| StoreError::Corrupt(format!("the payload of job {} cannot be stored: {e}", job.id)))?;
-    let state = if job.run_at > now {
+    let run_at = job.due_from(now);
+    let state = if run_at > now {
         JobState::Scheduled
     } else {
         JobState::Available
@@ -36,7 +37,7 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         "lane": job.lane.as_str(),
         "waiting_lane": rank(job.lane),
         "state": state.as_str(),
-        "run_at": date(job.run_at),
+        "run_at": date(run_at),
         "attempt": 0_i32,
         "max_attempts": small(job.max_attempts),
         "crashes": 0_i32,
@@ -220,14 +221,18 @@ fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
         .map_err(|_| f.broken("progress", "how far a job is"))
 }
 
+/// The roles of a member before its job, of which there may be none.
+const BEFORE: &str = "roles_before";
+
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 9] = [
+pub(super) const OUTCOME_FIELDS: [&str; 10] = [
     "effect",
     "reason",
     "granted",
     "revoked",
     "given",
     "taken",
+    BEFORE,
     "counts",
     "newest_join",
     "notes",
@@ -250,11 +255,13 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
     };
     put(&mut doc, "reason", outcome.reason.clone());
     put(&mut doc, "newest_join", outcome.newest_join.map(date));
+    let ids = |roles: &BTreeSet<RoleId>| roles.iter().map(ToString::to_string).collect::<Vec<_>>();
     for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
         if !roles.is_empty() {
-            doc.insert(field, roles.iter().map(ToString::to_string).collect::<Vec<_>>());
+            doc.insert(field, ids(roles));
         }
     }
+    put(&mut doc, BEFORE, outcome.before.as_ref().map(ids));
     doc
 }
 
@@ -286,6 +293,7 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
         revoked: f.number("revoked")?,
         given: roles(f, "given")?,
         taken: roles(f, "taken")?,
+        before: f.value(BEFORE).map(|_| roles(f, BEFORE)).transpose()?,
         counts: f
             .documents("counts")?
             .into_iter()

@@ -39,7 +39,8 @@ fn insert_one(db: &Connection, job: &NewJob, now: Timestamp) -> Result<Inserted>
 
 /// `false`: a row with its id or its unique key is there.
 fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
-    let state = if job.run_at <= now {
+    let run_at = job.due_from(now);
+    let state = if run_at <= now {
         JobState::Available
     } else {
         JobState::Scheduled
@@ -57,7 +58,7 @@ fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
             to_json(&job.payload)?,
             job.lane.as_str(),
             state.as_str(),
-            job.run_at.0,
+            run_at.0,
             job.max_attempts,
             job.unique_key,
             job.concurrency,

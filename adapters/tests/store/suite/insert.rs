@@ -218,3 +218,17 @@ pub(crate) async fn a_job_for_later_is_scheduled_and_one_for_now_is_available<F:
     .await;
     assert_eq!(read(ledger.as_ref(), id).await.state, JobState::Available);
 }
+
+pub(crate) async fn a_job_for_at_once_is_due_since_it_was_stored<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let new = NewJob {
+        run_at: NewJob::AT_ONCE,
+        ..job()
+    };
+    let found = read(ledger.as_ref(), given::stored(ledger.as_ref(), new).await).await;
+    assert_eq!(found.state, JobState::Available);
+    assert_eq!(
+        (found.run_at, found.due_since()),
+        (found.inserted_at, found.inserted_at)
+    );
+}
