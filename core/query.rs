@@ -15,7 +15,7 @@ use crate::ports::JobFilter;
 use crate::time::Timestamp;
 
 /// The words before the colon, as they are listed for people.
-pub const WORDS: [&str; 14] = [
+pub const WORDS: [&str; 15] = [
     "state",
     "kind",
     "queue",
@@ -25,6 +25,7 @@ pub const WORDS: [&str; 14] = [
     "role",
     "run",
     "parent",
+    "webhook",
     "fingerprint",
     "code",
     "since",
@@ -109,6 +110,7 @@ pub fn write(filter: &JobFilter) -> String {
         ("role", filter.role_id.map(|id| id.to_string())),
         ("run", filter.run_id.map(|id| id.to_string())),
         ("parent", filter.parent_id.map(|id| id.to_string())),
+        ("webhook", filter.webhook_id.map(|id| id.to_string())),
         ("fingerprint", filter.fingerprint.clone()),
         ("code", filter.error_code.clone()),
         ("since", filter.since.map(Timestamp::to_rfc3339)),
@@ -222,6 +224,13 @@ impl Reader {
             "parent" | "parent_id" => {
                 self.parsed(|f| &mut f.parent_id, "parent", value, "a job's id: a UUID", ok)
             }
+            "webhook" | "webhook_id" => self.parsed(
+                |f| &mut f.webhook_id,
+                "webhook",
+                value,
+                "an endpoint's id: a UUID",
+                ok,
+            ),
             "fingerprint" | "cause" => self.set(|f| &mut f.fingerprint, "fingerprint", value.to_owned()),
             "code" | "error_code" => self.set(|f| &mut f.error_code, "code", value.to_owned()),
             "since" | "until" => {

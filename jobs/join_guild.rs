@@ -196,7 +196,7 @@ impl JoinGuild {
             (Some(30_001 | 30_019 | 40_007 | 50_178 | 340_015 | 50_026), _) => {
                 Ok(Outcome::skipped(error.error_code()).with_note(in_words(&error)))
             }
-            _ => refused(context, &self.target, None, error),
+            _ => refused(context, &self.target, &[], error).await,
         }
     }
 }

@@ -68,7 +68,7 @@ impl SetMemberRoles {
             .await
         {
             Ok(member) => Ok(Ok(member.roles.into_iter().collect())),
-            Err(error) => refused(context, &self.target, None, error).map(Err),
+            Err(error) => refused(context, &self.target, &[], error).await.map(Err),
         }
     }
 }
@@ -130,7 +130,10 @@ impl Job for SetMemberRoles {
             .await;
         match set {
             Ok(()) => Ok(Outcome::moved(given, taken)),
-            Err(error) => refused(context, &self.target, None, error),
+            Err(error) => {
+                let moved: Vec<RoleId> = given.union(&taken).copied().collect();
+                refused(context, &self.target, &moved, error).await
+            }
         }
     }
 }

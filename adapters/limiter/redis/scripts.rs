@@ -1,4 +1,4 @@
-//! The two scripts, and what they are told. Their answers are theirs alone to decide; nothing is decided here.
+//! The scripts, and what they are told. Their answers are theirs alone to decide; nothing is decided here.
 
 use std::sync::LazyLock;
 
@@ -33,8 +33,15 @@ pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
         include_str!("report.lua")
     ))
 });
+pub(super) static LEFT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("bucket.lua"),
+        include_str!("keys.lua"),
+        include_str!("left.lua")
+    ))
+});
 
-/// The settings and constants that both scripts go by. Discord seconds unless said otherwise.
+/// The settings and constants that all scripts go by. Discord seconds unless said otherwise.
 #[derive(Debug, Serialize)]
 pub(super) struct Rules {
     prefix: String,

@@ -2,8 +2,9 @@
 
 use redis::aio::MultiplexedConnection;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, CallOptions, RateHeaders, RateScope};
+use rolecall_core::ports::{Answer, CallOptions, Limiter, RateHeaders, RateScope, Refusals};
 
+use super::RedisLimiter;
 use super::scripts::{ACQUIRE, Ask, Place, REPORT, Report, Rules};
 use super::share::part_of;
 use crate::limiter::LimiterSettings;
@@ -209,6 +210,22 @@ async fn a_permit_whose_process_died_lasts_longer_than_any_call_and_ends_before_
         goes.push(go);
     }
     assert_eq!(goes, [1, 0, 1]);
+}
+
+#[tokio::test]
+async fn without_redis_nobody_knows_how_many_calls_were_refused() {
+    let url = std::env::var("TEST_REDIS_URL").expect("run by scripts/test-services, which starts a Redis");
+    let of = |url: &str| {
+        let installation = format!("test-{}", uuid::Uuid::new_v4());
+        RedisLimiter::new(url, &installation, "p", LimiterSettings::default()).unwrap()
+    };
+    let none = Refusals {
+        lately: 0,
+        limit: 1_000,
+    };
+    assert_eq!(of(&url).budget().await.refusals(), Some(none));
+    // Nothing listens there.
+    assert_eq!(of("redis://127.0.0.1:9").budget().await.refusals(), None);
 }
 
 #[test]

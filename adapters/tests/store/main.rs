@@ -100,7 +100,7 @@ macro_rules! every_store {
             }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
-                jobs_are_found_by_role_parent_lane_and_time,
+                jobs_are_found_by_role_parent_endpoint_lane_and_time,
                 jobs_are_told_apart_by_guild_and_by_cause,
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,
@@ -182,6 +182,7 @@ macro_rules! every_store {
                 a_run_closes_once,
                 runs_are_listed_newest_first_and_page_stably,
                 runs_of_a_guild_are_those_that_name_it,
+                runs_are_listed_by_state_in_all_guilds_and_in_one,
                 running_runs_are_those_that_are_not_closed,
             }
             sealed_fields {

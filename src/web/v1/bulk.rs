@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use rolecall_core::Timestamp;
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
 use rolecall_core::spread::LONGEST;
+use rolecall_core::{JobId, Timestamp};
 use rolecall_jobs::bulk_order::{self, BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
@@ -186,7 +186,7 @@ impl Ordering {
                 request_id: by.request_id.clone(),
                 spread_seconds: self.spread.map(|spread| spread.as_secs()),
             };
-            let mut job = Enqueue::new(&order, by.cause.clone());
+            let mut job = Enqueue::new(&order, by.cause.clone()).with_id(JobId(by.new_id()));
             job.0.trace = trace;
             let id = bulk_order::give(&web.services, &web.queue, job, &by).await?;
             let job = web

@@ -10,7 +10,6 @@ use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::{Timestamp, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::order_job::{LONGEST_REASON, time};
 use crate::config::parse_duration;
@@ -173,7 +172,7 @@ pub(crate) async fn create_pause(
     };
     let (web, by) = (change.web.clone(), change.by(reason));
     let pause = Pause {
-        id: PauseId(Uuid::now_v7()),
+        id: PauseId(by.new_id()),
         held,
         reason: by.cause.reason.clone(),
         author: by.cause.actor.clone(),

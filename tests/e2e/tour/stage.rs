@@ -48,7 +48,7 @@ impl Why {
     /// What `rolecall jobs show` says of it: what happened, and what to do.
     pub(super) const fn told(self) -> &'static [&'static str] {
         match self {
-            Self::Above => &["50013", "drag it above the roles that it should give"],
+            Self::Above => &["50013", "is above the bot's highest role"],
             Self::Left => &["50001", "Invite the bot to the guild"],
             Self::Token => &["401", "make a new one in Discord's developer portal"],
             Self::Storm => &["503", "when it is well again"],

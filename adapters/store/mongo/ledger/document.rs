@@ -61,6 +61,11 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         job.subject.discord_id.map(|id| id.to_string()),
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
+    put(
+        &mut doc,
+        "webhook_id",
+        job.subject.webhook_id.map(|id| id.to_string()),
+    );
     put(&mut doc, "trace", job.trace.clone());
     put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
@@ -98,6 +103,7 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
             user_id: f.opt_text("user_id")?.map(Into::into),
             discord_id: f.opt_parsed("discord_id")?,
             role_id: f.opt_parsed("role_id")?,
+            webhook_id: f.opt_parsed("webhook_id")?,
         },
         cause: cause(f)?,
         trace: f.opt_text("trace")?,
@@ -215,8 +221,16 @@ fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
 }
 
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 8] = [
-    "effect", "reason", "granted", "revoked", "given", "taken", "counts", "notes",
+pub(super) const OUTCOME_FIELDS: [&str; 9] = [
+    "effect",
+    "reason",
+    "granted",
+    "revoked",
+    "given",
+    "taken",
+    "counts",
+    "newest_join",
+    "notes",
 ];
 
 /// An outcome as fields of its job: flat, because a tally groups by them. Counts are an array, because their names
@@ -235,6 +249,7 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
         "notes": outcome.notes.clone(),
     };
     put(&mut doc, "reason", outcome.reason.clone());
+    put(&mut doc, "newest_join", outcome.newest_join.map(date));
     for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
         if !roles.is_empty() {
             doc.insert(field, roles.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -276,6 +291,7 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
             .into_iter()
             .map(counted)
             .collect::<Result<_, StoreError>>()?,
+        newest_join: f.opt_at("newest_join")?,
         notes: f.texts("notes")?,
     }))
 }
