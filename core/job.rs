@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cause::Cause;
-use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
+use crate::ids::{DiscordId, EndpointId, GuildId, JobId, RoleId, RunId, UserId};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::time::Timestamp;
@@ -135,6 +135,9 @@ pub struct Subject {
     /// The role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<RoleId>,
+    /// The endpoint of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<EndpointId>,
 }
 
 /// A job that is to be stored.

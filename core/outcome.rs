@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RoleId;
+use crate::time::Timestamp;
 
 /// Whether something changed. All three end a job as completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +63,10 @@ pub struct Outcome {
     /// Further numbers, by stable name (a planning job's counts, see [`crate::run::counts`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, u64>,
+    /// When the newest member joined that a guild's members were read with, by Discord's clock: what the next reading
+    /// tells newcomers by ([`crate::turnover`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_join: Option<Timestamp>,
     /// Sentences for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -129,6 +134,7 @@ impl Outcome {
             taken: BTreeSet::new(),
             before: None,
             counts: BTreeMap::new(),
+            newest_join: None,
             notes: Vec::new(),
         }
     }

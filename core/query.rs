@@ -23,7 +23,7 @@ pub use self::words::{from_arguments, word};
 pub const EVERYTHING: &str = "everything";
 
 /// The words before the colon, as they are listed for people.
-pub const WORDS: [&str; 14] = [
+pub const WORDS: [&str; 15] = [
     "state",
     "kind",
     "queue",
@@ -33,6 +33,7 @@ pub const WORDS: [&str; 14] = [
     "role",
     "run",
     "parent",
+    "webhook",
     "fingerprint",
     "code",
     "since",
@@ -52,6 +53,7 @@ fn known(key: &str) -> Option<&'static str> {
         "role_id" => "role",
         "run_id" => "run",
         "parent_id" => "parent",
+        "webhook_id" => "webhook",
         "cause" => "fingerprint",
         "error_code" => "code",
         "job" | "id" => JOB,
@@ -199,6 +201,7 @@ pub fn write(filter: &JobFilter) -> String {
         ("role", filter.role_id.map(|id| id.to_string())),
         ("run", filter.run_id.map(|id| id.to_string())),
         ("parent", filter.parent_id.map(|id| id.to_string())),
+        ("webhook", filter.webhook_id.map(|id| id.to_string())),
         ("fingerprint", filter.fingerprint.clone()),
         ("code", filter.error_code.clone()),
         ("since", filter.since.map(Timestamp::to_rfc3339)),
@@ -248,6 +251,7 @@ impl Reader {
             "role" => self.parsed(|f| &mut f.role_id, word, value, "a role's id", role),
             "run" => self.parsed(|f| &mut f.run_id, word, value, "a run's id: a UUID", ok),
             "parent" => self.parsed(|f| &mut f.parent_id, word, value, "a job's id: a UUID", ok),
+            "webhook" => self.parsed(|f| &mut f.webhook_id, word, value, "an endpoint's id: a UUID", ok),
             "fingerprint" => self.set(|f| &mut f.fingerprint, word, value.to_owned()),
             "code" => self.set(|f| &mut f.error_code, word, value.to_owned()),
             "since" => self.moment(|f| &mut f.since, word, value),

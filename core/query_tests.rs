@@ -1,8 +1,9 @@
 //! Queries as people write them.
 
 use proptest::prelude::*;
+use uuid::Uuid;
 
-use crate::ids::{DiscordId, GuildId, RoleId, UserId};
+use crate::ids::{DiscordId, EndpointId, GuildId, RoleId, UserId};
 use crate::job::JobState;
 use crate::ports::JobFilter;
 use crate::query::{Pasted, from_arguments, held, parse, write};
@@ -149,21 +150,25 @@ fn any_filter() -> impl Strategy<Value = JobFilter> {
             word(),
             text(),
             proptest::option::of(0i64..4_000_000_000_000),
+            id(),
         ),
     )
         .prop_map(
-            |((states, kind, guild, user, account, role), (fingerprint, code, text, since))| JobFilter {
-                states,
-                kind,
-                guild_id: guild.and_then(GuildId::new),
-                user_id: user.map(UserId),
-                discord_id: account.and_then(DiscordId::new),
-                role_id: role.and_then(RoleId::new),
-                fingerprint,
-                error_code: code,
-                text,
-                since: since.map(Timestamp),
-                ..JobFilter::default()
+            |((states, kind, guild, user, account, role), (fingerprint, code, text, since, endpoint))| {
+                JobFilter {
+                    states,
+                    kind,
+                    guild_id: guild.and_then(GuildId::new),
+                    user_id: user.map(UserId),
+                    discord_id: account.and_then(DiscordId::new),
+                    role_id: role.and_then(RoleId::new),
+                    webhook_id: endpoint.map(|id| EndpointId(Uuid::from_u128(id.into()))),
+                    fingerprint,
+                    error_code: code,
+                    text,
+                    since: since.map(Timestamp),
+                    ..JobFilter::default()
+                }
             },
         )
 }

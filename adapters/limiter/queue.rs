@@ -198,6 +198,11 @@ impl Queue {
         self.lanes.iter().all(BTreeMap::is_empty)
     }
 
+    /// How many wait, here or elsewhere.
+    pub fn len(&self) -> usize {
+        self.lanes.iter().map(BTreeMap::len).sum()
+    }
+
     /// Takes over the places of another queue.
     pub fn absorb(&mut self, other: Self) {
         for (lane, places) in self.lanes.iter_mut().zip(other.lanes) {

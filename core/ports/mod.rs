@@ -30,7 +30,9 @@ pub use discord::{
 pub use ledger::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
 };
-pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
+pub use limiter::{
+    Answer, Barrier, Budget, FullBucket, Keeper, Limiter, Permission, RateHeaders, RateScope, Refusals, Route,
+};
 pub use permissions::{Granted, Permissions, permission};
 pub use replies::Replies;
 pub use repositories::{

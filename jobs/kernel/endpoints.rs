@@ -72,8 +72,10 @@ impl Steering {
             description,
             enabled: true,
             disabled_reason: None,
+            disabled_at: None,
             failures: 0,
             failing_since: None,
+            failed_at: None,
             old_secret_until: None,
             created_at: self.services.clock.now(),
             created_by: by.cause.actor.clone(),
@@ -97,7 +99,8 @@ impl Steering {
         Ok((endpoint, secret))
     }
 
-    /// Changes an endpoint. One that is switched on begins anew: what failed before does not count.
+    /// Changes an endpoint. One that is switched on, or gets another address, begins anew: what failed before does not
+    /// count.
     ///
     /// # Errors
     /// See [`EndpointError`].
@@ -107,6 +110,23 @@ impl Steering {
         change: EndpointChange,
         by: &By,
     ) -> Result<Endpoint, EndpointError> {
+        let (old, new) = self.would_change(id, change).await?;
+        let act = Act::new("webhook.changed", target(id))
+            .before(&told(&old.endpoint))
+            .after(&told(&new.endpoint));
+        audited(&self.services, by, act, self.put(&old, &new)).await?;
+        Ok(new.endpoint)
+    }
+
+    /// What a change would make of an endpoint: as it is, and as it would be.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub async fn would_change(
+        &self,
+        id: EndpointId,
+        change: EndpointChange,
+    ) -> Result<(StoredEndpoint, StoredEndpoint), EndpointError> {
         let old = self.endpoint(id).await?;
         if let Some(sink) = &change.sink {
             self.check_sink(sink)?;
@@ -124,18 +144,20 @@ impl Steering {
             },
             None => old.endpoint.clone(),
         };
-        next.sink = change.sink.unwrap_or(next.sink);
+        if let Some(sink) = change.sink.filter(|sink| *sink != next.sink) {
+            // What was not heard at another address does not count.
+            next = Endpoint {
+                sink,
+                ..next.succeeded()
+            };
+        }
         next.events = change.events.unwrap_or(next.events);
         next.description = change.description.unwrap_or(next.description);
         let new = StoredEndpoint {
             endpoint: next,
             ..old.clone()
         };
-        let act = Act::new("webhook.changed", target(id))
-            .before(&told(&old.endpoint))
-            .after(&told(&new.endpoint));
-        audited(&self.services, by, act, self.put(&old, &new)).await?;
-        Ok(new.endpoint)
+        Ok((old, new))
     }
 
     /// Removes an endpoint; deliveries that are under way end without a call.
@@ -214,7 +236,11 @@ impl Steering {
         Ok(event.delivery(id.0))
     }
 
-    async fn endpoint(&self, id: EndpointId) -> Result<StoredEndpoint, EndpointError> {
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub async fn endpoint(&self, id: EndpointId) -> Result<StoredEndpoint, EndpointError> {
         let found = self.services.webhooks.get(id).await?;
         found.ok_or(EndpointError::Unknown(id))
     }
@@ -226,7 +252,11 @@ impl Steering {
         }
     }
 
-    fn check_sink(&self, sink: &Sink) -> Result<(), EndpointError> {
+    /// Whether messages may be sent there, as far as it can be told without sending one.
+    ///
+    /// # Errors
+    /// [`EndpointError::Address`].
+    pub fn check_sink(&self, sink: &Sink) -> Result<(), EndpointError> {
         match sink {
             Sink::Webhook { url } => self
                 .services
@@ -244,12 +274,12 @@ impl Steering {
     }
 }
 
-fn target(id: EndpointId) -> String {
+pub(super) fn target(id: EndpointId) -> String {
     format!("webhook:{id}")
 }
 
 /// An endpoint for the audit trail. The path of its address may be a secret: only the host is told.
-fn told(endpoint: &Endpoint) -> Value {
+pub(super) fn told(endpoint: &Endpoint) -> Value {
     let place = match &endpoint.sink {
         Sink::Webhook { url } => {
             let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);

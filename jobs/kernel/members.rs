@@ -36,6 +36,7 @@ impl Target {
             user_id: Some(self.user_id.clone()),
             discord_id: Some(self.discord_id),
             role_id: role,
+            webhook_id: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod company;
 pub mod context;
 pub mod dead_letters;
 mod ending;
+pub mod endpoint_notes;
 pub mod endpoints;
 pub mod engine;
 pub mod event_watch;

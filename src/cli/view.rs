@@ -171,6 +171,7 @@ pub(super) fn subject(subject: &Subject) -> String {
         subject.discord_id.map(|id| format!("account {id}")),
         subject.guild_id.map(|id| format!("guild {id}")),
         subject.role_id.map(|id| format!("role {id}")),
+        subject.webhook_id.map(|id| format!("endpoint {id}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

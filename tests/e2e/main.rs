@@ -33,3 +33,4 @@ mod support;
 mod telemetry;
 mod tour;
 mod webhooks;
+mod who_counts;

@@ -83,6 +83,7 @@ fn specs() -> Vec<Spec> {
         sparse(plain(JOBS, doc! { "discord_id": 1 })),
         sparse(plain(JOBS, doc! { "role_id": 1 })),
         sparse(plain(JOBS, doc! { "parent_id": 1 })),
+        sparse(plain(JOBS, doc! { "webhook_id": 1 })),
         sparse(plain(JOBS, doc! { "fingerprint": 1 })),
         sparse(plain(JOBS, doc! { "error_code": 1 })),
         sparse(plain(JOBS, doc! { "discord_code": 1 })),

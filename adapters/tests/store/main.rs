@@ -101,7 +101,7 @@ macro_rules! every_store {
             }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
-                jobs_are_found_by_role_parent_lane_and_time,
+                jobs_are_found_by_role_parent_endpoint_lane_and_time,
                 jobs_are_told_apart_by_guild_and_by_cause,
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,

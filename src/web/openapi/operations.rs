@@ -355,6 +355,7 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),
     Entry::new("listQueues", JOBS, READ, &[]),
     Entry::new("getQueue", JOBS, READ, &[&["unknown_queue"]]),
+    Entry::new("getDiscordBudget", JOBS, READ, &[]),
     Entry::new("listWorkers", JOBS, READ, &[]),
     Entry::new("drainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
     Entry::new("undrainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
@@ -386,6 +387,7 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[WRITE, BODY, &["unknown_webhook", "webhook_busy"]],
     ),
+    Entry::new("listDeliveries", ADMIN, READ, &[CURSOR, &["unknown_webhook"]]),
     Entry::new("deleteWebhook", ADMIN, READ, &[WRITE, &["unknown_webhook"]]),
     Entry::new(
         "testWebhook",

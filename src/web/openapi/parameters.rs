@@ -24,7 +24,8 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
     Some(match (place, name) {
         (_, "guild_id" | "guild") => (snowflake(place), json!("123456789012345678")),
         ("path" | "query", "discord_id") => (snowflake(place), json!("80351110224678912")),
-        ("path", "run_id" | "job_id" | "pause_id" | "webhook_id") | ("query", "run" | "parent") => (
+        ("path", "run_id" | "job_id" | "pause_id" | "webhook_id")
+        | ("query", "run" | "parent" | "webhook") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
         ),
@@ -44,7 +45,9 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "pattern": "^$|^[A-Za-z0-9_-]{44}$"}),
             json!("AQAAAaIobeGtAaIobeGtdpGroWIUQs5Wrgduyg3HsYfq"),
         ),
-        ("query", "state") if operation == "listJobs" => (states(), json!("available,running")),
+        ("query", "state") if matches!(operation, "listJobs" | "listDeliveries") => {
+            (states(), json!("available,running"))
+        }
         ("query", "kind") => (json!({"type": "string"}), json!("add_role")),
         ("query", "link") => (json!({"type": "boolean"}), json!(false)),
         ("query", "redirect_url") => (
@@ -119,6 +122,7 @@ fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
         ),
         "fingerprint" => (json!({"type": "string"}), json!("add_role|PUT|403|50013")),
         "code" if operation == "listJobs" => (json!({"type": "string"}), json!("50013")),
+        "code" if operation == "listDeliveries" => (json!({"type": "string"}), json!("webhook_refused")),
         "since" | "until" => (json!({"type": "string"}), json!("2h")),
         "text" => (json!({"type": "string"}), json!("is above")),
         _ => return None,
@@ -138,7 +142,7 @@ fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
         "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" | "listBulkOrders" | "listAudit" => {
+        "listRuns" | "listJobs" | "listDeliveries" | "listBulkOrders" | "listAudit" => {
             (list_runs::MOST, list_runs::DEFAULT_LIMIT)
         }
         _ => (100, 20),

@@ -10,7 +10,7 @@ use crate::web::http::query::Params;
 use crate::web::state::Web;
 
 /// Words of the query syntax, each with the parameters that stand for it. The first name is the one that is written.
-const NAMES: [(&str, &[&str]); 14] = [
+const NAMES: [(&str, &[&str]); 15] = [
     ("state", &["state", "states"]),
     ("kind", &["kind"]),
     ("queue", &["queue", "lane"]),
@@ -20,6 +20,7 @@ const NAMES: [(&str, &[&str]); 14] = [
     ("role", &["role", "role_id"]),
     ("run", &["run", "run_id"]),
     ("parent", &["parent", "parent_id"]),
+    ("webhook", &["webhook", "webhook_id"]),
     ("fingerprint", &["fingerprint"]),
     ("code", &["code", "error_code"]),
     ("since", &["since"]),

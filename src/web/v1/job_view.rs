@@ -109,6 +109,8 @@ pub(crate) struct SubjectView {
     user_id: Option<String>,
     discord_id: Option<String>,
     role_id: Option<String>,
+    /// The endpoint of events that it is a delivery to.
+    webhook_id: Option<String>,
 }
 
 /// The right to run a job until a time.
@@ -324,6 +326,7 @@ impl JobView {
                 user_id: subject.user_id.as_ref().map(ToString::to_string),
                 discord_id: subject.discord_id.map(|id| id.to_string()),
                 role_id: subject.role_id.map(|id| id.to_string()),
+                webhook_id: subject.webhook_id.map(|id| id.to_string()),
             },
             cause: CauseView::from(&job.cause),
             trace: job.trace.clone(),

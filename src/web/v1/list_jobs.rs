@@ -48,6 +48,7 @@ pub(crate) struct JobPage {
         ("role" = Option<String>, Query, description = "About this role"),
         ("run" = Option<String>, Query, description = "Of this run"),
         ("parent" = Option<String>, Query, description = "Made by this job"),
+        ("webhook" = Option<String>, Query, description = "A delivery to this endpoint of events"),
         ("fingerprint" = Option<String>, Query, description = "Failed for this cause"),
         ("code" = Option<String>, Query, description = "Whose last failure has this code: a name, or Discord's number"),
         ("since" = Option<String>, Query, description = "Stored since this time: an age such as `2h`, or a date"),

@@ -62,6 +62,11 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         job.subject.discord_id.map(|id| id.to_string()),
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
+    put(
+        &mut doc,
+        "webhook_id",
+        job.subject.webhook_id.map(|id| id.to_string()),
+    );
     put(&mut doc, "trace", job.trace.clone());
     put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
@@ -99,6 +104,7 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
             user_id: f.opt_text("user_id")?.map(Into::into),
             discord_id: f.opt_parsed("discord_id")?,
             role_id: f.opt_parsed("role_id")?,
+            webhook_id: f.opt_parsed("webhook_id")?,
         },
         cause: cause(f)?,
         trace: f.opt_text("trace")?,
@@ -219,8 +225,17 @@ fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
 const BEFORE: &str = "roles_before";
 
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 9] = [
-    "effect", "reason", "granted", "revoked", "given", "taken", BEFORE, "counts", "notes",
+pub(super) const OUTCOME_FIELDS: [&str; 10] = [
+    "effect",
+    "reason",
+    "granted",
+    "revoked",
+    "given",
+    "taken",
+    BEFORE,
+    "counts",
+    "newest_join",
+    "notes",
 ];
 
 /// An outcome as fields of its job: flat, because a tally groups by them. Counts are an array, because their names
@@ -239,6 +254,7 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
         "notes": outcome.notes.clone(),
     };
     put(&mut doc, "reason", outcome.reason.clone());
+    put(&mut doc, "newest_join", outcome.newest_join.map(date));
     let ids = |roles: &BTreeSet<RoleId>| roles.iter().map(ToString::to_string).collect::<Vec<_>>();
     for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
         if !roles.is_empty() {
@@ -283,6 +299,7 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
             .into_iter()
             .map(counted)
             .collect::<Result<_, StoreError>>()?,
+        newest_join: f.opt_at("newest_join")?,
         notes: f.texts("notes")?,
     }))
 }

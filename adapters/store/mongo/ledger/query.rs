@@ -58,6 +58,7 @@ pub(super) fn matching(filter: &JobFilter) -> Document {
         ("discord_id", filter.discord_id.map(|id| id.to_string())),
         ("run_id", filter.run_id.map(|id| id.to_string())),
         ("role_id", filter.role_id.map(|id| id.to_string())),
+        ("webhook_id", filter.webhook_id.map(|id| id.to_string())),
         ("parent_id", filter.parent_id.map(|id| id.to_string())),
         ("lane", filter.lane.map(|lane| lane.to_string())),
         ("fingerprint", filter.fingerprint.clone()),

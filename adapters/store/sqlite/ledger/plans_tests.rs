@@ -31,7 +31,7 @@ fn filled(jobs: u32) -> (tempfile::TempDir, Connection) {
              WHEN n % 100 = 3 THEN 'discarded' ELSE 'completed' END AS state FROM numbers) \
          INSERT INTO rolecall_jobs (id, kind, version, payload, lane, state, run_at, max_attempts, lease_until, \
              run_id, parent_id, guild_id, user_id, discord_id, role_id, actor, reason, fingerprint, error_code, \
-             discord_code, error_message, inserted_at, finished_at) \
+             discord_code, error_message, inserted_at, finished_at, webhook_id) \
          SELECT printf('00000000-0000-7000-8000-%012x', n), \
              CASE n % 3 WHEN 0 THEN 'add_role' WHEN 1 THEN 'remove_role' ELSE 'sync_guild' END, 1, '{{}}', \
              CASE n % 3 WHEN 0 THEN 'bulk' WHEN 1 THEN 'normal' ELSE 'interactive' END, state, \
@@ -43,7 +43,8 @@ fn filled(jobs: u32) -> (tempfile::TempDir, Connection) {
              CASE WHEN state = 'discarded' THEN 'discord_missing_permissions' END, \
              CASE WHEN state = 'discarded' THEN 50013 END, \
              CASE WHEN state = 'discarded' THEN 'Discord answered 403 (50013 Missing Permissions)' END, \
-             {BEGIN_MS} + n * 1000, CASE WHEN state IN ('discarded', 'completed') THEN {BEGIN_MS} + n * 1000 + 5 END \
+             {BEGIN_MS} + n * 1000, CASE WHEN state IN ('discarded', 'completed') THEN {BEGIN_MS} + n * 1000 + 5 END, \
+             CASE WHEN n % 100 = 1 THEN printf('00000000-0000-7000-8000-%012x', n % 7) END \
          FROM made"
     );
     assert_eq!(db.execute(&sql, []).unwrap(), jobs as usize);

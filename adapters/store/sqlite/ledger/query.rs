@@ -207,6 +207,8 @@ fn parts(filter: &JobFilter) -> Vec<Part> {
         .is_some_and(|code| code.parse::<u32>().is_ok());
     let index = if filter.parent_id.is_some() {
         "rolecall_jobs_by_parent"
+    } else if filter.webhook_id.is_some() {
+        "rolecall_jobs_by_webhook"
     } else if filter.discord_id.is_some() {
         "rolecall_jobs_by_account"
     } else if filter.user_id.is_some() {
@@ -273,6 +275,7 @@ impl Condition {
         condition.equals("discord_id", filter.discord_id.map(|id| id.to_string()));
         condition.equals("run_id", filter.run_id.map(|id| id.to_string()));
         condition.equals("role_id", filter.role_id.map(|id| id.to_string()));
+        condition.equals("webhook_id", filter.webhook_id.map(|id| id.to_string()));
         condition.equals("parent_id", filter.parent_id.map(|id| id.to_string()));
         condition.equals("lane", filter.lane.map(|lane| lane.to_string()));
         condition.equals("fingerprint", filter.fingerprint.clone());
