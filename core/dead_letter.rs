@@ -67,6 +67,12 @@ impl Standing {
     /// The names of all.
     pub const NAMES: [&'static str; 4] = ["open", "resolved", "ignored", "reopened"];
 
+    /// The name that is meant, also as people write it. `None`: there is no such standing.
+    pub fn name_of(text: &str) -> Option<&'static str> {
+        let plain = text.trim().to_ascii_lowercase().replace('-', "");
+        Self::NAMES.into_iter().find(|name| *name == plain)
+    }
+
     /// The written name.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -133,6 +139,15 @@ pub fn standing(mark: Option<&Mark>, last: Timestamp, now: Timestamp) -> Standin
     }
 }
 
+/// What a failure of this fingerprint has in common with those that other kinds of jobs met at other calls: the code, as
+/// `code:` of a query finds it. `None`: its cause is one of its own (a payload, a worker that died).
+pub fn code_of(fingerprint: &str) -> Option<&str> {
+    match fingerprint.split('|').collect::<Vec<_>>()[..] {
+        [_, _, _, code] if !code.is_empty() => Some(code),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -160,6 +175,28 @@ mod tests {
             of(101).told()
         );
         assert!(of(101).is_open() && !of(100).is_open());
+    }
+
+    #[test]
+    fn one_dead_token_has_one_code_whatever_was_being_done() {
+        let of = |kind: &str, route: &str| {
+            let mut error = crate::error::JobError::permanent("discord_unauthorized", "401");
+            (error.http_status, error.route) = (Some(401), Some(route.to_owned()));
+            code_of(&error.fingerprint(kind)).map(ToOwned::to_owned)
+        };
+        let code = Some("discord_unauthorized".to_owned());
+        assert_eq!(of("add_role", "PUT /a"), code);
+        assert_eq!(of("sync_guild", "GET /guilds/{guild}"), code);
+        for own in ["add_role|undecodable", "add_role|quarantined", "", "a|b|c|"] {
+            assert_eq!(code_of(own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn a_standing_is_read_as_people_write_it() {
+        assert_eq!(Standing::name_of("Re-opened"), Some("reopened"));
+        assert_eq!(Standing::name_of(" open"), Some("open"));
+        assert_eq!(Standing::name_of("closed"), None);
     }
 
     #[test]

@@ -183,6 +183,8 @@ pub struct Member {
     pub bot: bool,
     /// Its roles, without `@everyone`.
     pub roles: Vec<RoleId>,
+    /// When it joined, by Discord's clock, if that was told.
+    pub joined_at: Option<Timestamp>,
 }
 
 /// The account behind a token.

@@ -262,6 +262,10 @@ macro_rules! uuid_id {
 pub struct NotAUuid(pub String);
 
 uuid_id!(
+    /// An endpoint that is told of events.
+    EndpointId
+);
+uuid_id!(
     /// A job. Ids of jobs that a request made are UUID version 7 and so sort by time; those of follow-up jobs are
     /// derived from their parent's.
     JobId

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cause::Cause;
-use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
+use crate::ids::{DiscordId, EndpointId, GuildId, JobId, RoleId, RunId, UserId};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::time::Timestamp;
@@ -135,6 +135,9 @@ pub struct Subject {
     /// The role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<RoleId>,
+    /// The endpoint of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<EndpointId>,
 }
 
 /// A job that is to be stored.
@@ -150,7 +153,7 @@ pub struct NewJob {
     pub payload: Value,
     /// How urgent.
     pub lane: Lane,
-    /// Not before this moment.
+    /// Not before this moment; see [`NewJob::AT_ONCE`].
     pub run_at: Timestamp,
     /// Tries in all, the first included.
     pub max_attempts: u32,
@@ -170,6 +173,20 @@ pub struct NewJob {
     pub trace: Option<String>,
     /// Its envelope is handed over as soon as it is stored. Noted with the job, so that the note is no write of its own.
     pub sent: bool,
+}
+
+impl NewJob {
+    /// The `run_at` of a job that is due as soon as it is stored.
+    pub const AT_ONCE: Timestamp = Timestamp(0);
+
+    /// The `run_at` of the job if it is stored at `now`. Jobs are taken in the order of this time, and their waits are
+    /// counted from it: what is for at once comes after what waits already.
+    pub fn due_from(&self, now: Timestamp) -> Timestamp {
+        match self.run_at {
+            Self::AT_ONCE => now,
+            run_at => run_at,
+        }
+    }
 }
 
 /// What became of an insert.
@@ -347,10 +364,14 @@ pub struct Job {
 }
 
 impl Job {
-    /// Since when it may run: one that was to run at once has a time from before it was stored.
-    #[must_use]
+    /// Since when it is due, or will be. Not `run_at` alone: older releases stored jobs for at once with one long past.
     pub fn due_since(&self) -> Timestamp {
         self.run_at.max(self.redriven_at.unwrap_or(self.inserted_at))
+    }
+
+    /// When it will have done what it told so far of; never of a job that is over, and may have been stopped halfway.
+    pub fn eta(&self) -> Option<Timestamp> {
+        self.progress.as_ref().filter(|_| !self.state.is_final())?.eta()
     }
 }
 

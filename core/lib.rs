@@ -56,6 +56,7 @@ pub mod spread;
 pub mod throughput;
 pub mod time;
 pub mod timeline;
+pub mod turnover;
 pub mod verdict;
 pub mod waiting;
 pub mod webhook;

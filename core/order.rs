@@ -61,6 +61,35 @@ impl Order {
         }
     }
 
+    /// What would come of it for a job in this state; `None`: there is no such job. Whether a job that would run again has
+    /// a live twin is known only when it is tried.
+    pub fn would(self, state: Option<JobState>) -> Ordered {
+        match state {
+            None => Ordered::Unknown,
+            Some(state) if !self.states().contains(&state) => Ordered::Not(state),
+            Some(JobState::Running) => Ordered::Asked,
+            Some(_) => Ordered::Done,
+        }
+    }
+
+    /// What [`Self::would`] says, in a sentence.
+    pub fn foretold(self, id: JobId, would: Ordered) -> String {
+        match would {
+            Ordered::Done => match self {
+                Self::Cancel => format!("Job {id} would end at once."),
+                Self::Retry => {
+                    format!("Job {id} would run again, unless another that does the same is at work.")
+                }
+                Self::Discard => format!("Job {id} would become a dead letter."),
+                Self::Reschedule(at) => format!("Job {id} would run at {}.", at.to_rfc3339()),
+            },
+            Ordered::Asked => {
+                format!("Job {id} is running: it would end before its next call to Discord.")
+            }
+            refused => self.told(id, refused),
+        }
+    }
+
     /// What came of it, in a sentence.
     pub fn told(self, id: JobId, ordered: Ordered) -> String {
         match ordered {
@@ -135,6 +164,22 @@ impl BulkAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_come_of_an_order_is_told_without_giving_it() {
+        let id = JobId(uuid::Uuid::from_u128(1));
+        for (order, state, words) in [
+            (Order::Cancel, Some(JobState::Running), "before its next call"),
+            (Order::Cancel, Some(JobState::Completed), "is completed"),
+            (Order::Retry, Some(JobState::Discarded), "would run again"),
+            (Order::Discard, Some(JobState::Available), "dead letter"),
+            (Order::Reschedule(Timestamp(0)), Some(JobState::Scheduled), "1970"),
+            (Order::Retry, None, "no job"),
+        ] {
+            let told = order.foretold(id, order.would(state));
+            assert!(told.contains(words), "{told}");
+        }
+    }
 
     #[test]
     fn a_bulk_order_means_only_jobs_that_it_can_change_and_that_were_there() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RoleId;
+use crate::time::Timestamp;
 
 /// Whether something changed. All three end a job as completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,9 +57,16 @@ pub struct Outcome {
     /// The same of roles taken.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub taken: BTreeSet<RoleId>,
+    /// All roles that the member had before. `None`: nobody looked, because one role is given or taken without that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<BTreeSet<RoleId>>,
     /// Further numbers, by stable name (a planning job's counts, see [`crate::run::counts`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counts: BTreeMap<String, u64>,
+    /// When the newest member joined that a guild's members were read with, by Discord's clock: what the next reading
+    /// tells newcomers by ([`crate::turnover`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_join: Option<Timestamp>,
     /// Sentences for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -82,6 +90,19 @@ impl Outcome {
             taken,
             ..plain
         }
+    }
+
+    /// The same of a member that had these roles.
+    #[must_use]
+    pub fn of_member_with(mut self, before: BTreeSet<RoleId>) -> Self {
+        self.before = Some(before);
+        self
+    }
+
+    /// All roles that the member was to have, and has: Discord takes such a change as a whole or not at all.
+    pub fn after(&self) -> Option<BTreeSet<RoleId>> {
+        let kept = self.before.as_ref()?.difference(&self.taken);
+        Some(kept.chain(&self.given).copied().collect())
     }
 
     /// It was already so.
@@ -111,7 +132,9 @@ impl Outcome {
             revoked: 0,
             given: BTreeSet::new(),
             taken: BTreeSet::new(),
+            before: None,
             counts: BTreeMap::new(),
+            newest_join: None,
             notes: Vec::new(),
         }
     }
@@ -143,8 +166,16 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), old);
         let role = RoleId::new(7).unwrap();
         let moved = Outcome::moved([role].into(), BTreeSet::new());
-        assert_eq!((moved.granted, moved.revoked), (1, 0));
+        assert_eq!((moved.granted, moved.revoked, moved.after()), (1, 0, None));
         let text = serde_json::to_string(&moved).unwrap();
         assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), moved);
+    }
+
+    #[test]
+    fn what_a_member_has_after_follows_from_what_it_had() {
+        let roles =
+            |ids: &[u64]| -> BTreeSet<RoleId> { ids.iter().filter_map(|&id| RoleId::new(id)).collect() };
+        let moved = Outcome::moved(roles(&[3]), roles(&[1])).of_member_with(roles(&[1, 2]));
+        assert_eq!(moved.after(), Some(roles(&[2, 3])));
     }
 }

@@ -3,10 +3,11 @@
 //! The same words serve the command line, the API, bulk acts and pauses. What people paste is understood, too: a mention
 //! (`<@1>`, `<@&1>`), the id of a job, an id of Discord.
 
+mod time;
+mod words;
+
 use std::fmt::Write as _;
 use std::str::FromStr;
-
-use chrono::NaiveDate;
 
 use crate::ids::{DiscordId, GuildId, JobId, RoleId, UserId};
 use crate::job::{JobState, Lane};
@@ -14,8 +15,15 @@ use crate::pause::Held;
 use crate::ports::JobFilter;
 use crate::time::Timestamp;
 
+pub use self::time::time;
+use self::words::{Word, split};
+pub use self::words::{from_arguments, word};
+
+/// What a query of a pause says that holds every job back.
+pub const EVERYTHING: &str = "everything";
+
 /// The words before the colon, as they are listed for people.
-pub const WORDS: [&str; 14] = [
+pub const WORDS: [&str; 15] = [
     "state",
     "kind",
     "queue",
@@ -25,12 +33,37 @@ pub const WORDS: [&str; 14] = [
     "role",
     "run",
     "parent",
+    "webhook",
     "fingerprint",
     "code",
     "since",
     "until",
     "text",
 ];
+
+/// The word that this one stands for.
+fn known(key: &str) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase();
+    let word = match key.as_str() {
+        "states" => "state",
+        "lane" => "queue",
+        "guild_id" => "guild",
+        "user_id" => "user",
+        "discord" | "discord_id" => "account",
+        "role_id" => "role",
+        "run_id" => "run",
+        "parent_id" => "parent",
+        "webhook_id" => "webhook",
+        "cause" => "fingerprint",
+        "error_code" => "code",
+        "job" | "id" => JOB,
+        word => word,
+    };
+    WORDS.into_iter().chain([JOB]).find(|known| *known == word)
+}
+
+/// The word of one job. Not among [`WORDS`]: the id alone says the same.
+const JOB: &str = "job";
 
 /// A query that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,11 +76,70 @@ pub struct Query {
     pub snowflake: Option<u64>,
 }
 
+/// What a pasted id of Discord turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pasted {
+    /// A guild.
+    Guild(GuildId),
+    /// A role.
+    Role(RoleId),
+    /// An account.
+    Account(DiscordId),
+}
+
+impl Query {
+    /// The filter, with what the pasted id turned out to be.
+    ///
+    /// # Errors
+    /// A sentence, if the words name another such thing.
+    pub fn with(self, pasted: Pasted) -> Result<JobFilter, String> {
+        let mut reader = Reader {
+            query: self,
+            words: Vec::new(),
+            wrong: Vec::new(),
+            now: Timestamp::default(),
+        };
+        match pasted {
+            Pasted::Guild(id) => reader.set(|f| &mut f.guild_id, "guild", id),
+            Pasted::Role(id) => reader.set(|f| &mut f.role_id, "role", id),
+            Pasted::Account(id) => reader.set(|f| &mut f.discord_id, "account", id),
+        }
+        match reader.wrong.pop() {
+            Some(wrong) => Err(wrong),
+            None => Ok(reader.query.filter),
+        }
+    }
+}
+
 /// Reads a query. Times such as `2h` count back from `now`.
 ///
 /// # Errors
 /// A sentence for everything that is wrong with it.
 pub fn parse(text: &str, now: Timestamp) -> Result<Query, Vec<String>> {
+    let query = read(text, now)?;
+    if let (Some(since), Some(until)) = (query.filter.since, query.filter.until)
+        && since >= until
+    {
+        return Err(vec![
+            "since: is not before until, so nothing can be between them".to_owned(),
+        ]);
+    }
+    Ok(query)
+}
+
+/// The query of a text at a moment that is always the same: `2h` is the same time tomorrow, and another one than `3h`. It
+/// tells lists apart, and finds nothing.
+///
+/// # Errors
+/// See [`parse`].
+pub fn name(text: &str) -> Result<Query, Vec<String>> {
+    read(text, STILL)
+}
+
+/// So late that no age reaches back to 1970, where all ages end.
+const STILL: Timestamp = Timestamp(32_503_680_000_000);
+
+fn read(text: &str, now: Timestamp) -> Result<Query, Vec<String>> {
     let mut reader = Reader {
         query: Query::default(),
         words: Vec::new(),
@@ -109,6 +201,7 @@ pub fn write(filter: &JobFilter) -> String {
         ("role", filter.role_id.map(|id| id.to_string())),
         ("run", filter.run_id.map(|id| id.to_string())),
         ("parent", filter.parent_id.map(|id| id.to_string())),
+        ("webhook", filter.webhook_id.map(|id| id.to_string())),
         ("fingerprint", filter.fingerprint.clone()),
         ("code", filter.error_code.clone()),
         ("since", filter.since.map(Timestamp::to_rfc3339)),
@@ -124,64 +217,6 @@ pub fn write(filter: &JobFilter) -> String {
     out
 }
 
-/// One word of a query: `name:value`, in quotes where the value needs them.
-pub fn word(name: &str, value: &str) -> String {
-    if !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '\\') {
-        return format!("{name}:{value}");
-    }
-    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{name}:\"{value}\"")
-}
-
-enum Word {
-    Pair(String, String),
-    Bare(String),
-}
-
-/// Words are parted by white space; quotes hold words together, and a backslash in quotes takes the next sign as it is.
-fn split(text: &str) -> Vec<Word> {
-    let mut out = Vec::new();
-    let (mut key, mut word) = (None::<String>, String::new());
-    let (mut quoted, mut was_quoted, mut escaped) = (false, false, false);
-    for c in text.chars().chain([' ']) {
-        if escaped {
-            word.push(c);
-            escaped = false;
-        } else if quoted && c == '\\' {
-            escaped = true;
-        } else if c == '"' {
-            quoted = !quoted;
-            was_quoted = true;
-        } else if !quoted && c == ':' && key.is_none() && !was_quoted && is_word(&word) {
-            key = Some(std::mem::take(&mut word));
-        } else if !quoted && c.is_whitespace() {
-            push(&mut out, &mut key, &mut word, was_quoted);
-            was_quoted = false;
-        } else {
-            word.push(c);
-        }
-    }
-    if quoted {
-        // A quote that nobody closed holds all that follows.
-        word.pop();
-        push(&mut out, &mut key, &mut word, true);
-    }
-    out
-}
-
-fn push(out: &mut Vec<Word>, key: &mut Option<String>, word: &mut String, was_quoted: bool) {
-    let word = std::mem::take(word);
-    match key.take() {
-        Some(key) => out.push(Word::Pair(key, word)),
-        None if !word.is_empty() || was_quoted => out.push(Word::Bare(word)),
-        None => {}
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
-}
-
 struct Reader {
     query: Query,
     /// Words without a colon that are nothing else: they are looked for in error messages.
@@ -192,59 +227,71 @@ struct Reader {
 
 impl Reader {
     fn pair(&mut self, key: &str, value: &str) {
-        let key = key.to_ascii_lowercase();
-        match key.as_str() {
-            _ if value.is_empty() => self.wrong.push(format!("{key}: needs a value after the colon")),
-            "state" | "states" => self.states(value),
-            "kind" => self.set(|f| &mut f.kind, "kind", value.to_owned()),
-            "queue" | "lane" => self.parsed(
-                |f| &mut f.lane,
-                "queue",
-                value,
-                "interactive, normal or bulk",
-                Lane::from_name,
-            ),
-            "guild" | "guild_id" => {
-                self.parsed(|f| &mut f.guild_id, "guild", value, "a guild's id", ok::<GuildId>)
+        let Some(word) = known(key) else {
+            let known = WORDS.join(", ");
+            let quoted = "what is looked for in error messages can stand in quotes";
+            return self.wrong.push(format!(
+                "{key}: is no word of a query; these are: {known}; {quoted}"
+            ));
+        };
+        match word {
+            _ if value.is_empty() => self.wrong.push(format!("{word}: needs a value after the colon")),
+            "state" => self.states(value),
+            "kind" => self.set(|f| &mut f.kind, word, value.to_owned()),
+            "queue" => {
+                let expected = "interactive, normal or bulk";
+                self.parsed(|f| &mut f.lane, word, value, expected, Lane::from_name);
             }
-            "user" | "user_id" => self.set(|f| &mut f.user_id, "user", UserId::from(value)),
-            "account" | "discord" | "discord_id" => {
-                self.parsed(
-                    |f| &mut f.discord_id,
-                    "account",
-                    value,
-                    "the id of a Discord account",
-                    account,
-                );
+            "guild" => self.parsed(|f| &mut f.guild_id, word, value, "a guild's id", ok::<GuildId>),
+            "user" => self.set(|f| &mut f.user_id, word, UserId::from(value)),
+            "account" => {
+                let expected = "the id of a Discord account";
+                self.parsed(|f| &mut f.discord_id, word, value, expected, account);
             }
-            "role" | "role_id" => self.parsed(|f| &mut f.role_id, "role", value, "a role's id", role),
-            "run" | "run_id" => self.parsed(|f| &mut f.run_id, "run", value, "a run's id: a UUID", ok),
-            "parent" | "parent_id" => {
-                self.parsed(|f| &mut f.parent_id, "parent", value, "a job's id: a UUID", ok)
+            "role" => self.parsed(|f| &mut f.role_id, word, value, "a role's id", role),
+            "run" => self.parsed(|f| &mut f.run_id, word, value, "a run's id: a UUID", ok),
+            "parent" => self.parsed(|f| &mut f.parent_id, word, value, "a job's id: a UUID", ok),
+            "webhook" => {
+                let expected = "an endpoint's id: a UUID";
+                self.parsed(|f| &mut f.webhook_id, word, value, expected, ok);
             }
-            "fingerprint" | "cause" => self.set(|f| &mut f.fingerprint, "fingerprint", value.to_owned()),
-            "code" | "error_code" => self.set(|f| &mut f.error_code, "code", value.to_owned()),
-            "since" | "until" => {
-                let now = self.now;
-                let read = move |text: &str| time(text, now);
-                let expected = "an age such as 30m, 2h or 7d, or a date such as 2026-11-25T10:00:00Z";
-                match key.as_str() {
-                    "since" => self.parsed(|f| &mut f.since, "since", value, expected, read),
-                    _ => self.parsed(|f| &mut f.until, "until", value, expected, read),
+            "fingerprint" => self.set(|f| &mut f.fingerprint, word, value.to_owned()),
+            "code" => self.set(|f| &mut f.error_code, word, value.to_owned()),
+            "since" => self.moment(|f| &mut f.since, word, value),
+            "until" => self.moment(|f| &mut f.until, word, value),
+            JOB => match value.parse() {
+                Ok(id) => self.job(id),
+                Err(_) => {
+                    let wrong = format!("{word}: {value:?} is not a job's id: a UUID");
+                    self.wrong.push(wrong);
                 }
-            }
-            "text" => self.set(|f| &mut f.text, "text", value.to_owned()),
-            "job" | "id" => match value.parse() {
-                Ok(id) => self.query.job = Some(id),
-                Err(_) => self
-                    .wrong
-                    .push(format!("job: {value:?} is not a job's id: a UUID")),
             },
-            _ => self.wrong.push(format!(
-                "{key}: is no word of a query; these are: {}",
-                WORDS.join(", ")
-            )),
+            // What is left of the words above.
+            _ => self.set(|f| &mut f.text, word, value.to_owned()),
         }
+    }
+
+    fn moment(&mut self, field: impl Fn(&mut JobFilter) -> &mut Option<Timestamp>, word: &str, value: &str) {
+        let now = self.now;
+        let expected = "an age such as 30m, 2h or 7d, or a date such as 2026-11-25 or 2026-11-25T10:00:00Z";
+        self.parsed(field, word, value, expected, |text| time(text, now));
+    }
+
+    fn job(&mut self, id: JobId) {
+        if self.query.job.is_some_and(|said| said != id) {
+            self.wrong
+                .push("two ids of jobs: a query finds one job, or jobs that are alike".to_owned());
+        }
+        self.query.job = Some(id);
+    }
+
+    fn pasted(&mut self, id: u64) {
+        if self.query.snowflake.is_some_and(|said| said != id) {
+            self.wrong.push(
+                "two ids of Discord: say what each is, such as guild:ID, role:ID or account:ID".to_owned(),
+            );
+        }
+        self.query.snowflake = Some(id);
     }
 
     fn bare(&mut self, word: String) {
@@ -253,9 +300,11 @@ impl Reader {
         } else if let Some(id) = account(&word).filter(|_| word.starts_with('<')) {
             self.set(|f| &mut f.discord_id, "account", id);
         } else if let Ok(id) = word.parse::<JobId>() {
-            self.query.job = Some(id);
+            self.job(id);
         } else if let Some(id) = snowflake(&word) {
-            self.query.snowflake = Some(id);
+            self.pasted(id);
+        } else if word.is_empty() {
+            self.wrong.push("text: needs words between the quotes".to_owned());
         } else {
             self.words.push(word);
         }
@@ -323,28 +372,5 @@ fn role(text: &str) -> Option<RoleId> {
 /// Ids of Discord are so long since 2015; shorter numbers are words.
 fn snowflake(text: &str) -> Option<u64> {
     let digits = (15..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-/// A moment: a date, or so long before `now`, such as `2h`.
-/// A moment: a date, or so long before `now`, such as `2h`.
-pub fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-    let seconds: Option<i64> = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3_600),
-        "d" => Some(86_400),
-        "w" => Some(604_800),
-        _ => None,
-    };
-    if let (Some(seconds), Ok(number)) = (seconds, number.parse::<u32>()) {
-        let ago = i64::from(number).checked_mul(seconds)?.checked_mul(1_000)?;
-        return Some(Timestamp(now.0.saturating_sub(ago)));
-    }
-    if let Some(at) = Timestamp::from_rfc3339(text) {
-        return Some(at);
-    }
-    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    Some(Timestamp(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis()))
+    digits.then(|| text.parse().ok()).flatten().filter(|id| *id > 0)
 }

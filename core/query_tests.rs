@@ -1,11 +1,12 @@
 //! Queries as people write them.
 
 use proptest::prelude::*;
+use uuid::Uuid;
 
-use crate::ids::{DiscordId, GuildId, RoleId, UserId};
+use crate::ids::{DiscordId, EndpointId, GuildId, RoleId, UserId};
 use crate::job::JobState;
 use crate::ports::JobFilter;
-use crate::query::{held, parse, write};
+use crate::query::{Pasted, from_arguments, held, parse, write};
 use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -38,6 +39,76 @@ fn what_people_paste_is_understood() {
         Some(1_412_345_678_901_234_567)
     );
     assert_eq!(filter("50013").text.as_deref(), Some("50013"));
+}
+
+#[test]
+fn what_holds_white_space_may_be_pasted_without_quotes() {
+    let cause = "add_role|PUT /guilds/{guild}/members/{user}|403|50013";
+    let read = filter(&format!("state:discarded fingerprint:{cause} above"));
+    assert_eq!(read.fingerprint.as_deref(), Some(cause));
+    assert_eq!(read.text.as_deref(), Some("above"));
+    let read = filter("since:2026-11-30 00:09:04 until:2026-12-01 10:00 above");
+    assert_eq!(read.since, Timestamp::from_rfc3339("2026-11-30T00:09:04Z"));
+    assert_eq!(read.until, Timestamp::from_rfc3339("2026-12-01T10:00:00Z"));
+    assert_eq!(
+        filter("since:2026-11-30T00:09").since,
+        filter("since:\"2026-11-30 00:09\"").since
+    );
+    assert_eq!(filter("kind:add_role 10:00").text.as_deref(), Some("10:00"));
+}
+
+#[test]
+fn of_two_things_of_a_kind_none_is_chosen_silently() {
+    for text in [
+        "1412345678901234567 1412345678901234568",
+        "019a0000-0000-7000-8000-000000000001 019a0000-0000-7000-8000-000000000002",
+        "since:1h until:2h",
+        "\"\"",
+    ] {
+        assert_eq!(parse(text, NOW).unwrap_err().len(), 1, "{text}");
+    }
+    let (one, other) = (GuildId::new(5).unwrap(), GuildId::new(6).unwrap());
+    let named = parse("guild:5 1412345678901234567", NOW).unwrap();
+    assert!(
+        named
+            .clone()
+            .with(Pasted::Guild(other))
+            .unwrap_err()
+            .contains("guild")
+    );
+    assert_eq!(
+        named.clone().with(Pasted::Guild(one)).unwrap().guild_id,
+        Some(one)
+    );
+    let role = RoleId::new(9).unwrap();
+    assert_eq!(named.with(Pasted::Role(role)).unwrap().role_id, Some(role));
+}
+
+#[test]
+fn an_age_of_any_size_is_a_moment_that_can_be_written() {
+    for text in ["since:4294967295w", "since:3000w", "since:0s"] {
+        let read = filter(text);
+        assert_eq!(filter(&write(&read)), read, "{text}");
+    }
+}
+
+#[test]
+fn arguments_are_values_and_phrases_as_the_shell_quoted_them() {
+    for (arguments, query) in [
+        (
+            &["guild:5", "Missing Permissions"][..],
+            "guild:5 Missing Permissions",
+        ),
+        (&["text:is above", "guild:5"], "text:\"is above\" guild:5"),
+        (&["guild:5 code:50013 since:2h"], "guild:5 code:50013 since:2h"),
+        (&["cause:a|PUT /b|403"], "cause:\"a|PUT /b|403\""),
+        (&["Discord said: no"], "\"Discord said: no\""),
+        (&["\"in quotes: here\""], "\"in quotes: here\""),
+        (&[" "], "\"\""),
+    ] {
+        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
+        assert_eq!(from_arguments(&arguments), query);
+    }
 }
 
 #[test]
@@ -79,21 +150,25 @@ fn any_filter() -> impl Strategy<Value = JobFilter> {
             word(),
             text(),
             proptest::option::of(0i64..4_000_000_000_000),
+            id(),
         ),
     )
         .prop_map(
-            |((states, kind, guild, user, account, role), (fingerprint, code, text, since))| JobFilter {
-                states,
-                kind,
-                guild_id: guild.and_then(GuildId::new),
-                user_id: user.map(UserId),
-                discord_id: account.and_then(DiscordId::new),
-                role_id: role.and_then(RoleId::new),
-                fingerprint,
-                error_code: code,
-                text,
-                since: since.map(Timestamp),
-                ..JobFilter::default()
+            |((states, kind, guild, user, account, role), (fingerprint, code, text, since, endpoint))| {
+                JobFilter {
+                    states,
+                    kind,
+                    guild_id: guild.and_then(GuildId::new),
+                    user_id: user.map(UserId),
+                    discord_id: account.and_then(DiscordId::new),
+                    role_id: role.and_then(RoleId::new),
+                    webhook_id: endpoint.map(|id| EndpointId(Uuid::from_u128(id.into()))),
+                    fingerprint,
+                    error_code: code,
+                    text,
+                    since: since.map(Timestamp),
+                    ..JobFilter::default()
+                }
             },
         )
 }

@@ -81,6 +81,14 @@ impl Finding {
         }
     }
 
+    /// How it is and what to do about it, in a text.
+    pub fn told(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{} {remedy}", self.now()),
+            None => self.now().to_owned(),
+        }
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<&str> {
         match self {

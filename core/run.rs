@@ -127,6 +127,10 @@ pub struct Scope {
 pub mod counts {
     /// Members that were read.
     pub const MEMBERS: &str = "members";
+    /// Members who joined since the reading before.
+    pub const MEMBERS_JOINED: &str = "members_joined";
+    /// Members who left since the reading before.
+    pub const MEMBERS_LEFT: &str = "members_left";
     /// Linked members among them that were decided about.
     pub const LINKED: &str = "linked";
     /// Linked members who already had what they should.

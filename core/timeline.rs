@@ -44,7 +44,7 @@ pub fn timeline(job: &Job) -> Vec<Event> {
         all.push(event(at, "sent", "to the workers".to_owned()));
     }
     if job.state.is_waiting() {
-        all.push(event(job.run_at, "due", job.state.to_string()));
+        all.push(event(job.due_since(), "due", job.state.to_string()));
     }
     if let Some(at) = job.finished_at {
         all.push(event(at, "ended", job.state.to_string()));

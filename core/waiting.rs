@@ -1,5 +1,6 @@
 //! Why a job waits: everything that stands in its way now, what has to go first first.
 
+use crate::company::Company;
 use crate::ids::JobId;
 use crate::job::{Job, JobState, Lane};
 use crate::pause::{Face, Pause, PauseId};
@@ -52,6 +53,13 @@ pub enum Wait {
         /// The other one.
         job: JobId,
     },
+    /// It was at work when workers died, so it does not run beside everybody.
+    Company {
+        /// How many workers died.
+        crashes: u32,
+        /// Beside nobody; else only beside no other job of which a worker died.
+        alone: bool,
+    },
     /// So many jobs of its lane are due before it. At most [`Obstacles::MOST_AHEAD`] are counted.
     Behind {
         /// Its lane.
@@ -90,6 +98,13 @@ pub fn why(job: &Job, pauses: &[Pause], obstacles: &Obstacles, now: Timestamp) -
         all.push(Wait::Busy {
             key: key.clone(),
             job: other,
+        });
+    }
+    let company = Company::of(job.crashes);
+    if is_due && company != Company::Anybody {
+        all.push(Wait::Company {
+            crashes: job.crashes,
+            alone: company == Company::Nobody,
         });
     }
     if is_due && obstacles.ahead > 0 {
@@ -135,6 +150,7 @@ impl Wait {
             Self::Snoozed { .. } => "snoozed",
             Self::Delayed { .. } => "delayed",
             Self::Busy { .. } => "busy",
+            Self::Company { .. } => "company",
             Self::Behind { .. } => "behind",
             Self::NotSent => "not_sent",
             Self::Sent { .. } => "sent",
@@ -148,7 +164,11 @@ impl Wait {
             Self::Backoff { until, .. } | Self::Snoozed { until, .. } | Self::Delayed { until } => {
                 Some(*until)
             }
-            Self::Busy { .. } | Self::Behind { .. } | Self::NotSent | Self::Sent { .. } => None,
+            Self::Busy { .. }
+            | Self::Company { .. }
+            | Self::Behind { .. }
+            | Self::NotSent
+            | Self::Sent { .. } => None,
         }
     }
 
@@ -187,6 +207,7 @@ impl Wait {
             Self::Busy { key, job } => {
                 format!("Job {job} is running, and no two about {key} run at once.")
             }
+            Self::Company { crashes, alone } => company(*crashes, *alone),
             Self::Behind { lane, jobs } if *jobs >= Obstacles::MOST_AHEAD => {
                 format!("{jobs} or more jobs of the queue {lane} are due before it.")
             }
@@ -201,6 +222,19 @@ impl Wait {
                 at.to_rfc3339()
             ),
         }
+    }
+}
+
+fn company(crashes: u32, alone: bool) -> String {
+    let died = if crashes == 1 {
+        "A worker died while it was at work".to_owned()
+    } else {
+        format!("{crashes} workers died while it was at work")
+    };
+    if alone {
+        format!("{died}: it runs alone, so a worker lets it in when what runs there has ended.")
+    } else {
+        format!("{died}: it runs in no process together with another job of which that is true.")
     }
 }
 
@@ -291,6 +325,34 @@ pub(crate) mod tests {
             ..due
         };
         assert_eq!(names(&sent, &[], &Obstacles::default()), ["sent"]);
+    }
+
+    #[test]
+    fn of_a_job_whose_workers_died_it_is_told_beside_whom_it_runs() {
+        let obstacles = Obstacles {
+            busy_with: Some(JobId(Uuid::from_u128(2))),
+            ahead: 1,
+        };
+        let died = |crashes| Job {
+            crashes,
+            ..job(JobState::Available, 900)
+        };
+        assert_eq!(
+            names(&died(1), &[pause(Lane::Bulk)], &obstacles),
+            ["paused", "busy", "company", "behind", "not_sent"]
+        );
+        let told = |crashes| why(&died(crashes), &[], &Obstacles::default(), NOW)[0].told();
+        assert!(told(1).contains("together with another job"), "{}", told(1));
+        assert!(
+            told(2).contains("2 workers died") && told(2).contains("runs alone"),
+            "{}",
+            told(2)
+        );
+        let later = Job {
+            run_at: Timestamp(2_000),
+            ..died(2)
+        };
+        assert_eq!(names(&later, &[], &Obstacles::default()), ["delayed"]);
     }
 
     #[test]

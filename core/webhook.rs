@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::event::{Event, EventType};
+pub use crate::ids::EndpointId;
 use crate::ids::{ChannelId, GuildId};
 use crate::time::Timestamp;
 
 /// An endpoint that only failed for this long is switched off.
 pub const FAILS_AT_MOST: Duration = Duration::from_secs(5 * 24 * 3_600);
+/// One that is switched off by the clock was tried for at least this long: a single failure, after which nothing was to be
+/// sent, says little. All attempts of a delivery take 27 hours.
+pub const TRIED_AT_LEAST: Duration = Duration::from_secs(12 * 3_600);
 /// How long deliveries are signed with the old secret, too, after it was replaced.
 pub const OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// When a delivery is tried again after each failure: the schedule that Standard Webhooks gives as an example.
@@ -26,25 +28,6 @@ pub const SCHEDULE: [Duration; 7] = [
     Duration::from_secs(36_000),
     Duration::from_secs(36_000),
 ];
-
-/// Id of an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EndpointId(pub Uuid);
-
-impl fmt::Display for EndpointId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for EndpointId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
 
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,12 +75,18 @@ pub struct Endpoint {
     /// Why it was switched off, if it was not by order.
     #[serde(default)]
     pub disabled_reason: Option<String>,
+    /// When that was.
+    #[serde(default)]
+    pub disabled_at: Option<Timestamp>,
     /// Attempts that failed since the last one that did not.
     #[serde(default)]
     pub failures: u64,
     /// When the first of them did.
     #[serde(default)]
     pub failing_since: Option<Timestamp>,
+    /// When the last of them did.
+    #[serde(default)]
+    pub failed_at: Option<Timestamp>,
     /// Until when deliveries are signed with the secret before this one, too.
     #[serde(default)]
     pub old_secret_until: Option<Timestamp>,
@@ -142,6 +131,7 @@ impl Endpoint {
         Self {
             failures: 0,
             failing_since: None,
+            failed_at: None,
             ..self.clone()
         }
     }
@@ -153,20 +143,37 @@ impl Endpoint {
         let next = Self {
             failures: self.failures.saturating_add(1),
             failing_since: Some(since),
+            failed_at: Some(now),
             ..self.clone()
         };
         if since + FAILS_AT_MOST > now {
             return next;
         }
-        next.switched_off(format!("nothing reached it since {} ({why})", since.to_rfc3339()))
+        let why = format!("nothing reached it since {} ({why})", since.to_rfc3339());
+        next.switched_off(now, why)
+    }
+
+    /// Switched off, if it only failed for [`FAILS_AT_MOST`], whether anything is to be sent to it now or not.
+    pub fn given_up(&self, now: Timestamp) -> Option<Self> {
+        let (since, last) = (self.failing_since?, self.failed_at?);
+        let is_over = since + FAILS_AT_MOST <= now && since + TRIED_AT_LEAST <= last;
+        (self.enabled && is_over).then(|| {
+            let why = format!(
+                "nothing reached it since {}, and it was last tried at {}",
+                since.to_rfc3339(),
+                last.to_rfc3339()
+            );
+            self.switched_off(now, why)
+        })
     }
 
     /// It is switched off for this reason.
     #[must_use]
-    pub fn switched_off(&self, why: String) -> Self {
+    pub fn switched_off(&self, now: Timestamp, why: String) -> Self {
         Self {
             enabled: false,
             disabled_reason: Some(why),
+            disabled_at: Some(now),
             ..self.clone()
         }
     }
@@ -177,6 +184,7 @@ impl Endpoint {
         Self {
             enabled: true,
             disabled_reason: None,
+            disabled_at: None,
             ..self.succeeded()
         }
     }
@@ -196,6 +204,7 @@ pub struct Alarm {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
     use crate::event::Occasion;
@@ -210,8 +219,10 @@ mod tests {
             description: String::new(),
             enabled: true,
             disabled_reason: None,
+            disabled_at: None,
             failures: 0,
             failing_since: None,
+            failed_at: None,
             old_secret_until: None,
             created_at: Timestamp(1_000),
             created_by: "user:eve".to_owned(),
@@ -222,6 +233,8 @@ mod tests {
         Event {
             occasion: Occasion::BanRisk {
                 instance: "worker-1".to_owned(),
+                refused: 1_000,
+                limit: 1_000,
             },
             at: Timestamp(at),
         }
@@ -231,7 +244,10 @@ mod tests {
     fn an_endpoint_hears_what_it_asked_for_while_it_is_on_and_nothing_from_before_it_was_there() {
         let all = endpoint();
         assert!(all.hears(&event(1_000)) && !all.hears(&event(999)));
-        assert!(!all.switched_off(String::new()).hears(&event(1_000)));
+        assert!(
+            !all.switched_off(Timestamp(1_000), String::new())
+                .hears(&event(1_000))
+        );
         let some = Endpoint {
             events: [EventType::QueueLate].into(),
             ..all
@@ -266,6 +282,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_clock_switches_off_what_only_failed_for_five_days_and_was_tried_for_long_enough() {
+        let hours = |n: u64| Timestamp(0) + Duration::from_secs(n * 3_600);
+        let tried = endpoint().failed(hours(0), "").failed(hours(27), "");
+        assert_eq!(tried.given_up(hours(119)), None);
+        let off = tried.given_up(hours(120)).unwrap();
+        assert_eq!((off.enabled, off.disabled_at), (false, Some(hours(120))));
+        assert!(
+            off.disabled_reason
+                .as_ref()
+                .unwrap()
+                .contains("1970-01-01T00:00:00")
+        );
+        assert_eq!(off.given_up(hours(121)), None, "once");
+        // One failure and then nothing to send: it may be well.
+        assert_eq!(endpoint().failed(hours(0), "").given_up(hours(999)), None);
+        assert_eq!(tried.succeeded().given_up(hours(999)), None);
+        assert_eq!(off.switched_on().given_up(hours(999)), None);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pulse::Late;
+
 /// Where the jobs are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +53,10 @@ pub(crate) struct Case {
     pub(crate) discarded: BTreeMap<String, usize>,
     /// From the end of the fault to the first job that ended after it.
     pub(crate) recovery_ms: Option<i64>,
+    /// The end of the fault, in Unix milliseconds.
+    pub(crate) recovers_from: Option<i64>,
+    /// When the machine, or the store that scenarios share, was late.
+    pub(crate) late: Vec<Late>,
     /// When processes died, in Unix milliseconds.
     pub(crate) deaths: Vec<i64>,
     /// How long each process took to end after SIGTERM.
@@ -79,8 +85,10 @@ pub(crate) struct Case {
 pub(crate) struct Wish {
     /// Unix milliseconds. Before it was told, so that nobody knew earlier.
     pub(crate) at: i64,
-    /// Member → the mapped roles that it should have. Members who are not here are nobody's business.
+    /// Member → the roles of mappings in use that it should have. Members who are not here are nobody's business.
     pub(crate) roles: BTreeMap<u64, BTreeSet<u64>>,
+    /// Roles of which nobody knows what was told: the command had no end. Either is right, until it is told again.
+    pub(crate) unsure: BTreeSet<u64>,
 }
 
 /// A text that nobody may see.

@@ -3,7 +3,7 @@
 use crate::environment;
 use crate::scenarios::{Break, Scenario};
 use crate::stage::Mode;
-use crate::{contrast, discord_faults, engine_faults, mechanisms, races, removals};
+use crate::{contrast, discord_faults, engine_faults, logins, mechanisms, races, removals};
 
 const EMBEDDED: Mode = Mode::Embedded;
 const DISTRIBUTED: Mode = Mode::Distributed;
@@ -145,6 +145,13 @@ pub(crate) fn all() -> Vec<Scenario> {
         short(other("E15", "zombie", EMBEDDED, 1, Break::Zombie)),
         other("E15", "zombie", DISTRIBUTED, 1, Break::Zombie),
         short(other("E22", "poison payloads", EMBEDDED, 6, Break::Poison)),
+        short(other(
+            "E17",
+            "envelopes come again",
+            DISTRIBUTED,
+            20,
+            Break::Duplicates,
+        )),
         other("E22", "poison envelopes", DISTRIBUTED, 40, Break::PoisonEnvelopes),
         other("E24", "five deploys", EMBEDDED, 40, Break::Deploys(5)),
         other("E24", "five deploys", DISTRIBUTED, 40, Break::Deploys(5)),
@@ -159,6 +166,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(discord_faults::all());
     all.extend(engine_faults::all());
     all.extend(removals::all());
+    all.extend(logins::all());
     all.extend(races::all());
     all.extend(mechanisms::scenarios());
     all.extend(contrast::scenarios());

@@ -23,7 +23,7 @@ const LINKS: [(&str, &str, Far, Link); 7] = [
 ];
 
 /// One worker of two is alone for so many seconds.
-const APART: [(&str, Far, u64); 7] = [
+const APART: [(&str, Far, u64); 8] = [
     ("a worker without Redis for 5 s", Far::Redis, 5),
     ("a worker without Redis for 20 s", Far::Redis, 20),
     ("a worker without Mongo for 5 s", Far::Mongo, 5),
@@ -31,6 +31,7 @@ const APART: [(&str, Far, u64); 7] = [
     ("a worker without Mongo for 60 s", Far::Mongo, 60),
     ("a worker without Discord for 5 s", Far::Discord, 5),
     ("a worker without Discord for 20 s", Far::Discord, 20),
+    ("a worker without Discord for 60 s", Far::Discord, 60),
 ];
 
 /// The rest: id, what about it, linked members, what is broken.

@@ -68,7 +68,15 @@ impl Call {
 
     /// Whether it changed a member.
     pub(crate) fn is_write(&self) -> bool {
-        self.method != "GET" && self.route.contains("/members/") && (200..300).contains(&self.status)
+        self.asks_for_a_write() && (200..300).contains(&self.status)
+    }
+
+    /// Whether it was let in to change a member, whatever came of it.
+    pub(crate) fn asks_for_a_write(&self) -> bool {
+        self.method != "GET"
+            && self.route.contains("/members/")
+            && self.refused.is_none()
+            && self.status != 401
     }
 }
 

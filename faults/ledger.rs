@@ -47,6 +47,8 @@ pub(crate) struct Times {
     pub(crate) worker: String,
     pub(crate) started_at: i64,
     pub(crate) ended_at: i64,
+    /// Of Discord's answer, where one came that it failed of.
+    pub(crate) http_status: Option<i64>,
 }
 
 /// A run.
@@ -158,6 +160,16 @@ fn attempts(value: &Value) -> Vec<(i64, String, Option<String>)> {
         .collect()
 }
 
+/// A number, or one in Mongo's extended JSON.
+fn number_of(value: &Value) -> Option<i64> {
+    let text = || {
+        value["$numberInt"]
+            .as_str()
+            .or_else(|| value["$numberLong"].as_str())
+    };
+    value.as_i64().or_else(|| text()?.parse().ok())
+}
+
 /// As numbers, or as Mongo's extended JSON writes dates.
 fn times(value: &Value) -> Vec<Times> {
     let all = value.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -173,6 +185,7 @@ fn times(value: &Value) -> Vec<Times> {
             worker: a["worker"].as_str().unwrap_or_default().to_owned(),
             started_at: at(&a["started_at"]),
             ended_at: at(&a["ended_at"]),
+            http_status: number_of(&a["http_status"]),
         })
         .collect()
 }

@@ -10,14 +10,17 @@ mod check;
 mod client;
 mod contrast;
 mod discord_faults;
+mod duplicates;
 mod engine_faults;
 mod environment;
 mod evidence;
+mod flight;
 mod http;
 mod lanes;
 mod leaks;
 mod ledger;
 mod links;
+mod logins;
 mod mechanisms;
 mod obeys;
 mod outside;
@@ -27,17 +30,20 @@ mod plays;
 mod poison;
 mod processes;
 mod proxy;
+mod pulse;
 mod races;
 mod redis_faults;
 mod removals;
 mod report;
 mod runner;
+mod runs;
 mod scenarios;
 mod servers;
 mod soak;
 mod stage;
 mod stale;
 mod tokens;
+mod told;
 mod world;
 
 use std::io::Write;
@@ -116,6 +122,9 @@ struct SoakArguments {
     /// How it is installed; by default in both ways, one after the other, half of the time each
     #[arg(long)]
     mode: Option<Mode>,
+    /// Take this mechanism away (of the table that `prove` writes): such a run has to find something broken
+    #[arg(long)]
+    without: Option<String>,
     /// Print what would be done, and do nothing
     #[arg(long)]
     plan: bool,
@@ -248,11 +257,13 @@ async fn soak(arguments: SoakArguments) -> Result<bool, String> {
         seed,
         keep: arguments.keep,
     };
+    let without = arguments.without.as_deref().map(mechanism).transpose()?;
     let mut holds = true;
     for mode in modes {
         let again = format!(
-            "--seed {seed} --mode {mode} --minutes {}",
-            each.as_secs_f64() / 60.0
+            "--seed {seed} --mode {mode} --minutes {}{}",
+            each.as_secs_f64() / 60.0,
+            without.map_or(String::new(), |name| format!(" --without {name}"))
         );
         print(&format!(
             "soak {mode}, seed {seed}; the same again: make soak ARGS=\"{again}\""
@@ -264,7 +275,7 @@ async fn soak(arguments: SoakArguments) -> Result<bool, String> {
                 .for_each(|planned| print(&planned.to_string()));
             continue;
         }
-        let soaked = until_interrupted(soak::soak(mode, each, &tools)).await??;
+        let soaked = until_interrupted(soak::soak(mode, each, without, &tools)).await??;
         print(&soaked.table);
         print(&format!(
             "soak {mode}, seed {seed}: {}",
@@ -289,6 +300,16 @@ async fn compare(arguments: PlayArguments, plain: &Path) -> Result<bool, String>
     text.push_str(&table);
     Section::Contrast.tell(arguments.report.as_deref(), &text)?;
     Ok(holds)
+}
+
+/// A mechanism by its name.
+fn mechanism(name: &str) -> Result<&'static str, String> {
+    let known = mechanisms();
+    let found = known.iter().find(|proof| proof.gone == name);
+    found.map(|proof| proof.gone).ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(|proof| proof.gone).collect();
+        format!("there is no mechanism {name}: it is one of {}", names.join(", "))
+    })
 }
 
 fn binary(path: &Path) -> Result<PathBuf, String> {

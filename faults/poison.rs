@@ -6,6 +6,9 @@ use crate::case::LedgerAt;
 use crate::processes::now_ms;
 use crate::servers::Server;
 
+/// Of rolecall, as they are called in the names of its queues.
+pub(crate) const LANES: [&str; 3] = ["interactive", "normal", "bulk"];
+
 /// Stores jobs whose payloads are not what their kind needs. Says how many.
 pub(crate) fn payloads(ledger: &LedgerAt) -> Result<usize, String> {
     let mut deep = "1".to_owned();
@@ -65,7 +68,7 @@ fn odd_bytes() -> Vec<Vec<u8>> {
 
 /// Puts ids without an envelope, and envelopes of bytes that are none, into the lists that workers take from.
 pub(crate) async fn envelopes(redis: &Server) -> Result<(), String> {
-    for lane in ["interactive", "normal", "bulk"] {
+    for lane in LANES {
         let queue = format!("rolecall.rolecall.{lane}");
         for (n, bytes) in odd_bytes().into_iter().enumerate() {
             let id = format!("poison-{n}");

@@ -150,7 +150,7 @@ async fn play_and_check(scenario: &Scenario, tools: &Tools, played: &mut Played)
     let checked = check(&stage, played).await;
     if let (Some(folder), true) = (&tools.keep, ended.is_err() || !played.is_right()) {
         let to = folder.join(format!("{}-{}", played.fault, now_ms()));
-        stage.keep(&to);
+        stage.keep(&to).await;
     }
     stage.end().await;
     ended.and(checked)

@@ -14,7 +14,7 @@ use crate::redis_faults::Ill;
 use crate::removals::Loss;
 use crate::stage::{Mode, Needs, Stage};
 use crate::world::SPEED;
-use crate::{contrast, ledger, links, plays, poison, redis_faults, tokens};
+use crate::{contrast, duplicates, ledger, links, logins, plays, poison, redis_faults, tokens};
 
 /// A role that is given: the change that most scenarios interrupt.
 pub(crate) const GIVE: &str = "PUT /guilds/{guild}/members/{user}/roles/{role}";
@@ -36,6 +36,8 @@ pub(crate) enum Break {
     LostAnswer,
     /// SIGTERM, and death while it stops.
     KillInStop,
+    /// Nothing: somebody logs in.
+    Login,
     /// Discord made a new pair of tokens, and it is lost.
     LostPair,
     /// `rolecall secrets rotate` dies half-way.
@@ -56,6 +58,8 @@ pub(crate) enum Break {
     Poison,
     /// Envelopes in Redis that cannot be read.
     PoisonEnvelopes,
+    /// Each envelope comes several times, and again when its job is over.
+    Duplicates,
     /// SIGTERM, this often, in the middle of work.
     Deploys(usize),
     /// Three schedulers at once.
@@ -149,6 +153,7 @@ impl Scenario {
                 self.kill(stage, "worker", &["K7/add_role:1"]).await
             }
             Break::KillInStop => self.kill_in_stop(stage).await,
+            Break::Login => logins::login(self.mode, stage).await,
             Break::LostPair => tokens::lost_pair(stage).await,
             Break::HalfARotation => tokens::half_a_rotation(stage).await,
             Break::Zombie => self.zombie(stage).await,
@@ -168,6 +173,7 @@ impl Scenario {
             Break::SlowReads => plays::slow_reads(self, stage).await,
             Break::SleepsOverATick => plays::sleeps_over_a_tick(self, stage).await,
             Break::ChangeOfMind => plays::change_of_mind(self, stage).await,
+            Break::Duplicates => duplicates::play(self, stage).await,
             Break::PlansAgain => plays::plans_again(self, stage).await,
             Break::ToldToWait => contrast::told_to_wait(self, stage, GIVE).await,
             Break::Many => contrast::many(self, stage).await,

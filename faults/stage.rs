@@ -1,19 +1,21 @@
 //! An installation of a scenario: processes, servers, a client that keeps a log.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::case::{Case, LedgerAt, Secret, Wish};
+use crate::case::{LedgerAt, Secret, Wish};
 use crate::ledger::{self, Ledger};
 use crate::processes::{Program, Supervised, free_port, now_ms, wait_for};
+use crate::pulse::Pulse;
 use crate::servers::Server;
 use crate::tokens::OLD_KEY;
 use crate::world::{BOT_TOKEN, GROUPS, World};
 
-const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
+/// Of the tokens of those who call the API.
+pub(crate) const SECRET: &str = "a-faults-secret-that-is-long-enough-0123456789";
 /// Far more than three rescues take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// What a mechanism's absence leaves undone will not come; three leases are enough to see that.
@@ -79,8 +81,8 @@ pub(crate) struct Stage {
     pub(crate) window: Option<(u64, u64)>,
     /// What may be seen nowhere, besides what every scenario has.
     pub(crate) secrets: Vec<Secret>,
-    wishes: std::sync::Mutex<Vec<Wish>>,
-    speed: f64,
+    pub(crate) wishes: std::sync::Mutex<Vec<Wish>>,
+    pub(crate) speed: f64,
     pub(crate) discarded: BTreeMap<String, usize>,
     /// Names of processes that may not die.
     pub(crate) should_live: Vec<&'static str>,
@@ -94,25 +96,11 @@ pub(crate) struct Stage {
     /// What the scenario measured itself, for people.
     pub(crate) told: Option<String>,
     patience: Duration,
+    pub(crate) pulse: Pulse,
     pub(crate) folder: TempDir,
     pub(crate) base: String,
     pub(crate) token: String,
     pub(crate) client: reqwest::Client,
-}
-
-/// What every scenario has.
-fn secrets_of_all() -> [Secret; 3] {
-    let secret = |name: &str, text: &str| Secret {
-        name: name.to_owned(),
-        text: text.to_owned(),
-        stored_plain: false,
-    };
-    let key = OLD_KEY.split_once(':').map_or(OLD_KEY, |(_, key)| key);
-    [
-        secret("the bot's token", BOT_TOKEN),
-        secret("the secret of the callers' tokens", SECRET),
-        secret("the key that seals", key),
-    ]
 }
 
 /// A server of its own, or the one that all scenarios share.
@@ -158,6 +146,7 @@ impl Stage {
             env.push(("MONGODB_DATABASE", database.clone()));
             ledger = LedgerAt::Mongo { uri, database };
         }
+        let pulse = Pulse::start(mongo.is_none().then_some(&ledger)).await?;
         let mut stage = Self {
             program: Program {
                 binary: tools.rolecall.clone(),
@@ -184,6 +173,7 @@ impl Stage {
             killed_at_random: false,
             told: None,
             patience: needs.without.map_or(PATIENCE, |_| PATIENCE_WITHOUT),
+            pulse,
             folder,
             base: format!("http://127.0.0.1:{port}"),
             token: String::new(),
@@ -228,13 +218,15 @@ impl Stage {
     pub(crate) async fn import(&self) -> Result<(), String> {
         let file = self.folder.path().join("directory.csv");
         self.world.write_csv(&file)?;
-        let wish = Wish {
-            at: now_ms(),
-            roles: self.world.wished(),
-        };
-        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
+        self.note_wish(self.world.wish())?;
         let file = file.display().to_string();
         self.program.run(&["directory", "import", &file]).await.map(drop)
+    }
+
+    /// What is wished for from now on.
+    pub(crate) fn note_wish(&self, wish: Wish) -> Result<(), String> {
+        self.wishes.lock().map_err(|e| e.to_string())?.push(wish);
+        Ok(())
     }
 
     /// Waits for what comes late, even where something is taken away.
@@ -351,84 +343,9 @@ impl Stage {
         self.fault_ended = Some(now_ms());
     }
 
-    /// From the end of the fault to the first job that ended after it, and to the last.
-    pub(crate) async fn recovery(&self) -> Result<(Option<i64>, Option<i64>), String> {
-        let deaths = self.processes.iter().flat_map(Supervised::deaths).max();
-        let Some(from) = self.fault_ended.or(deaths) else {
-            return Ok((None, None));
-        };
-        let ledger = self.look().await?;
-        let ends = ledger
-            .jobs
-            .iter()
-            .filter_map(|j| j.finished_at)
-            .filter(|at| *at >= from);
-        Ok((
-            ends.clone().min().map(|at| at - from),
-            ends.max().map(|at| at - from),
-        ))
-    }
-
-    /// What the checker is told.
-    pub(crate) async fn case(&self, name: &str) -> Result<Case, String> {
-        let lived = self.should_live.iter().map(|name| {
-            let found = self.processes.iter().find(|p| p.name == *name);
-            ((*name).to_owned(), found.is_some_and(Supervised::is_the_same))
-        });
-        let wishes = self.wishes.lock().map_err(|e| e.to_string())?.clone();
-        let peaks = self
-            .processes
-            .iter()
-            .filter_map(|p| Some((p.name.to_owned(), p.peak_kib()?)));
-        // The directory's file has no secret; the rest is what processes wrote.
-        Ok(Case {
-            name: name.to_owned(),
-            ledger: self.ledger.clone(),
-            redis: self.redis.as_ref().map(|r| r.url.clone()),
-            simulator: self.world.control(),
-            guild: self.world.guild,
-            roles: self.world.right.clone(),
-            unmanaged: self.world.unmanaged,
-            client_log: self.client_log(),
-            speed: self.speed,
-            before: self.world.held_at_first.clone(),
-            wishes,
-            secrets: self.secrets.iter().cloned().chain(secrets_of_all()).collect(),
-            folders: vec![self.folder.path().to_owned()],
-            discarded: self.discarded.clone(),
-            recovery_ms: self.recovery().await?.0,
-            deaths: self.processes.iter().flat_map(Supervised::deaths).collect(),
-            stops_ms: self.stops_ms.clone(),
-            handed_over: self.handed_over.clone(),
-            nothing_was_killed: self.nothing_was_killed,
-            killed_at_random: self.killed_at_random,
-            lived: lived.collect(),
-            peaks_kib: peaks.collect(),
-            late_writes: self.late_writes,
-            wrong_clocks: self.wrong_clocks,
-            window: self.window,
-        })
-    }
-
     /// How often a process was killed, or killed itself.
     pub(crate) fn deaths(&self) -> usize {
         self.processes.iter().map(|p| p.deaths().len()).sum()
-    }
-
-    /// Copies what the processes wrote, for people. What cannot be copied is left out.
-    pub(crate) fn keep(&self, to: &Path) {
-        let _ = std::fs::create_dir_all(to);
-        let entries = std::fs::read_dir(self.folder.path())
-            .into_iter()
-            .flatten()
-            .flatten();
-        let data = std::fs::read_dir(self.folder.path().join("data"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        for entry in entries.chain(data).filter(|e| e.path().is_file()) {
-            let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
-        }
     }
 
     /// Ends everything, and forgets the database: the server is slow, and goes on for others.

@@ -61,12 +61,13 @@ pub(crate) fn not_stale(case: &Case, evidence: &Evidence) -> Verdict {
 /// Whether this was wished for at any time from `since` until it was done.
 fn was_wished(case: &Case, change: &Change<'_>, since: i64) -> bool {
     let mut wishes = case.wishes.iter().peekable();
-    while let Some(Wish { at, roles }) = wishes.next() {
+    while let Some(Wish { at, roles, unsure }) = wishes.next() {
         let until = wishes.peek().map_or(i64::MAX, |next| next.at);
         let has = roles
             .get(&change.member)
             .is_some_and(|r| r.contains(&change.role));
-        if *at <= change.at && until >= since && has == change.given {
+        let is_right = has == change.given || unsure.contains(&change.role);
+        if *at <= change.at && until >= since && is_right {
             return true;
         }
     }

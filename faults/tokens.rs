@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::case::LedgerAt;
+use crate::logins::{keep_secret, look_everywhere, offer};
 use crate::stage::{Mode, Stage};
 
 /// The key that everything is sealed with at first, and the one that follows it.
@@ -41,22 +42,13 @@ pub(crate) async fn lost_pair(stage: &mut Stage) -> Result<(), String> {
     if store(stage, Some(account), &pair.access_token, &pair.refresh_token)? != 1 {
         return Err("the newcomer is not linked".into());
     }
-    let config = stage.world.simulator.config();
-    stage
-        .program
-        .env
-        .push(("DISCORD_CLIENT_ID".into(), config.client_id.clone()));
-    stage
-        .program
-        .env
-        .push(("DISCORD_CLIENT_SECRET".into(), config.client_secret.clone()));
-    stage.program.env.push((
-        "DISCORD_REDIRECT_URI".into(),
-        "http://127.0.0.1/discord/auth/callback".into(),
-    ));
+    keep_secret(stage, "a stored access token", &pair.access_token, true);
+    keep_secret(stage, "a stored refresh token", &pair.refresh_token, true);
+    offer(stage);
     stage.start_all(Mode::Embedded, "all", &["K14/refresh_token:1".to_owned()]);
     stage.ask().await?;
     stage.quiet().await?;
+    look_everywhere(stage).await?;
     let told: Option<String> = database(stage)?
         .query_row(
             "SELECT consent_reason FROM discord_users WHERE discord_id = ?1 AND needs_consent = 1",
@@ -72,7 +64,13 @@ pub(crate) async fn lost_pair(stage: &mut Stage) -> Result<(), String> {
 
 /// `rolecall secrets rotate` dies after its third secret. All still open, and a second rotation goes on.
 pub(crate) async fn half_a_rotation(stage: &mut Stage) -> Result<(), String> {
-    store(stage, None, "an-access-token", "a-refresh-token")?;
+    let (access, refresh) = ("an-access-token", "a-refresh-token");
+    store(stage, None, access, refresh)?;
+    // The file may hold what was written over until it is used for something else.
+    keep_secret(stage, "a stored access token", access, true);
+    keep_secret(stage, "a stored refresh token", refresh, true);
+    let key = NEW_KEY.split_once(':').map_or(NEW_KEY, |(_, key)| key);
+    keep_secret(stage, "the next key that seals", key, false);
     stage
         .program
         .env

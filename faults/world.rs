@@ -7,6 +7,8 @@ use std::path::Path;
 use rolecall_simulator::{BotIn, NewGuild, NewRole, Simulator, SimulatorConfig};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::case::Wish;
+use crate::processes::now_ms;
 use crate::stage::Needs;
 
 pub(crate) const BOT_TOKEN: &str = "faults.bot.token-that-nobody-may-see";
@@ -25,6 +27,11 @@ pub(crate) struct World {
     pub(crate) unmanaged: u64,
     /// Linked account → its groups.
     groups: BTreeMap<u64, BTreeSet<usize>>,
+    /// Groups whose mapping is switched off, and those of which nobody knows.
+    off: BTreeSet<usize>,
+    unsure: BTreeSet<usize>,
+    /// Nobody knows which groups the directory was told.
+    pub(crate) unsure_of_all: bool,
     /// What [`Self::demote`] took.
     before: BTreeMap<u64, BTreeSet<usize>>,
     /// All members, and what they should have in the end.
@@ -43,6 +50,8 @@ impl World {
             // Two writes at once have to meet.
             write_latency_ms: needs.write_ms,
             log_size: 100_000,
+            // Whoever asks for a pair of tokens gets to know the one that is in use.
+            same_token_on_relogin: true,
             ..SimulatorConfig::default()
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -81,6 +90,9 @@ impl World {
             roles,
             unmanaged,
             groups: BTreeMap::new(),
+            off: BTreeSet::new(),
+            unsure: BTreeSet::new(),
+            unsure_of_all: false,
             before: BTreeMap::new(),
             right: BTreeMap::new(),
             held_at_first: BTreeMap::new(),
@@ -141,13 +153,35 @@ impl World {
         std::fs::write(path, text).map_err(|e| e.to_string())
     }
 
-    /// Linked account → the mapped roles that its groups give.
-    pub(crate) fn wished(&self) -> BTreeMap<u64, BTreeSet<u64>> {
-        let roles = |groups: &BTreeSet<usize>| groups.iter().map(|i| self.roles[*i]).collect();
-        self.groups
+    /// What is wished for as the groups and mappings are now.
+    pub(crate) fn wish(&self) -> Wish {
+        let given = |groups: &BTreeSet<usize>| groups.difference(&self.off).map(|i| self.roles[*i]).collect();
+        let roles = self
+            .groups
             .iter()
-            .map(|(account, groups)| (*account, roles(groups)))
-            .collect()
+            .map(|(account, groups)| (*account, given(groups)));
+        Wish {
+            at: now_ms(),
+            roles: roles.collect(),
+            unsure: (0..self.roles.len())
+                .filter(|i| self.unsure_of_all || self.unsure.contains(i))
+                .map(|i| self.roles[i])
+                .collect(),
+        }
+    }
+
+    /// The mapping of this group is switched, or nobody knows whether it was.
+    pub(crate) fn switched(&mut self, group: usize, active: bool, is_sure: bool) {
+        if active {
+            self.off.remove(&group);
+        } else {
+            self.off.insert(group);
+        }
+        if is_sure {
+            self.unsure.remove(&group);
+        } else {
+            self.unsure.insert(group);
+        }
     }
 
     /// Who is in which groups.

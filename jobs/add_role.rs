@@ -66,7 +66,7 @@ impl Job for AddRole {
             .await;
         match added {
             Ok(()) => Ok(Outcome::moved([self.role_id].into(), BTreeSet::new())),
-            Err(error) => refused(context, &self.target, Some(self.role_id), error),
+            Err(error) => refused(context, &self.target, &[self.role_id], error).await,
         }
     }
 }

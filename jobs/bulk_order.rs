@@ -306,7 +306,7 @@ impl<'o> Walk<'o> {
     async fn page(&mut self, context: &Context, page: &[Record]) -> Result<bool, JobError> {
         let steering = steering(context);
         let by = self.order.by(context);
-        let mut runs: BTreeSet<RunId> = BTreeSet::new();
+        let (mut runs, mut ended): (BTreeSet<RunId>, Vec<Lane>) = Default::default();
         let mut whole = true;
         for job in page {
             if context.lease.is_cancelled() {
@@ -321,7 +321,10 @@ impl<'o> Walk<'o> {
                         let ordered = steering
                             .carry_out(job, self.order.action.order(), &by, again)
                             .await?;
-                        runs.extend(job.run_id.filter(|_| ordered == Ordered::Done));
+                        if ordered == Ordered::Done {
+                            runs.extend(job.run_id);
+                            ended.push(job.lane);
+                        }
                         name_of(ordered)
                     }
                 };
@@ -335,6 +338,7 @@ impl<'o> Walk<'o> {
                 id: job.id,
             });
         }
+        steering.count_ended(self.order.action.order(), &ended).await;
         if self.order.action == BulkAction::Retry {
             // What was redriven is live, and so is its run.
             steering.reopen(std::mem::take(&mut runs)).await;

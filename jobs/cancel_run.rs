@@ -121,17 +121,21 @@ impl CancelRun {
         };
         loop {
             let page = context.services.ledger.list(&filter, None, PAGE).await?;
-            let (mut ended, mut running) = (0, 0);
+            let (mut ended, mut running, mut lanes) = (0, 0, Vec::new());
             for job in page.iter().filter(|job| job.kind != FinishRun::KIND) {
                 match steering
                     .carry_out(job, Order::Cancel, by, Redrive::default())
                     .await?
                 {
-                    Ordered::Done => ended += 1,
+                    Ordered::Done => {
+                        ended += 1;
+                        lanes.push(job.lane);
+                    }
                     Ordered::Asked => running += 1,
                     Ordered::Twin(_) | Ordered::Not(_) | Ordered::Unknown => {}
                 }
             }
+            steering.count_ended(Order::Cancel, &lanes).await;
             progress.count(CANCELLED, ended);
             progress.done += ended;
             progress.total = progress.done + running;

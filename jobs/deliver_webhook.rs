@@ -3,27 +3,27 @@
 use std::time::Duration;
 
 use rolecall_core::backoff::Waits;
-use rolecall_core::error::{JobError, StoreError};
-use rolecall_core::event::{Event, EventType, Occasion};
-use rolecall_core::job::Lane;
+use rolecall_core::error::JobError;
+use rolecall_core::event::EventType;
+use rolecall_core::job::{Lane, Subject};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::ports::{WebhookAnswer, WebhookError, WebhookMessage};
 use rolecall_core::secrets::SecretKind;
-use rolecall_core::webhook::{Endpoint, EndpointId, SCHEDULE, Sink, StoredEndpoint};
+use rolecall_core::webhook::{EndpointId, SCHEDULE, Sink, StoredEndpoint};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kernel::context::Context;
-use crate::kernel::events;
+use crate::kernel::endpoint_notes;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 
 /// An endpoint that asks for a pause without saying how long.
 const USUAL_PAUSE: Duration = Duration::from_secs(60);
-/// Others may change an endpoint at the same time; then its new state is read, so often at most.
-const TRIES: usize = 5;
+/// Under which name the outcome has the status of the answer. Stored: never change it.
+pub const HTTP_STATUS: &str = "http_status";
 /// Its attempts: one, and one after each wait of the schedule.
 const ATTEMPTS: u32 = 8;
 
@@ -49,6 +49,13 @@ impl Job for DeliverWebhook {
         Waits::Listed(&SCHEDULE)
     }
 
+    fn subject(&self) -> Subject {
+        Subject {
+            webhook_id: Some(self.endpoint_id),
+            ..Subject::default()
+        }
+    }
+
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
         let services = &context.services;
         let Some(stored) = services.webhooks.get(self.endpoint_id).await? else {
@@ -70,49 +77,23 @@ impl Job for DeliverWebhook {
         };
         let sent = services.webhook_sender.send(&message).await;
         match judge(sent) {
-            Judged::Done => {
-                if stored.endpoint.failures > 0 {
-                    note(services, self.endpoint_id, Endpoint::succeeded).await?;
-                }
-                Ok(Outcome::applied(0, 0))
+            Judged::Done(status) => {
+                endpoint_notes::reached(services, &stored).await?;
+                let mut outcome = Outcome::applied(0, 0);
+                outcome.counts.insert(HTTP_STATUS.to_owned(), status.into());
+                Ok(outcome)
             }
             Judged::Later(error) => Err(error),
             Judged::Gone => {
                 let why = "it answered 410 (Gone)";
-                let off = |endpoint: &Endpoint| endpoint.switched_off(why.to_owned());
-                self.tell_if_off(context, note(services, self.endpoint_id, off).await?)
-                    .await?;
+                endpoint_notes::gone(services, self.endpoint_id, why).await?;
                 Ok(Outcome::skipped("endpoint_gone").with_note(why))
             }
             Judged::Failed(error) => {
-                let failed = |endpoint: &Endpoint| endpoint.failed(at, &error.message);
-                self.tell_if_off(context, note(services, self.endpoint_id, failed).await?)
-                    .await?;
+                endpoint_notes::failed(services, self.endpoint_id, &error.message).await?;
                 Err(error)
             }
         }
-    }
-}
-
-impl DeliverWebhook {
-    /// Tells the other endpoints that this one was just switched off.
-    async fn tell_if_off(&self, context: &Context, now: Option<Endpoint>) -> Result<(), JobError> {
-        let Some((endpoint, why)) = now.and_then(|now| now.disabled_reason.clone().map(|why| (now, why)))
-        else {
-            return Ok(());
-        };
-        tracing::warn!(webhook.id = %self.endpoint_id, "An endpoint of events was switched off: {why}");
-        let event = Event {
-            occasion: Occasion::EndpointDisabled {
-                endpoint_id: self.endpoint_id.0,
-                description: endpoint.description,
-                why,
-            },
-            // The same for every attempt that may tell of it.
-            at: endpoint.failing_since.unwrap_or(context.inserted_at),
-        };
-        events::tell(&context.services, &context.queue, &event).await?;
-        Ok(())
     }
 }
 
@@ -124,8 +105,8 @@ pub fn message_id(event: Uuid) -> String {
 /// What an attempt means.
 #[derive(Debug, PartialEq)]
 enum Judged {
-    /// It arrived.
-    Done,
+    /// It arrived, and was answered with this status.
+    Done(u16),
     /// The endpoint asks for a pause. No failure.
     Later(JobError),
     /// Nobody wants it any more.
@@ -155,7 +136,7 @@ fn judge(sent: Result<WebhookAnswer, WebhookError>) -> Judged {
         ..error
     };
     match status {
-        200..=299 => Judged::Done,
+        200..=299 => Judged::Done(status),
         410 => Judged::Gone,
         429 | 503 if status == 429 || answer.retry_after.is_some() => {
             let wait = answer
@@ -206,32 +187,6 @@ fn secrets(services: &Services, stored: &StoredEndpoint) -> Result<Vec<SecretStr
     Ok(secrets)
 }
 
-/// Notes on the endpoint what came of an attempt. The endpoint, if that switched it off.
-async fn note(
-    services: &Services,
-    id: EndpointId,
-    change: impl Fn(&Endpoint) -> Endpoint,
-) -> Result<Option<Endpoint>, StoreError> {
-    for _ in 0..TRIES {
-        let Some(old) = services.webhooks.get(id).await? else {
-            return Ok(None);
-        };
-        if !old.endpoint.enabled {
-            // Said once already, but perhaps not told: the attempt that switched it off may have been cut off.
-            return Ok(Some(old.endpoint));
-        }
-        let new = StoredEndpoint {
-            endpoint: change(&old.endpoint),
-            ..old.clone()
-        };
-        if services.webhooks.replace(&old, &new).await? {
-            return Ok((!new.endpoint.enabled).then_some(new.endpoint));
-        }
-    }
-    // Many notes at once: the others say the same.
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use rolecall_core::error::ErrorClass;
@@ -248,7 +203,7 @@ mod tests {
     #[test]
     fn an_answer_means_what_standard_webhooks_says() {
         for status in [200, 202, 204, 299] {
-            assert_eq!(answered(status, None), Judged::Done, "{status}");
+            assert_eq!(answered(status, None), Judged::Done(status));
         }
         assert_eq!(answered(410, None), Judged::Gone);
         let wait = |judged| match judged {

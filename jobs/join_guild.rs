@@ -86,7 +86,7 @@ impl Job for JoinGuild {
         match joined {
             Ok(Joined::Now) => {
                 tracing::info!("auto-join: account {discord_id} joined guild {guild_id}");
-                let mut outcome = Outcome::moved(wanted, BTreeSet::new());
+                let mut outcome = Outcome::moved(wanted, BTreeSet::new()).of_member_with(BTreeSet::new());
                 outcome.count("joined", 1);
                 Ok(outcome)
             }
@@ -196,7 +196,7 @@ impl JoinGuild {
             (Some(30_001 | 30_019 | 40_007 | 50_178 | 340_015 | 50_026), _) => {
                 Ok(Outcome::skipped(error.error_code()).with_note(in_words(&error)))
             }
-            _ => refused(context, &self.target, None, error),
+            _ => refused(context, &self.target, &[], error).await,
         }
     }
 }

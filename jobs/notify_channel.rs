@@ -3,18 +3,22 @@
 use rolecall_core::cost::Calls;
 use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
-use rolecall_core::outcome::Outcome;
+use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::{CallError, CallFailure};
+use rolecall_core::webhook::EndpointId;
 use rolecall_core::{ChannelId, GuildId, JobId};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::context::Context;
+use crate::kernel::endpoint_notes;
 use crate::kernel::guilds::NotReady;
 use crate::kernel::job::Job;
 
 /// Discord's limits, in characters.
 const NONCE: usize = 25;
 const CONTENT: usize = 2_000;
+/// Discord's code of a channel that there is not (any more).
+const UNKNOWN_CHANNEL: u32 = 10_003;
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct NotifyChannel {
     pub channel_id: ChannelId,
     /// What it is told: no secret, no name of a person.
     pub content: String,
+    /// The endpoint of events that it is a delivery to, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_id: Option<EndpointId>,
 }
 
 impl Job for NotifyChannel {
@@ -41,18 +48,49 @@ impl Job for NotifyChannel {
     fn subject(&self) -> Subject {
         Subject {
             guild_id: Some(self.guild_id),
+            webhook_id: self.endpoint_id,
             ..Subject::default()
         }
     }
 
     async fn run(&self, context: &Context) -> Result<Outcome, JobError> {
+        let Some(id) = self.endpoint_id else {
+            return self.post(context).await?.or_else(beside);
+        };
+        let services = &context.services;
+        let Some(stored) = services.webhooks.get(id).await? else {
+            return Ok(Outcome::skipped("endpoint_removed"));
+        };
+        if !stored.endpoint.enabled {
+            return Ok(Outcome::skipped("endpoint_disabled"));
+        }
+        match self.post(context).await? {
+            Ok(outcome) => {
+                if outcome.effect == Effect::Applied {
+                    endpoint_notes::reached(services, &stored).await?;
+                }
+                Ok(outcome)
+            }
+            Err(error) => {
+                if !matches!(error.failure, CallFailure::Wait(_)) {
+                    endpoint_notes::failed(services, id, &error.message).await?;
+                }
+                Err(delivery(error))
+            }
+        }
+    }
+}
+
+impl NotifyChannel {
+    /// Posts the message. The outer error: it did not come to a call.
+    async fn post(&self, context: &Context) -> Result<Result<Outcome, CallError>, JobError> {
         let guild = match context
             .services
             .ready_guild(self.guild_id, context.inserted_at)
             .await
         {
             Ok(guild) => guild,
-            Err(NotReady::Skip(reason)) => return Ok(Outcome::skipped(reason)),
+            Err(NotReady::Skip(reason)) => return Ok(Ok(Outcome::skipped(reason))),
             Err(NotReady::Failed(error)) => return Err(error),
         };
         let options = context.call(None)?;
@@ -67,15 +105,29 @@ impl Job for NotifyChannel {
                 &options,
             )
             .await;
-        match posted {
-            Ok(()) => Ok(Outcome::applied(0, 0)),
-            Err(error) => refused(error),
-        }
+        Ok(posted.map(|()| Outcome::applied(0, 0)))
     }
 }
 
-/// A channel that cannot be told is no failed work: the message's occasion is in the store, and here it is said why.
-fn refused(error: CallError) -> Result<Outcome, JobError> {
+/// A message to an endpoint that cannot be posted is what somebody asked for and does not get: a dead letter.
+fn delivery(error: CallError) -> JobError {
+    let remedy = match (&error.failure, error.code) {
+        (CallFailure::Wait(_) | CallFailure::Transient, _) => return error.into(),
+        (_, Some(UNKNOWN_CHANNEL)) => {
+            "The channel is gone. Give the endpoint another one with `rolecall webhooks update --guild … --channel …`, or \
+             remove it with `rolecall webhooks remove`."
+        }
+        (CallFailure::Forbidden, _) => {
+            "Give the bot View Channel and Send Messages in the channel, then run this job again."
+        }
+        _ => return error.into(),
+    };
+    JobError::from(error).with_remedy(remedy)
+}
+
+/// A message beside other work that cannot be posted is no failed work: its occasion is in the store, and here it is said
+/// why.
+fn beside(error: CallError) -> Result<Outcome, JobError> {
     match error.failure {
         CallFailure::Wait(_) | CallFailure::Transient => Err(error.into()),
         _ => Ok(Outcome::skipped("channel_not_told").with_note(format!(
@@ -100,6 +152,8 @@ fn shortened(content: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rolecall_core::error::ErrorClass;
+
     use super::*;
 
     #[test]
@@ -119,9 +173,25 @@ mod tests {
             code: Some(50_001),
             message: "Discord answered 403".to_owned(),
         };
-        let told = refused(error(CallFailure::Forbidden)).unwrap();
+        let told = beside(error(CallFailure::Forbidden)).unwrap();
         assert_eq!(told.reason.as_deref(), Some("channel_not_told"));
         assert!(told.notes[0].contains("Send Messages"));
-        refused(error(CallFailure::Transient)).unwrap_err();
+        beside(error(CallFailure::Transient)).unwrap_err();
+        let dead = delivery(error(CallFailure::Forbidden));
+        assert_eq!(
+            (dead.class, dead.discord_code),
+            (ErrorClass::Permanent, Some(50_001))
+        );
+        assert!(dead.remedy.unwrap().contains("Send Messages"));
+        let gone = CallError {
+            status: Some(404),
+            code: Some(UNKNOWN_CHANNEL),
+            ..error(CallFailure::Refused)
+        };
+        assert!(delivery(gone).remedy.unwrap().contains("webhooks update"));
+        assert_eq!(
+            delivery(error(CallFailure::Transient)).class,
+            ErrorClass::Transient
+        );
     }
 }

@@ -68,7 +68,7 @@ impl Job for RemoveRole {
             .await;
         match removed {
             Ok(()) => Ok(Outcome::moved(BTreeSet::new(), [self.role_id].into())),
-            Err(error) => refused(context, &self.target, Some(self.role_id), error),
+            Err(error) => refused(context, &self.target, &[self.role_id], error).await,
         }
     }
 }

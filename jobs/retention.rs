@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use rolecall_core::Timestamp;
 use rolecall_core::cause::Cause;
+use rolecall_core::dead_letter::Said;
 use rolecall_core::error::{JobError, StoreError};
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::outcome::{Effect, Outcome};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::audit;
 use crate::kernel::context::Context;
+use crate::kernel::dead_letters;
 use crate::kernel::job::Job;
 use crate::kernel::services::Services;
 
@@ -75,6 +77,9 @@ pub async fn prune(
             *deleted.entry(what).or_default() += in_batches(services, old, now - kept).await?;
         }
     }
+    if let Some(kept) = policy.discarded_jobs {
+        deleted.insert("cause_marks", old_marks(services, now - kept, now).await?);
+    }
     if let Some(kept) = policy.audit {
         deleted.insert("audit", audit::prune(services, now - kept).await?);
     }
@@ -82,6 +87,26 @@ pub async fn prune(
     if let Some(kept) = policy.oauth_states {
         let n = services.oauth_states.prune(now - kept).await?;
         deleted.insert("oauth_states", n);
+    }
+    Ok(deleted)
+}
+
+/// Deletes what was said before this moment of causes that have no dead letter left, unless it says what is to be ignored
+/// until a time to come.
+async fn old_marks(services: &Services, before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for mark in services.cause_marks.list().await? {
+        let goes_on = matches!(mark.said, Said::Ignored(Some(until)) if until > now);
+        if mark.at >= before || goes_on {
+            continue;
+        }
+        let left = services
+            .ledger
+            .list(&dead_letters::of(&mark.fingerprint), None, 1)
+            .await?;
+        if left.is_empty() && services.cause_marks.remove(&mark.fingerprint).await? {
+            deleted += 1;
+        }
     }
     Ok(deleted)
 }

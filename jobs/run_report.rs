@@ -92,6 +92,7 @@ pub async fn tell_channels(context: &Context, run: RunId, results: &RunResults) 
             guild_id,
             channel_id,
             content: message(&run, &guild.guild_name, changed),
+            endpoint_id: None,
         };
         let mut told = context
             .follow_up("", &job)

@@ -68,7 +68,7 @@ impl SetMemberRoles {
             .await
         {
             Ok(member) => Ok(Ok(member.roles.into_iter().collect())),
-            Err(error) => refused(context, &self.target, None, error).map(Err),
+            Err(error) => refused(context, &self.target, &[], error).await.map(Err),
         }
     }
 }
@@ -114,10 +114,10 @@ impl Job for SetMemberRoles {
         let given: BTreeSet<RoleId> = add.difference(&held).copied().collect();
         let taken: BTreeSet<RoleId> = remove.intersection(&held).copied().collect();
         if given.is_empty() && taken.is_empty() {
-            return Ok(Outcome::unchanged());
+            return Ok(Outcome::unchanged().of_member_with(held));
         }
         // Every other role is repeated as it is: Discord refuses a set that drops a managed one (403).
-        let wanted: BTreeSet<RoleId> = held.difference(&remove).copied().chain(add).collect();
+        let wanted: BTreeSet<RoleId> = held.difference(&remove).chain(&add).copied().collect();
         let options = context.call(Some(context.audit_reason("groups changed")))?;
         let Target {
             guild_id, discord_id, ..
@@ -129,8 +129,11 @@ impl Job for SetMemberRoles {
             .set_roles(&now.guild.token, guild_id, discord_id, &wanted, &options)
             .await;
         match set {
-            Ok(()) => Ok(Outcome::moved(given, taken)),
-            Err(error) => refused(context, &self.target, None, error),
+            Ok(()) => Ok(Outcome::moved(given, taken).of_member_with(held)),
+            Err(error) => {
+                let moved: Vec<RoleId> = given.union(&taken).copied().collect();
+                refused(context, &self.target, &moved, error).await
+            }
         }
     }
 }

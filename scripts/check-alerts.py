@@ -73,7 +73,10 @@ def main() -> None:
                 need(label in known, f"{name}: there is no label {label} to tell of")
         fires = rf"alertname: {name}\n\s+exp_alerts:"
         need(re.search(fires, tested), f"deploy/alerts_test.yml has no case in which {name} fires")
-    for section in sections:
+    for section, body in zip(sections, re.split(r"^## Rolecall\w+$", runbook, flags=re.MULTILINE)[1:]):
+        body = re.split(r"^## ", body, flags=re.MULTILINE)[0]
+        for fence, what in (("sh", "commands to run"), ("text", "example of what they print")):
+            need(f"```{fence}\n" in body, f"docs/runbook.md: {section} has no {what} (```{fence})")
         need(any(rule["alert"] == section for rule in rules), f"docs/runbook.md: there is no alert {section}")
 
     dashboard = json.loads((ROOT / "deploy/grafana.json").read_text())

@@ -180,6 +180,21 @@ impl Simulator {
         .unwrap_or_default()
     }
 
+    /// Whom the messages in a channel pinged, oldest first: `@everyone`, `<@1>`, `<@&2>`.
+    #[must_use]
+    pub fn pings(&self, channel: u64) -> Vec<String> {
+        self.with(|state| {
+            let channel = state.world.channels.get(&channel);
+            let messages = channel.into_iter().flat_map(|channel| &channel.messages);
+            messages.flat_map(|message| message.pings.clone()).collect()
+        })
+    }
+
+    /// Deletes a channel with its messages. Says whether it was there.
+    pub fn delete_channel(&self, channel: u64) -> bool {
+        self.with(|state| state.world.channels.remove(&channel).is_some())
+    }
+
     /// Throws a bot out; its own role goes with it. Says whether it was there.
     pub fn kick_bot(&self, guild: u64, bot: u64) -> bool {
         self.with_guild(guild, |guild| {

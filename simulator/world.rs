@@ -57,6 +57,8 @@ pub(crate) struct Message {
     pub(crate) author: u64,
     pub(crate) content: String,
     pub(crate) nonce: Option<String>,
+    /// Whom it pinged, as it is written: `@everyone`, `<@1>`, `<@&2>`.
+    pub(crate) pings: Vec<String>,
     pub(crate) sent_ms: u64,
 }
 

@@ -26,10 +26,14 @@ pub(crate) struct EndpointView {
     enabled: bool,
     /// Why it was switched off, if it was not by order.
     disabled_reason: Option<String>,
+    /// When that was.
+    disabled_at: Option<String>,
     /// Attempts that failed since the last one that did not.
     failures: u64,
     /// When the first of them did.
     failing_since: Option<String>,
+    /// When the last of them did.
+    failed_at: Option<String>,
     /// Until when messages are signed with the secret before this one, too.
     old_secret_until: Option<String>,
     created_at: String,
@@ -61,8 +65,10 @@ impl EndpointView {
             description: endpoint.description.clone(),
             enabled: endpoint.enabled,
             disabled_reason: endpoint.disabled_reason.clone(),
+            disabled_at: endpoint.disabled_at.map(Timestamp::to_rfc3339),
             failures: endpoint.failures,
             failing_since: endpoint.failing_since.map(Timestamp::to_rfc3339),
+            failed_at: endpoint.failed_at.map(Timestamp::to_rfc3339),
             old_secret_until: endpoint.old_secret_until.map(Timestamp::to_rfc3339),
             created_at: endpoint.created_at.to_rfc3339(),
             created_by: endpoint.created_by.clone(),

@@ -13,19 +13,19 @@ use rolecall_simulator::{BotIn, NewGuild as SimulatedGuild, NewRole, permissions
 use crate::testing::{HOUR, World, world};
 
 const GUILD: u64 = 123_456_789_012_345_678;
-const BOT: &str = "join.bot.token";
+pub(crate) const BOT: &str = "join.bot.token";
 const PUT: &str = "PUT /guilds/{guild}/members/{user}";
 const TOKEN: &str = "POST /oauth2/token";
 
 /// Ada, a pilot with a linked account, and a guild in which pilots have a role.
-struct Scene {
-    world: World,
-    target: Target,
-    role: RoleId,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) target: Target,
+    pub(crate) role: RoleId,
     access: String,
 }
 
-async fn scene(bot_permissions: u64) -> Scene {
+pub(crate) async fn scene(bot_permissions: u64) -> Scene {
     let world = world().await;
     let simulator = &world.simulator;
     simulator.add_bot(BOT);

@@ -1,11 +1,15 @@
 //! The one binary of rolecall: configuration, wiring, the front door (HTTP and command line), and the processes.
 
 pub mod app;
+mod budget_view;
 pub mod cli;
 pub mod config;
 pub mod data_folder;
+mod delivery_view;
 pub mod demo;
 mod endpoint_view;
+#[cfg(test)]
+mod event_tests;
 pub mod export;
 mod fleet_view;
 #[cfg(test)]
@@ -22,8 +26,12 @@ pub mod processes;
 mod queue_view;
 pub mod random;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod refresh_tests;
 pub mod release;
+#[cfg(test)]
+mod retention_tests;
 pub mod scheduler;
 pub mod schedules;
 pub mod secret_files;

@@ -180,6 +180,19 @@ async fn make_up(
         .count() as u64;
     let known = known.iter().map(|tick| tick.at.to_chrono()).collect();
     let review = schedule.review(from.to_chrono(), &known, until.to_chrono());
+    if review != Review::default() {
+        // First, and of the same event whenever it is told: whoever is killed after it was noted finds nothing to tell of.
+        let event = Event {
+            occasion: Occasion::TickMissed {
+                schedule: name.to_owned(),
+                after: from,
+                missed: review.missed_in_all,
+                made_up_for: review.make_up.len() as u64,
+            },
+            at: app.services.clock.now(),
+        };
+        events::tell(&app.services, &app.queue, &event).await?;
+    }
     for missed in &review.missed {
         let at = Timestamp::from(*missed);
         let record = TickRecord {
@@ -194,18 +207,6 @@ async fn make_up(
     }
     for tick in &review.make_up {
         try_start(app, schedule, tick.timestamp()).await?;
-    }
-    if review != Review::default() {
-        let event = Event {
-            occasion: Occasion::TickMissed {
-                schedule: name.to_owned(),
-                after: from,
-                missed: review.missed_in_all,
-                made_up_for: review.make_up.len() as u64,
-            },
-            at: app.services.clock.now(),
-        };
-        events::tell(&app.services, &app.queue, &event).await?;
     }
     // Last, so that what fails or is killed before is looked at again.
     let missed = review.missed_in_all + noted;

@@ -5,18 +5,21 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use rolecall_core::RunId;
 use rolecall_core::cause::Cause;
-use rolecall_core::ports::{JobFilter, SchedulerTask, SchedulerTasks};
+use rolecall_core::ports::{JobFilter, SchedulerTask, SchedulerTasks, Schedules};
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::webhook::Sink;
 use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::services::Services;
 use rolecall_workflows::refresh_tokens::RefreshTokens;
 use rolecall_workflows::schedule::{Action, Overlap};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
+use crate::receiver::OPEN;
 use crate::schedules::{Missed, schedules};
-use crate::testing::{World, context_of, world};
+use crate::testing::{World, app, context_of, world, world_with};
 
 /// What go-falcon's scheduler was told.
 #[derive(Default)]
@@ -262,4 +265,87 @@ async fn a_tick_that_was_skipped_for_an_earlier_one_is_not_made_up_for() {
         (jobs(&app).await, state(&app, "discord_token_refresh").await),
         (1, (until, 0))
     );
+}
+
+/// The schedules of a store, whose process dies before it notes a tick that it made up for.
+struct Dies(Arc<dyn Schedules>);
+
+#[async_trait]
+impl Schedules for Dies {
+    async fn states(&self) -> Result<Vec<ScheduleState>, StoreError> {
+        self.0.states().await
+    }
+
+    async fn begin(&self, name: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.0.begin(name, at).await
+    }
+
+    async fn see(
+        &self,
+        name: &str,
+        from: Timestamp,
+        until: Timestamp,
+        missed: u64,
+    ) -> Result<bool, StoreError> {
+        self.0.see(name, from, until, missed).await
+    }
+
+    async fn switch(&self, name: &str, enabled: bool, by: &str, at: Timestamp) -> Result<bool, StoreError> {
+        self.0.switch(name, enabled, by, at).await
+    }
+
+    async fn note(&self, tick: &TickRecord) -> Result<(), StoreError> {
+        match tick.outcome {
+            TickOutcome::Missed => self.0.note(tick).await,
+            _ => Err(StoreError::unavailable("the process died")),
+        }
+    }
+
+    async fn ticks(&self, name: &str, limit: usize) -> Result<Vec<TickRecord>, StoreError> {
+        self.0.ticks(name, limit).await
+    }
+}
+
+#[tokio::test]
+async fn ticks_that_nobody_made_are_told_once_with_all_of_them_also_if_a_process_dies_over_them() {
+    let world = world_with(&OPEN).await;
+    let by = Cause::new("user:ada", "a test").into();
+    let sink = Sink::Webhook {
+        url: "http://127.0.0.1:9/hook".to_owned(),
+    };
+    let made = world
+        .app
+        .steering
+        .add_endpoint(sink, [].into(), String::new(), &by)
+        .await;
+    made.unwrap();
+    let mut schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
+    schedules.retain(|s| s.action == Action::TokenRefresh);
+    look(&world.app, &schedules, SEEN).await.unwrap();
+    let until = SEEN + Duration::from_secs(124 * 60);
+
+    let folder = world.folder.path().to_owned();
+    let mut dying = app(folder, "http://127.0.0.1:9/api/v10", &world.simulator, &OPEN).await;
+    let own = Arc::get_mut(&mut dying).unwrap();
+    own.schedules = Arc::new(Dies(Arc::clone(&own.schedules)));
+    look(&dying, &schedules, until).await.unwrap_err();
+    assert_eq!(noted(&world.app, "discord_token_refresh").await.len(), 3);
+    for _ in 0..2 {
+        let looks = [
+            look(&world.app, &schedules, until),
+            look(&world.app, &schedules, until),
+        ];
+        let [a, b] = looks;
+        let (a, b) = tokio::join!(a, b);
+        a.and(b).unwrap();
+    }
+    let filter = JobFilter {
+        kind: Some("deliver_webhook".to_owned()),
+        ..JobFilter::default()
+    };
+    let told = world.app.services.ledger.list(&filter, None, 9).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let data = &told[0].payload["body"]["data"];
+    assert_eq!(data["schedule"], "discord_token_refresh");
+    assert_eq!((&data["missed"], &data["made_up_for"]), (&json!(3), &json!(1)));
 }

@@ -52,7 +52,7 @@ pub(crate) async fn world_at(speed: u32) -> World {
     world_of(config, &[("ROLECALL_SIMULATOR_SPEED", &speed.to_string())]).await
 }
 
-async fn world_of(config: SimulatorConfig, more: &[(&str, &str)]) -> World {
+pub(crate) async fn world_of(config: SimulatorConfig, more: &[(&str, &str)]) -> World {
     let simulator = Simulator::new(config);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v10", listener.local_addr().unwrap());

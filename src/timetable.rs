@@ -220,11 +220,11 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
     let schedule = find(app, name)?;
     let (action, at) = (schedule.action, app.services.clock.now());
     let recorded = record(&app.services, by, Act::new("schedule.run", target(name))).await?;
-    let cause = by.cause.clone();
-    let (id, ticked) = match by_hand(&app.services, &app.queue, action, schedule.overlap, cause).await {
-        Ok((id, Ticked::Begun)) => {
+    let (id, cause) = (by.new_id(), by.cause.clone());
+    let ticked = match by_hand(&app.services, &app.queue, action, schedule.overlap, id, cause).await {
+        Ok(Ticked::Begun) => {
             recorded.done();
-            (id, Ticked::Begun)
+            Ticked::Begun
         }
         other => {
             recorded.not_done(&app.services).await;

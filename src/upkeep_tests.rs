@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use rolecall_core::audit::{Act, AuditFilter};
 use rolecall_core::cause::Cause;
-use rolecall_core::job::JobState;
 use rolecall_core::ports::{JobFilter, NewGuild};
 use rolecall_core::secrets::SecretKind;
 use rolecall_core::{DiscordId, UserId};
 use rolecall_jobs::forget_account::ForgetAccount;
 use rolecall_jobs::kernel::audit::record;
 use rolecall_jobs::kernel::job::Job;
-use rolecall_jobs::kernel::queue::Enqueue;
-use rolecall_jobs::retention::Retention;
 use rolecall_jobs::seal_secrets::{SealSecrets, Which, walk};
 use rolecall_workflows::schedule::{Action, Overlap, Ticked, tick, tick_id};
 use rolecall_workflows::unlink_account::request_unlink;
@@ -143,62 +140,6 @@ async fn many_schedulers_make_one_job_a_tick_for_every_schedule() {
     );
     let id = tick_id(Action::Retention, 1_800_000_000);
     assert!(jobs.iter().any(|j| j.kind == "retention" && j.id.0 == id));
-}
-
-#[tokio::test]
-async fn the_retention_keeps_what_is_young_and_what_is_kept_for_ever() {
-    let world = world().await;
-    let services = &world.app.services;
-    let (ada, _) = world.linked("ada").await;
-    let link = services.links.of_account(ada).await.unwrap().unwrap();
-    let inactive = rolecall_core::link::Link {
-        is_active: false,
-        updated_at: rolecall_core::Timestamp(0),
-        ..link
-    };
-    services.links.put(&inactive, None).await.unwrap();
-    let job = Enqueue::new(&SealSecrets {}, Cause::new("test", "a test"));
-    let id = job.0.id;
-    world.app.queue.insert(vec![job]).await.unwrap();
-    let claimed = services
-        .ledger
-        .claim(id, "w", Duration::from_secs(60))
-        .await
-        .unwrap();
-    let rolecall_core::ports::Claim::Claimed(claimed) = claimed else {
-        panic!("{claimed:?}")
-    };
-    let done = rolecall_core::ports::Settlement {
-        state: JobState::Completed,
-        run_at: None,
-        give_back: false,
-        outcome: None,
-        attempt: None,
-        fingerprint: None,
-        wait: None,
-    };
-    assert!(services.ledger.settle(id, claimed.fence, done).await.unwrap());
-    let (context, _lease) = world.context::<Retention>();
-    let outcome = Retention {}.run(&context).await.unwrap();
-    assert!(outcome.counts.is_empty(), "{outcome:?}");
-    // In eight days it is a day too old.
-    let policy = &services.settings.retention;
-    let later = world.now() + Duration::from_secs(8 * 86_400);
-    let deleted = rolecall_jobs::retention::prune(services, policy, later)
-        .await
-        .unwrap();
-    assert_eq!((deleted["jobs"], deleted["discarded_jobs"]), (1, 0));
-    assert!(services.ledger.get(id).await.unwrap().is_none());
-    assert!(services.links.of_account(ada).await.unwrap().is_some());
-    let policy = rolecall_core::retention::Policy {
-        inactive_links: Some(Duration::from_secs(86_400)),
-        ..policy.clone()
-    };
-    let deleted = rolecall_jobs::retention::prune(services, &policy, later)
-        .await
-        .unwrap();
-    assert_eq!(deleted["inactive_links"], 1);
-    assert!(services.links.of_account(ada).await.unwrap().is_none());
 }
 
 /// Every byte of the store.

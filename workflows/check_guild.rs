@@ -81,6 +81,7 @@ impl Job for CheckGuild {
                 guild_id: self.guild_id,
                 channel_id,
                 content: message(&config, &health),
+                endpoint_id: None,
             };
             context
                 .insert(vec![context.follow_up("notification", &job)])

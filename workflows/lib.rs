@@ -24,6 +24,7 @@ pub mod sync_all;
 pub mod sync_guild;
 pub mod sync_member;
 pub mod sync_user;
+mod turnover;
 pub mod unlink_account;
 pub mod user_report;
 

@@ -152,7 +152,7 @@ pub async fn tick(
     start(services, queue, action, overlap, (key, id), cause).await
 }
 
-/// Starts what a tick would, because somebody asked for it. The id of the job or run, and what became of it.
+/// Starts what a tick would as the job or run with this id, because somebody asked for it. What became of it.
 ///
 /// # Errors
 /// If the store fails.
@@ -161,11 +161,10 @@ pub async fn by_hand(
     queue: &Queue,
     action: Action,
     overlap: Overlap,
+    id: Uuid,
     cause: Cause,
-) -> Result<(Uuid, Ticked), StoreError> {
-    let id = Uuid::now_v7();
-    let ticked = start(services, queue, action, overlap, (key(action, id), id), cause).await?;
-    Ok((id, ticked))
+) -> Result<Ticked, StoreError> {
+    start(services, queue, action, overlap, (key(action, id), id), cause).await
 }
 
 async fn start(

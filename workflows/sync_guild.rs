@@ -26,6 +26,7 @@ use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
 
 use crate::planner::Planner;
+use crate::turnover;
 
 /// Users asked of the directory at once.
 const DIRECTORY_BATCH: usize = 1_000;
@@ -143,6 +144,7 @@ impl SyncGuild {
         let links = context.services.links.active().await?;
         let mut absent: BTreeMap<DiscordId, ActiveLink> =
             links.into_iter().map(|l| (l.discord_id, l)).collect();
+        let mut count = turnover::begin(&context.services, self.guild_id).await?;
         let mut after = None;
         loop {
             let mut options = context.call(None)?;
@@ -154,6 +156,7 @@ impl SyncGuild {
                 .await?;
             let read_at = context.services.clock.now();
             planner.outcome.count(counts::MEMBERS, page.len() as u64);
+            page.iter().for_each(|m| count.member(m.joined_at));
             after = page.iter().map(|m| m.id).max().or(after);
             let last = page.len() < MEMBER_PAGE;
             let linked: Vec<(Member, ActiveLink)> = page
@@ -168,6 +171,7 @@ impl SyncGuild {
                 break;
             }
         }
+        turnover::end(&count, &mut planner.outcome);
         let absent: Vec<ActiveLink> = absent.into_values().collect();
         for some in absent.chunks(DIRECTORY_BATCH) {
             let jobs = plan_absent(context, guild, planner, some).await?;

@@ -74,6 +74,7 @@ mod tests {
                 id: DiscordId::new(*id).unwrap(),
                 bot: false,
                 roles: Vec::new(),
+                joined_at: None,
             })
             .collect()
     }

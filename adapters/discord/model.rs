@@ -3,6 +3,7 @@
 //! Tolerant where that is harmless: ids and bit sets as text or number, `null` for what may be missing, unknown fields
 //! ignored. Strict where a guess could do harm: a member without an id is no member.
 
+use rolecall_core::Timestamp;
 use rolecall_core::guild::{Account, Member, Role, RoleLooks};
 use rolecall_core::ids::{DiscordId, GuildId, RoleId, Snowflake};
 use rolecall_core::ports::Application;
@@ -18,6 +19,11 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> R
 fn color<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
     let number = Value::deserialize(d)?.as_u64();
     Ok(number.and_then(|n| u32::try_from(n).ok()).unwrap_or_default())
+}
+
+/// A moment, or none: members are read without it, too.
+fn moment<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(Value::deserialize(d)?.as_str().and_then(Timestamp::from_rfc3339))
 }
 
 /// An id, or nothing if it is none.
@@ -86,6 +92,8 @@ pub(super) struct MemberBody {
     user: MemberUser,
     #[serde(default, deserialize_with = "nullable")]
     roles: Vec<RoleId>,
+    #[serde(default, deserialize_with = "moment")]
+    joined_at: Option<Timestamp>,
 }
 
 impl MemberBody {
@@ -98,6 +106,7 @@ impl MemberBody {
             id: self.user.id,
             bot: self.user.bot,
             roles,
+            joined_at: self.joined_at,
         }
     }
 }
@@ -173,6 +182,23 @@ mod tests {
                 .roles
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn when_a_member_joined_is_read_where_it_is_a_moment() {
+        let joined = |at: &str| {
+            let body = format!(r#"{{"user":{{"id":"9"}},"joined_at":{at}}}"#);
+            let guild = GuildId::new(5).unwrap();
+            serde_json::from_str::<MemberBody>(&body)
+                .unwrap()
+                .of(guild)
+                .joined_at
+        };
+        let at = Timestamp(1_430_066_417_213);
+        assert_eq!(joined(r#""2015-04-26T16:40:17.213000+00:00""#), Some(at));
+        for odd in ["null", r#""?""#, "7", "{}"] {
+            assert_eq!(joined(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rolecall_core::guild::{Account, GuildInfo, Member};
 use rolecall_core::ids::{ChannelId, DiscordId, GuildId, RoleId};
 use rolecall_core::ports::{
     Application, Authorization, BotToken, CallError, CallOptions, Discord, ExchangeError, Joined,
-    OAuthClient, RefreshError, TokenPair,
+    OAuthClient, RefreshError, Refusals, TokenPair,
 };
 use secrecy::SecretString;
 
@@ -16,8 +16,8 @@ use super::DiscordClient;
 
 #[async_trait]
 impl Discord for DiscordClient {
-    fn is_refused_too_often(&self) -> bool {
-        self.limiter.is_refused_too_often()
+    async fn refusals(&self) -> Option<Refusals> {
+        self.limiter.budget().await.refusals()
     }
 
     async fn me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {

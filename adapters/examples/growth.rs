@@ -84,6 +84,7 @@ fn job(n: u64) -> NewJob {
             discord_id: Some(account),
             user_id: Some(user),
             role_id: Some(role),
+            webhook_id: None,
         },
         cause: Cause::new("schedule:discord_role_sync", "tick 1800000000"),
         trace: None,

@@ -105,6 +105,12 @@ impl Invalid {
         }
     }
 
+    /// How many there are in the window.
+    pub fn counted(&mut self, now: f64) -> usize {
+        self.forget(now);
+        self.times.len()
+    }
+
     /// When calls that are not interactive may go: now, or later.
     pub fn open_until(&mut self, now: f64) -> f64 {
         self.forget(now);
@@ -135,9 +141,11 @@ mod tests {
         let mut invalid = Invalid::default();
         let opened = (0..1100).filter(|n| invalid.count(f64::from(*n) * 0.1)).count();
         assert_eq!(opened, 1);
+        assert_eq!(invalid.counted(110.0), 1_100);
         let at = invalid.open_until(110.0);
         assert!((at - 610.0).abs() < 1e-6, "{at}");
         assert!(invalid.open_until(609.9) > 609.9);
         assert_eq!(invalid.open_until(at + 1e-6), at + 1e-6);
+        assert_eq!(invalid.counted(5_000.0), 0);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, Limiter, Permission, Route};
+use rolecall_core::ports::{Answer, Budget, Limiter, Permission, Route};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -104,6 +104,13 @@ impl MemoryLimiter {
         }
     }
 
+    /// What is left.
+    pub(super) fn left(&self) -> Budget {
+        let mut shared = self.lock();
+        let now = self.now();
+        shared.state.budget(now, self.speed)
+    }
+
     #[cfg(test)]
     pub(super) fn in_flight(&self) -> usize {
         self.lock().state.in_flight()
@@ -186,17 +193,14 @@ impl Limiter for MemoryLimiter {
         }
     }
 
-    fn is_refused_too_often(&self) -> bool {
-        let mut shared = self.lock();
-        let now = self.now();
-        shared.state.is_refused_too_often(now)
-    }
-
     fn waiting_for(&self) -> Option<String> {
         let mut shared = self.lock();
         let now = self.now();
-        let (what, wait) = shared.state.longest_wait(now)?;
-        Some(words::with_time(&what, wait / self.speed))
+        shared.state.longest_wait(now, self.speed)
+    }
+
+    async fn budget(&self) -> Budget {
+        self.left()
     }
 }
 

@@ -238,6 +238,11 @@ impl Queue {
         self.lanes.iter().all(BTreeMap::is_empty)
     }
 
+    /// How many wait, here or elsewhere.
+    pub fn len(&self) -> usize {
+        self.lanes.iter().map(BTreeMap::len).sum()
+    }
+
     #[cfg(test)]
     pub(super) fn forget_shares(&mut self) {
         self.shares = Shares::default();

@@ -1,5 +1,7 @@
 //! All that one limiter knows, and what it decides from that. No clock: `now` is in Discord seconds.
 
+mod told;
+
 use std::collections::{BTreeMap, HashMap};
 
 use rolecall_core::ids::{GuildId, JobId};
@@ -9,7 +11,6 @@ use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
 use super::bucket::{Bucket, Tuning};
 use super::budget::{Global, Invalid};
 use super::queue::{Patience, Queue, Rank};
-use super::words::Reason;
 
 mod dispatch;
 
@@ -233,11 +234,6 @@ impl State {
         }
     }
 
-    /// Whether so many calls were invalid lately that only interactive ones go on.
-    pub(super) fn is_refused_too_often(&mut self, now: f64) -> bool {
-        self.invalid.open_until(now) > now
-    }
-
     /// An answer came. Gives `true` if too many calls were invalid, with this one.
     pub(super) fn complete(&mut self, now: f64, ticket: u64, answer: &Answer) -> bool {
         let Some(ticket) = self.tickets.remove(&ticket) else {
@@ -313,34 +309,5 @@ impl State {
             self.slots[first].bucket.absorb(&bucket);
             self.slots[first].queue.absorb(queue);
         }
-    }
-
-    /// The longest wait for a permit now: for what, and Discord seconds.
-    pub(super) fn longest_wait(&mut self, now: f64) -> Option<(String, f64)> {
-        let from = now.max(self.edge_until).max(self.invalid.open_until(now));
-        let tuning = self.rules.tuning;
-        let mut longest: Option<(String, f64)> = None;
-        for slot in self.slots.iter_mut().filter(|s| s.same_as.is_none()) {
-            slot.queue
-                .expire(now, self.rules.patience, slot.bucket.limit().max(10) as usize);
-            if slot.queue.is_empty() {
-                continue;
-            }
-            let global = self.globals.entry(slot.principal).or_default();
-            let blocked = from.max(global.blocked_until());
-            slot.bucket.roll(now);
-            let wait = slot.bucket.time_of(now, blocked, 0, &tuning) - now;
-            if longest.as_ref().is_none_or(|(_, other)| wait > *other) {
-                let reason = match () {
-                    () if self.edge_until > now => Reason::Edge,
-                    () if global.blocked_until() > now => Reason::Global,
-                    () if blocked > now => Reason::Invalid,
-                    () => Reason::Bucket,
-                };
-                let what = reason.in_words(slot.group, slot.guild);
-                longest = Some((what, wait));
-            }
-        }
-        longest
     }
 }

@@ -1,39 +1,18 @@
 //! What limiters tell people.
 
+use std::time::Duration;
+
 use rolecall_core::ids::GuildId;
+use rolecall_core::ports::Barrier;
 
 /// What a caller waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// Its bucket.
-    Bucket,
-    /// The bot's global limit, of which Discord said that it is used up.
-    Global,
-    /// Too many invalid requests.
-    Invalid,
-    /// The edge, which refused this address.
-    Edge,
-}
-
-impl Reason {
-    /// By the name that the scripts in Redis use.
-    pub(super) fn named(name: &str) -> Self {
-        match name {
-            "global" => Self::Global,
-            "invalid" => Self::Invalid,
-            "edge" => Self::Edge,
-            _ => Self::Bucket,
-        }
-    }
-
-    pub(super) fn in_words(self, group: &str, guild: Option<GuildId>) -> String {
-        match (self, guild) {
-            (Self::Edge, _) => "Discord's edge, which refused this address".to_owned(),
-            (Self::Global, _) => "Discord's global limit".to_owned(),
-            (Self::Invalid, _) => "fewer invalid requests".to_owned(),
-            (Self::Bucket, Some(guild)) => format!("{group} of guild {guild}"),
-            (Self::Bucket, None) => group.to_owned(),
-        }
+pub(super) fn in_words(barrier: Barrier, group: &str, guild: Option<GuildId>) -> String {
+    match (barrier, guild) {
+        (Barrier::Edge, _) => "Discord's edge, which refused this address".to_owned(),
+        (Barrier::Global, _) => "Discord's global limit".to_owned(),
+        (Barrier::Invalid, _) => "fewer invalid requests".to_owned(),
+        (Barrier::Bucket, Some(guild)) => format!("{group} of guild {guild}"),
+        (Barrier::Bucket, None) => group.to_owned(),
     }
 }
 
@@ -54,4 +33,9 @@ pub(super) fn tell_breaker() {
         "Discord refused 1,000 calls within 10 minutes (401, 403 or 429). Only interactive calls go on until the number \
          falls: Discord bans an address at 10,000"
     );
+}
+
+/// Real time of so many Discord seconds.
+pub(super) fn real(seconds: f64, speed: f64) -> Duration {
+    Duration::try_from_secs_f64((seconds / speed).max(0.0)).unwrap_or(Duration::MAX)
 }

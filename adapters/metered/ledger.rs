@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rolecall_core::error::StoreError;
@@ -15,7 +15,8 @@ use rolecall_core::progress::Progress;
 use rolecall_core::run::TallyLine;
 use rolecall_core::{JobId, RunId, Timestamp};
 
-use super::table::{JOBS_STORED, STORE_ERRORS, STORE_TIME};
+use super::table::JOBS_STORED;
+use super::timed::timed;
 
 /// Another ledger, measured. Every operation has to be handed on, those with a default as well.
 pub struct MeteredLedger {
@@ -27,19 +28,6 @@ impl MeteredLedger {
     pub fn new(inner: Arc<dyn Ledger>) -> Self {
         Self { inner }
     }
-}
-
-async fn timed<T>(
-    operation: &'static str,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let began = Instant::now();
-    let result = work.await;
-    STORE_TIME.observe(&[operation], began.elapsed());
-    if result.is_err() {
-        STORE_ERRORS.inc(&[operation]);
-    }
-    result
 }
 
 /// One count for each kind and result: a planner stores hundreds of one kind at once.

@@ -86,7 +86,11 @@ table! {
     Counter BOT_PERMISSION_ERRORS "rolecall_bot_permission_errors_total" ["guild", "code"];
     /// How a guild was when it was last looked at: 2 healthy, 1 degraded, 0 unhealthy; missing if nobody looked.
     Gauge GUILD_HEALTH "rolecall_guild_health" ["guild"];
-    /// Members of a guild at its newest sync. Its change is how many joined less how many left.
+    /// Members who joined a guild since the sync before, as a sync of this process saw. Not counted: who left again before the next one.
+    Counter MEMBERS_JOINED "rolecall_guild_members_joined_total" ["guild"];
+    /// Members who left a guild since the sync before, as a sync of this process saw. Who left and came back counts as both.
+    Counter MEMBERS_LEFT "rolecall_guild_members_left_total" ["guild"];
+    /// Members of a guild at its newest sync.
     Gauge GUILD_MEMBERS "rolecall_guild_members" ["guild"];
     /// The same of members with a linked account.
     Gauge GUILD_LINKED "rolecall_guild_linked_members" ["guild"];
@@ -103,16 +107,22 @@ table! {
     Counter DISCORD_LIMITED "rolecall_discord_rate_limited_total" ["route", "scope"];
     /// Answers that Discord counts towards a ban of the address, at 10,000 in ten minutes: 401, 403, and 429 but for shared limits.
     Counter DISCORD_INVALID "rolecall_discord_invalid_requests_total" [];
+    /// How many such answers are left of 1,000 in ten minutes, until all but interactive calls stop: for all processes where Redis carries the jobs, else for this one.
+    Gauge DISCORD_INVALID_LEFT "rolecall_discord_invalid_requests_left" [];
+    /// For how long yet more than one budget is stopped, 0 if it is not. `barrier`: global (a bot's), invalid (too many refused calls; interactive ones go) or edge (the address is banned).
+    Gauge DISCORD_STOP "rolecall_discord_stop_seconds" ["barrier"];
     /// What Discord's last answer of a route left of its budget (`X-RateLimit-Remaining`).
     Gauge DISCORD_REMAINING "rolecall_discord_rate_limit_remaining" ["route"];
     /// How long calls waited for a permit of the limiter.
     Histogram LIMITER_WAIT "rolecall_limiter_wait_seconds" ["route"] in SLOW;
+    /// Calls and jobs that wait now for a time that the limiter gave them, in the first hundred budgets: for all processes where Redis carries the jobs, else for this one.
+    Gauge LIMITER_WAITING "rolecall_limiter_waiting" [];
     /// Calls that the limiter sent away, to come back at a time of their own.
     Counter LIMITER_DEFERRALS "rolecall_limiter_deferrals_total" ["route"];
 
-    /// How long the ledger took, by operation.
+    /// How long the store took, by operation: of the ledger, and of linked accounts and the directory, whose names begin with `accounts_`, `links_` and `directory_`.
     Histogram STORE_TIME "rolecall_store_seconds" ["operation"] in QUICK;
-    /// Operations of the ledger that failed.
+    /// Operations of the store that failed, of those.
     Counter STORE_ERRORS "rolecall_store_errors_total" ["operation"];
 
     /// HTTP requests. `route` is the template, or `(no route)`.

@@ -10,7 +10,7 @@ pub(super) const BEGIN_MS: i64 = 1_700_000_000_000;
 pub(super) const FINGERPRINT: &str = "add_role|PUT /guilds/{guild}/members/{user}/roles/{role}|403|50013";
 
 /// What people ask for, as they write it; a fingerprint is added.
-const QUERIES: [&str; 25] = [
+const QUERIES: [&str; 29] = [
     "",
     "kind:add_role",
     "queue:bulk",
@@ -20,6 +20,7 @@ const QUERIES: [&str; 25] = [
     "role:3000000000000000003",
     "run:00000000-0000-7000-8000-000000000003",
     "parent:00000000-0000-7000-8000-000000000003",
+    "webhook:00000000-0000-7000-8000-000000000003",
     "code:50013",
     "code:discord_missing_permissions",
     "missing",
@@ -27,6 +28,9 @@ const QUERIES: [&str; 25] = [
     "until:2023-11-15",
     "state:discarded guild:1000000000000000003",
     "state:discarded missing",
+    "kind:add_role missing",
+    "guild:1000000000000000003 missing",
+    "kind:add_role queue:bulk state:completed,available",
     "state:discarded,available run:00000000-0000-7000-8000-000000000003",
     "state:completed guild:1000000000000000003 kind:add_role since:2023-11-15",
     "state:scheduled",

@@ -11,6 +11,7 @@ use crate::error::{ErrorClass, JobError};
 use crate::guild::{Account, GuildInfo, Member};
 use crate::ids::{ChannelId, DiscordId, GuildId, JobId, RoleId};
 use crate::job::Lane;
+use crate::ports::limiter::Refusals;
 
 /// A bot's token. Does not print itself.
 pub type BotToken = SecretString;
@@ -123,7 +124,8 @@ impl CallError {
                  with `rolecall guild add`."
             }
             "discord_missing_permissions" => {
-                "Give the bot's role Manage Roles, and drag it above the roles that it should give."
+                "Give the bot's role Manage Roles, and drag it above the roles that it should give; `rolecall dead-letters \
+                 check` tells which role is above which."
             }
             "discord_missing_access" => {
                 "Invite the bot to the guild, and switch on its Server Members Intent in the developer portal."
@@ -252,9 +254,9 @@ pub struct Application {
 /// Calls to Discord. Every one passes the limiter.
 #[async_trait]
 pub trait Discord: Send + Sync + 'static {
-    /// Whether Discord refused so many calls of this process lately that it may ban the address.
-    fn is_refused_too_often(&self) -> bool {
-        false
+    /// How many calls Discord refused lately. `None`: that is not known now.
+    async fn refusals(&self) -> Option<Refusals> {
+        None
     }
 
     /// `GET /users/@me`: whose token is it.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::ids::{DiscordId, GuildId, JobId, RoleId, RunId, UserId};
+use crate::ids::{DiscordId, EndpointId, GuildId, JobId, RoleId, RunId, UserId};
 use crate::job::{Attempt, Inserted, Job, JobState, Lane, NewJob, WaitNote};
 use crate::outcome::Outcome;
 use crate::pause::Held;
@@ -120,6 +120,8 @@ pub struct JobFilter {
     pub run_id: Option<RunId>,
     /// About this role.
     pub role_id: Option<RoleId>,
+    /// A delivery to this endpoint of events.
+    pub webhook_id: Option<EndpointId>,
     /// Made by this job.
     pub parent_id: Option<JobId>,
     /// Of this lane.

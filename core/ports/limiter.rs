@@ -106,6 +106,131 @@ impl Answer {
     }
 }
 
+/// What a caller waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barrier {
+    /// Its bucket.
+    Bucket,
+    /// The bot's global limit, of which Discord said that it is used up.
+    Global,
+    /// Too many invalid requests: only interactive calls go.
+    Invalid,
+    /// The edge, which refused this address.
+    Edge,
+}
+
+impl Barrier {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Bucket, Self::Global, Self::Invalid, Self::Edge];
+    /// Those that stop more than one bucket.
+    pub const STOPS: [Self; 3] = [Self::Global, Self::Invalid, Self::Edge];
+
+    /// The written name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Global => "global",
+            Self::Invalid => "invalid",
+            Self::Edge => "edge",
+        }
+    }
+
+    /// The one with this name; a bucket, if none has.
+    pub fn named(name: &str) -> Self {
+        let is_named = |barrier: &Self| barrier.as_str() == name;
+        Self::STOPS.into_iter().find(is_named).unwrap_or(Self::Bucket)
+    }
+}
+
+/// Who keeps the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keeper {
+    /// All processes together, in Redis.
+    Redis,
+    /// Each process for itself.
+    #[default]
+    Process,
+    /// Each process its part of them, until Redis answers again.
+    Part,
+}
+
+impl Keeper {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Redis, Self::Process, Self::Part];
+
+    /// The written name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Process => "process",
+            Self::Part => "process_part",
+        }
+    }
+}
+
+/// A bucket whose permits are waited for. Times are real.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullBucket {
+    /// The name of its first route's group, as [`Route::bucket`].
+    pub bucket: String,
+    /// The guild, if it is one of a guild.
+    pub guild: Option<GuildId>,
+    /// What is waited for.
+    pub barrier: Barrier,
+    /// Callers and jobs that have a place.
+    pub places: u64,
+    /// Until the first of them may go.
+    pub next: Duration,
+    /// Until the last of them may go.
+    pub last: Duration,
+}
+
+/// Calls that Discord refused in the last ten minutes. It bans an address that has too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals {
+    /// So many there were.
+    pub lately: u64,
+    /// From so many on, only interactive calls go.
+    pub limit: u64,
+}
+
+/// What Discord's limits leave at this moment, of all that the keeper knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Who keeps it.
+    pub keeper: Keeper,
+    /// Processes that asked lately, this one among them; 0 if nobody did.
+    pub processes: u64,
+    /// Invalid requests within the window.
+    pub invalid: u64,
+    /// At so many, all but interactive calls stop. Discord bans an address at ten times as many.
+    pub invalid_most: u64,
+    /// The window, in real time.
+    pub invalid_window: Duration,
+    /// What stops more than one bucket now, and for how long yet (real time; of several bots, the longest).
+    pub stops: Vec<(Barrier, Duration)>,
+    /// Buckets that are waited for, the longest wait first; the first hundred.
+    pub waiting: Vec<FullBucket>,
+}
+
+impl Budget {
+    /// Buckets that are told of, at most.
+    pub const MOST_WAITING: usize = 100;
+
+    /// Invalid requests that are left until calls stop.
+    pub const fn invalid_left(&self) -> u64 {
+        self.invalid_most.saturating_sub(self.invalid)
+    }
+
+    /// The refused calls. `None` while this process knows only its own of those that count together.
+    pub fn refusals(&self) -> Option<Refusals> {
+        (self.keeper != Keeper::Part).then_some(Refusals {
+            lately: self.invalid,
+            limit: self.invalid_most,
+        })
+    }
+}
+
 /// Permits for calls to Discord.
 #[async_trait]
 pub trait Limiter: Send + Sync + 'static {
@@ -119,8 +244,7 @@ pub trait Limiter: Send + Sync + 'static {
     /// What is being waited for now, in words, for progress bars: such as `role-write of guild 1 (4 s)`.
     fn waiting_for(&self) -> Option<String>;
 
-    /// Whether so many calls were invalid lately that Discord may ban the address.
-    fn is_refused_too_often(&self) -> bool {
-        false
-    }
+    /// What the limits leave now, for people and for metrics. Never fails: while who keeps them does not answer, it is what
+    /// this process knows by itself.
+    async fn budget(&self) -> Budget;
 }

@@ -30,12 +30,14 @@ pub use discord::{
 pub use ledger::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,
 };
-pub use limiter::{Answer, Limiter, Permission, RateHeaders, RateScope, Route};
+pub use limiter::{
+    Answer, Barrier, Budget, FullBucket, Keeper, Limiter, Permission, RateHeaders, RateScope, Refusals, Route,
+};
 pub use permissions::{Granted, Permissions, permission};
 pub use replies::Replies;
 pub use repositories::{
-    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, Runs,
-    StoreHealth,
+    AccountFilter, Accounts, Audit, Guilds, Links, Mappings, NewGuild, OAuthStates, RetiredGuilds, RunFilter,
+    Runs, StoreHealth,
 };
 pub use schedules::Schedules;
 pub use upkeep::{

@@ -185,6 +185,22 @@ pub trait Audit: Send + Sync + 'static {
     async fn prune(&self, last: &Mark, limit: usize) -> Result<u64, StoreError>;
 }
 
+/// Which runs to list. Nothing said: all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only those that name this guild.
+    pub guild: Option<GuildId>,
+    /// Only those in this state.
+    pub state: Option<RunState>,
+}
+
+impl RunFilter {
+    /// Those that name this guild; `None`: all.
+    pub const fn of_guild(guild: Option<GuildId>) -> Self {
+        Self { guild, state: None }
+    }
+}
+
 /// Runs (`discord_sync_status`).
 #[async_trait]
 pub trait Runs: Send + Sync + 'static {
@@ -205,7 +221,7 @@ pub trait Runs: Send + Sync + 'static {
     /// Runs, newest first (by `started_at`, then id, both descending), after the given one.
     async fn list(
         &self,
-        guild: Option<GuildId>,
+        filter: RunFilter,
         after: Option<(Timestamp, RunId)>,
         limit: usize,
     ) -> Result<Vec<Run>, StoreError>;
@@ -220,6 +236,8 @@ pub trait Runs: Send + Sync + 'static {
 pub trait StoreHealth: Send + Sync + 'static {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
+    /// Whether it takes writes: reading needs neither room on a disk nor the right to write. Changes nothing.
+    async fn try_writing(&self) -> Result<(), StoreError>;
     /// Makes what it needs (tables, indexes). Safe to repeat. Answers with sentences about what could not be made
     /// because of what is already stored, such as duplicates.
     async fn prepare(&self) -> Result<Vec<String>, StoreError>;

@@ -38,7 +38,14 @@ pub(crate) struct Soaked {
 }
 
 /// Plays the plan of this seed, waits until everything is quiet, and checks.
-pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<Soaked, String> {
+///
+/// `without`: a mechanism is taken away; then something has to be broken, and the run is to end as any that is.
+pub(crate) async fn soak(
+    mode: Mode,
+    length: Duration,
+    without: Option<&'static str>,
+    tools: &Tools,
+) -> Result<Soaked, String> {
     let needs = Needs {
         mode,
         linked: LINKED,
@@ -46,7 +53,7 @@ pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<
         one_group_each: false,
         speed: SPEED,
         own_mongo: mode == Mode::Distributed,
-        without: None,
+        without,
     };
     let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     let acts = plan(tools.seed, length_ms, mode);
@@ -59,7 +66,7 @@ pub(crate) async fn soak(mode: Mode, length: Duration, tools: &Tools) -> Result<
     played.error = ended.and(checked).err();
     if let (Some(folder), false) = (&tools.keep, played.is_right()) {
         let to = folder.join(format!("soak-{mode}-{}-{}", tools.seed, now_ms()));
-        stage.keep(&to);
+        stage.keep(&to).await;
         tell(&format!("what it left is in {}", to.display()));
     }
     let table = table(&stage, &acts, &played).await;
@@ -99,7 +106,7 @@ async fn settle(stage: &mut Stage) -> Result<(), String> {
     }
     stage.fault_is_over();
     wait_for("the directory and the mappings to be taken", BACK, async || {
-        within(stage.import()).await.ok()?;
+        import(stage).await.ok()?;
         for group in 0..GROUPS.len() {
             switch(stage, group, true).await.ok()?;
         }
@@ -122,7 +129,7 @@ async fn act(stage: &mut Stage, act: &Act) -> Result<(), String> {
         }
         Act::Regroup(member, groups) => {
             stage.world.regroup(*member, *groups);
-            within(stage.import()).await?;
+            import(stage).await?;
             let user = stage.world.user(*member);
             ask(stage, json!({ "user_ids": [user] })).await
         }
@@ -209,7 +216,24 @@ async fn ask(stage: &Stage, body: Value) -> Result<(), String> {
     }
 }
 
-async fn switch(stage: &Stage, group: usize, active: bool) -> Result<(), String> {
+/// Tells the directory. If that has no end, nobody knows what it has, until it is told again.
+async fn import(stage: &mut Stage) -> Result<(), String> {
+    let told = within(stage.import()).await;
+    stage.world.unsure_of_all = told.is_err();
+    stage.note_wish(stage.world.wish())?;
+    told
+}
+
+/// Switches a mapping, and notes what is wished for then: before, so that nobody knew earlier, and after.
+async fn switch(stage: &mut Stage, group: usize, active: bool) -> Result<(), String> {
+    stage.world.switched(group, active, false);
+    stage.note_wish(stage.world.wish())?;
+    switch_now(stage, group, active).await?;
+    stage.world.switched(group, active, true);
+    stage.note_wish(stage.world.wish())
+}
+
+async fn switch_now(stage: &Stage, group: usize, active: bool) -> Result<(), String> {
     let all = within(stage.program.look(&["mapping", "list", "--json"])).await?;
     let role = stage.world.roles[group].to_string();
     let mappings = all["mappings"].as_array().map(Vec::as_slice).unwrap_or_default();

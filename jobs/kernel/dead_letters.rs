@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::audit::Act;
-use rolecall_core::dead_letter::{Mark, Said, Standing, standing};
+use rolecall_core::dead_letter::{Mark, Said, Standing, code_of, standing};
 use rolecall_core::error::StoreError;
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::{JobFilter, Share, SplitBy};
+use rolecall_core::query;
+use rolecall_core::recheck::{Doubt, doubt};
 use serde_json::json;
 
 use super::audit::{audited, record};
@@ -19,6 +21,10 @@ use super::steering::{By, Steering};
 pub const HOURS: Duration = Duration::from_secs(48 * 3_600);
 /// Guilds that a group names.
 const GUILDS: usize = 50;
+/// Groups with the code of one that are looked at.
+const ALIKE: usize = 50;
+/// Causes that are looked through for those that stand in some way.
+const LOOKED_THROUGH: usize = 10_000;
 
 /// Dead letters of one cause.
 #[derive(Debug, Clone)]
@@ -39,6 +45,55 @@ pub struct Group {
     pub by_hour: Vec<(Timestamp, u64)>,
     /// What was said of it, and whether it came back.
     pub standing: Standing,
+    /// Other groups of the same list that probably share its cause: what failed has the same code, in the same guild. One
+    /// dead token is met by several kinds of jobs at several calls.
+    pub same_cause: Vec<String>,
+}
+
+impl Group {
+    /// What to do about it, as the job stored last was told.
+    pub fn remedy(&self) -> Option<String> {
+        let job = self.example.as_ref()?;
+        let last = job.attempts.last()?;
+        let remedy = last.remedy.clone()?;
+        let of_one = doubt(last) == Doubt::Role && self.guilds.len() > 1;
+        Some(match job.subject.guild_id.filter(|_| of_one) {
+            Some(guild) => {
+                format!("In guild {guild}: {remedy} `rolecall dead-letters check` tells of the other guilds.")
+            }
+            None => remedy,
+        })
+    }
+
+    /// The code that it has in common with those of the same cause.
+    pub fn code(&self) -> Option<&str> {
+        code_of(self.fingerprint.as_deref()?)
+    }
+
+    /// The query that finds its jobs and those of the same cause together. `None`: it shares its cause with no other group.
+    pub fn shared_query(&self) -> Option<String> {
+        if self.same_cause.is_empty() {
+            return None;
+        }
+        let guild = match self.guilds.as_slice() {
+            [only] => only.value.as_deref().and_then(|id| id.parse().ok()),
+            _ => None,
+        };
+        Some(query::write(&JobFilter {
+            states: vec![JobState::Discarded],
+            error_code: self.code().map(ToOwned::to_owned),
+            guild_id: guild,
+            ..JobFilter::default()
+        }))
+    }
+
+    fn shares_cause_with(&self, other: &Self) -> bool {
+        let is_here = |share: &Share| other.guilds.iter().any(|theirs| theirs.value == share.value);
+        self.code().is_some()
+            && self.code() == other.code()
+            && self.fingerprint != other.fingerprint
+            && self.guilds.iter().any(is_here)
+    }
 }
 
 /// The filter for dead letters only. `None`: it asks for other states.
@@ -55,36 +110,82 @@ pub fn dead(filter: &JobFilter) -> Option<JobFilter> {
 /// # Errors
 /// If the store fails.
 pub async fn groups(services: &Services, filter: &JobFilter, limit: usize) -> Result<Vec<Group>, StoreError> {
+    groups_standing(services, filter, &[], limit).await
+}
+
+/// Of the groups of a filter those that stand so ([`Standing::NAMES`]); none named: all.
+///
+/// # Errors
+/// If the store fails.
+pub async fn groups_standing(
+    services: &Services,
+    filter: &JobFilter,
+    standings: &[&str],
+    limit: usize,
+) -> Result<Vec<Group>, StoreError> {
     let Some(filter) = dead(filter) else {
         return Ok(Vec::new());
     };
     let (ledger, now) = (&services.ledger, services.clock.now());
     let marks = services.cause_marks.list().await?;
     let marks: BTreeMap<&str, &Mark> = marks.iter().map(|m| (m.fingerprint.as_str(), m)).collect();
+    let most = if standings.is_empty() {
+        limit
+    } else {
+        LOOKED_THROUGH.max(limit)
+    };
     let mut groups = Vec::new();
-    for share in ledger.split(&filter, SplitBy::Fingerprint, limit).await? {
-        let (mut guilds, mut by_hour) = (Vec::new(), Vec::new());
-        if share.value.is_some() {
-            let alike = JobFilter {
-                fingerprint: share.value.clone(),
-                ..filter.clone()
-            };
-            guilds = ledger.split(&alike, SplitBy::Guild, GUILDS).await?;
-            by_hour = ledger.by_hour(&alike, now - HOURS).await?;
-        }
+    for share in ledger.split(&filter, SplitBy::Fingerprint, most).await? {
         let mark = share.value.as_deref().and_then(|cause| marks.get(cause).copied());
-        groups.push(Group {
-            standing: standing(mark, share.last, now),
-            by_hour,
-            fingerprint: share.value,
-            jobs: share.jobs,
-            first: share.first,
-            last: share.last,
-            example: ledger.get(share.newest).await?,
-            guilds,
-        });
+        let standing = standing(mark, share.last, now);
+        if groups.len() == limit {
+            break;
+        }
+        if standings.is_empty() || standings.contains(&standing.as_str()) {
+            groups.push(whole(services, &filter, share, standing).await?);
+        }
+    }
+    let same: Vec<Vec<String>> = groups
+        .iter()
+        .map(|group| {
+            let alike = groups.iter().filter(|other| group.shares_cause_with(other));
+            alike.filter_map(|other| other.fingerprint.clone()).collect()
+        })
+        .collect();
+    for (group, same) in groups.iter_mut().zip(same) {
+        group.same_cause = same;
     }
     Ok(groups)
+}
+
+/// A group with what is told of it.
+async fn whole(
+    services: &Services,
+    filter: &JobFilter,
+    share: Share,
+    standing: Standing,
+) -> Result<Group, StoreError> {
+    let (ledger, now) = (&services.ledger, services.clock.now());
+    let (mut guilds, mut by_hour) = (Vec::new(), Vec::new());
+    if share.value.is_some() {
+        let alike = JobFilter {
+            fingerprint: share.value.clone(),
+            ..filter.clone()
+        };
+        guilds = ledger.split(&alike, SplitBy::Guild, GUILDS).await?;
+        by_hour = ledger.by_hour(&alike, now - HOURS).await?;
+    }
+    Ok(Group {
+        standing,
+        by_hour,
+        fingerprint: share.value,
+        jobs: share.jobs,
+        first: share.first,
+        last: share.last,
+        example: ledger.get(share.newest).await?,
+        guilds,
+        same_cause: Vec::new(),
+    })
 }
 
 /// All dead letters of one cause, in a filter.
@@ -101,7 +202,21 @@ pub fn of(fingerprint: &str) -> JobFilter {
 /// # Errors
 /// If the store fails.
 pub async fn group(services: &Services, fingerprint: &str) -> Result<Option<Group>, StoreError> {
-    Ok(groups(services, &of(fingerprint), 1).await?.pop())
+    let Some(mut group) = groups(services, &of(fingerprint), 1).await?.pop() else {
+        return Ok(None);
+    };
+    if let Some(code) = group.code() {
+        let alike = JobFilter {
+            error_code: Some(code.to_owned()),
+            ..JobFilter::default()
+        };
+        let all = groups(services, &alike, ALIKE).await?;
+        let found = all
+            .into_iter()
+            .find(|other| other.fingerprint == group.fingerprint);
+        group.same_cause = found.map(|found| found.same_cause).unwrap_or_default();
+    }
+    Ok(Some(group))
 }
 
 impl Steering {

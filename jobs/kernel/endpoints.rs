@@ -10,7 +10,6 @@ use rolecall_core::secrets::SecretKind;
 use rolecall_core::webhook::{Endpoint, EndpointId, OVERLAP, Sink, StoredEndpoint};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::audit::audited;
 use super::events;
@@ -66,14 +65,16 @@ impl Steering {
     ) -> Result<(Endpoint, Option<SecretString>), EndpointError> {
         self.check_sink(&sink)?;
         let endpoint = Endpoint {
-            id: EndpointId(Uuid::now_v7()),
+            id: EndpointId(by.new_id()),
             sink,
             events,
             description,
             enabled: true,
             disabled_reason: None,
+            disabled_at: None,
             failures: 0,
             failing_since: None,
+            failed_at: None,
             old_secret_until: None,
             created_at: self.services.clock.now(),
             created_by: by.cause.actor.clone(),
@@ -93,11 +94,25 @@ impl Steering {
             old_secret: String::new(),
         };
         let act = Act::new("webhook.added", target(endpoint.id)).after(&told(&endpoint));
-        audited(&self.services, by, act, self.services.webhooks.insert(&stored)).await?;
+        let work = async {
+            if self.services.webhooks.insert(&stored).await? {
+                return Ok(endpoint.clone());
+            }
+            // The same request made it before its process died, and nobody was told its secret.
+            let old = self.endpoint(endpoint.id).await?;
+            let new = StoredEndpoint {
+                secret: stored.secret.clone(),
+                ..old.clone()
+            };
+            self.put(&old, &new).await?;
+            Ok(new.endpoint)
+        };
+        let endpoint = audited::<_, EndpointError>(&self.services, by, act, work).await?;
         Ok((endpoint, secret))
     }
 
-    /// Changes an endpoint. One that is switched on begins anew: what failed before does not count.
+    /// Changes an endpoint. One that is switched on, or gets another address, begins anew: what failed before does not
+    /// count.
     ///
     /// # Errors
     /// See [`EndpointError`].
@@ -107,6 +122,23 @@ impl Steering {
         change: EndpointChange,
         by: &By,
     ) -> Result<Endpoint, EndpointError> {
+        let (old, new) = self.would_change(id, change).await?;
+        let act = Act::new("webhook.changed", target(id))
+            .before(&told(&old.endpoint))
+            .after(&told(&new.endpoint));
+        audited(&self.services, by, act, self.put(&old, &new)).await?;
+        Ok(new.endpoint)
+    }
+
+    /// What a change would make of an endpoint: as it is, and as it would be.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub async fn would_change(
+        &self,
+        id: EndpointId,
+        change: EndpointChange,
+    ) -> Result<(StoredEndpoint, StoredEndpoint), EndpointError> {
         let old = self.endpoint(id).await?;
         if let Some(sink) = &change.sink {
             self.check_sink(sink)?;
@@ -124,18 +156,20 @@ impl Steering {
             },
             None => old.endpoint.clone(),
         };
-        next.sink = change.sink.unwrap_or(next.sink);
+        if let Some(sink) = change.sink.filter(|sink| *sink != next.sink) {
+            // What was not heard at another address does not count.
+            next = Endpoint {
+                sink,
+                ..next.succeeded()
+            };
+        }
         next.events = change.events.unwrap_or(next.events);
         next.description = change.description.unwrap_or(next.description);
         let new = StoredEndpoint {
             endpoint: next,
             ..old.clone()
         };
-        let act = Act::new("webhook.changed", target(id))
-            .before(&told(&old.endpoint))
-            .after(&told(&new.endpoint));
-        audited(&self.services, by, act, self.put(&old, &new)).await?;
-        Ok(new.endpoint)
+        Ok((old, new))
     }
 
     /// Removes an endpoint; deliveries that are under way end without a call.
@@ -209,12 +243,20 @@ impl Steering {
             at: self.services.clock.now(),
         };
         let act = Act::new("webhook.tested", target(id));
-        let delivery = events::delivery(&endpoint, &event);
+        let mut delivery = events::delivery(&endpoint, &event);
+        if let Some(id) = by.repeatable {
+            delivery = delivery.with_id(JobId(id));
+        }
+        let job = delivery.0.id;
         audited(&self.services, by, act, self.queue.insert(vec![delivery])).await?;
-        Ok(event.delivery(id.0))
+        Ok(job)
     }
 
-    async fn endpoint(&self, id: EndpointId) -> Result<StoredEndpoint, EndpointError> {
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub async fn endpoint(&self, id: EndpointId) -> Result<StoredEndpoint, EndpointError> {
         let found = self.services.webhooks.get(id).await?;
         found.ok_or(EndpointError::Unknown(id))
     }
@@ -226,7 +268,11 @@ impl Steering {
         }
     }
 
-    fn check_sink(&self, sink: &Sink) -> Result<(), EndpointError> {
+    /// Whether messages may be sent there, as far as it can be told without sending one.
+    ///
+    /// # Errors
+    /// [`EndpointError::Address`].
+    pub fn check_sink(&self, sink: &Sink) -> Result<(), EndpointError> {
         match sink {
             Sink::Webhook { url } => self
                 .services
@@ -244,12 +290,12 @@ impl Steering {
     }
 }
 
-fn target(id: EndpointId) -> String {
+pub(super) fn target(id: EndpointId) -> String {
     format!("webhook:{id}")
 }
 
 /// An endpoint for the audit trail. The path of its address may be a secret: only the host is told.
-fn told(endpoint: &Endpoint) -> Value {
+pub(super) fn told(endpoint: &Endpoint) -> Value {
     let place = match &endpoint.sink {
         Sink::Webhook { url } => {
             let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);

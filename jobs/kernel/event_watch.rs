@@ -1,5 +1,6 @@
 //! Looks for what operators are told of and what nobody's job it is to notice: causes of dead letters that are new or
-//! back, lanes that are late, a ban that threatens. Runs in every worker; each thing is told once, whoever sees it.
+//! back, lanes that are late, processes that are lost, a ban that threatens, endpoints that hear nothing any more. Runs in
+//! every worker; each thing is told once, whoever sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,16 +8,19 @@ use std::time::{Duration, Instant};
 
 use rolecall_core::dead_letter::{Mark, Standing, standing};
 use rolecall_core::error::StoreError;
-use rolecall_core::event::{EventType, Example, Occasion, is_late};
+use rolecall_core::event::{EventType, Example, Occasion, is_ban_risk, is_late};
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::pause::Held;
 use rolecall_core::ports::{JobFilter, Share, SplitBy};
 use rolecall_core::quiet::Quiet;
 use rolecall_core::webhook::Alarm;
+use rolecall_core::worker::LOST_AFTER;
 use rolecall_core::{JobId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::endpoint_notes;
 use super::events;
+use super::fleet;
 use super::patience::in_time;
 use super::queue::Queue;
 use super::services::Services;
@@ -61,14 +65,94 @@ impl EventWatch {
     /// # Errors
     /// If the store fails; what was told is told.
     pub async fn look(&self) -> Result<(), StoreError> {
-        if self.services.webhooks.list().await?.is_empty() {
+        let services = &self.services;
+        let endpoints = services.webhooks.list().await?;
+        if endpoints.is_empty() {
             return Ok(());
         }
-        let alarms = self.services.alarms.list().await?;
+        for stored in &endpoints {
+            endpoint_notes::look_at(services, stored).await?;
+        }
+        let alarms = services.alarms.list().await?;
         let known: BTreeMap<String, Alarm> = alarms.into_iter().map(|a| (a.key.clone(), a)).collect();
+        self.endpoints(&known).await?;
+        self.lost(&known).await?;
         self.causes(&known).await?;
         self.lanes(&known).await?;
         self.ban(&known).await
+    }
+
+    /// Tells of something that was found, unless that was done.
+    async fn once(
+        &self,
+        known: &BTreeMap<String, Alarm>,
+        occasion: Occasion,
+        since: Timestamp,
+    ) -> Result<String, StoreError> {
+        let key = events::key(&occasion);
+        if known.get(&key).is_none_or(|alarm| !alarm.told) {
+            events::raise(&self.services, &self.queue, occasion, since).await?;
+        }
+        Ok(key)
+    }
+
+    /// Forgets alarms of these kinds that are not there any more.
+    async fn forget(
+        &self,
+        known: &BTreeMap<String, Alarm>,
+        kinds: &[EventType],
+        there: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let is_of = |key: &str, kind: &EventType| {
+            let rest = key.strip_prefix(kind.as_str());
+            rest.is_some_and(|rest| rest.starts_with(':'))
+        };
+        let over = known
+            .keys()
+            .filter(|key| kinds.iter().any(|kind| is_of(key, kind)) && !there.contains(*key));
+        for key in over {
+            self.services.alarms.clear(key).await?;
+        }
+        Ok(())
+    }
+
+    /// Endpoints that were switched off, but not by order.
+    async fn endpoints(&self, known: &BTreeMap<String, Alarm>) -> Result<(), StoreError> {
+        let mut there = BTreeSet::new();
+        for stored in self.services.webhooks.list().await? {
+            let endpoint = stored.endpoint;
+            let (false, Some(why), Some(at)) =
+                (endpoint.enabled, endpoint.disabled_reason, endpoint.disabled_at)
+            else {
+                continue;
+            };
+            let occasion = Occasion::EndpointDisabled {
+                endpoint_id: endpoint.id.0,
+                description: endpoint.description,
+                why,
+                disabled_at: at,
+            };
+            there.insert(self.once(known, occasion, at).await?);
+        }
+        self.forget(known, &[EventType::EndpointDisabled], &there).await
+    }
+
+    /// Processes that went away without saying so, whether they held jobs or not.
+    async fn lost(&self, known: &BTreeMap<String, Alarm>) -> Result<(), StoreError> {
+        let mut there = BTreeSet::new();
+        for lost in fleet::lost(&self.services).await? {
+            let occasion = Occasion::WorkerLost {
+                worker: lost.process.id,
+                host: lost.process.host,
+                roles: lost.process.roles,
+                running: lost.beat.running,
+                seen_at: lost.seen_at,
+            };
+            // Whoever notices it, and when: it was lost then.
+            let since = lost.seen_at + LOST_AFTER;
+            there.insert(self.once(known, occasion, since).await?);
+        }
+        self.forget(known, &[EventType::WorkerLost], &there).await
     }
 
     async fn causes(&self, known: &BTreeMap<String, Alarm>) -> Result<(), StoreError> {
@@ -96,12 +180,8 @@ impl EventWatch {
             }
         }
         if shares.len() < CAUSES {
-            let over = known
-                .keys()
-                .filter(|key| is_of_causes(key) && !there.contains(*key));
-            for key in over {
-                services.alarms.clear(key).await?;
-            }
+            let kinds = [EventType::GroupOpened, EventType::GroupReopened];
+            self.forget(known, &kinds, &there).await?;
         }
         Ok(())
     }
@@ -152,16 +232,21 @@ impl EventWatch {
     }
 
     async fn ban(&self, known: &BTreeMap<String, Alarm>) -> Result<(), StoreError> {
-        let services = &self.services;
+        // What is not known is neither a danger nor the end of one.
+        let Some(refusals) = self.services.discord.refusals().await else {
+            return Ok(());
+        };
         let occasion = Occasion::BanRisk {
             instance: self.worker.clone(),
+            refused: refusals.lately,
+            limit: refusals.limit,
         };
         let key = events::key(&occasion);
-        if services.discord.is_refused_too_often() {
-            return events::raise(services, &self.queue, occasion, services.clock.now()).await;
-        }
-        if known.contains_key(&key) {
-            services.alarms.clear(&key).await?;
+        let was = known.contains_key(&key);
+        if is_ban_risk(was, refusals.lately, refusals.limit) {
+            self.once(known, occasion, self.services.clock.now()).await?;
+        } else if was {
+            self.services.alarms.clear(&key).await?;
         }
         Ok(())
     }
@@ -194,13 +279,4 @@ fn with_example(mut occasion: Occasion, found: Option<Example>) -> Occasion {
         *example = found;
     }
     occasion
-}
-
-fn is_of_causes(key: &str) -> bool {
-    [EventType::GroupOpened, EventType::GroupReopened]
-        .iter()
-        .any(|kind| {
-            key.strip_prefix(kind.as_str())
-                .is_some_and(|rest| rest.starts_with(':'))
-        })
 }

@@ -13,7 +13,7 @@ use crate::deliver_webhook::DeliverWebhook;
 use crate::notify_channel::NotifyChannel;
 
 /// Who asks for deliveries.
-const ACTOR: &str = "system:events";
+pub(super) const ACTOR: &str = "system:events";
 
 /// Stores a delivery for every endpoint that hears of an event; gives how many there are.
 ///
@@ -31,16 +31,6 @@ pub async fn tell(services: &Services, queue: &Queue, event: &Event) -> Result<u
         queue.insert(deliveries).await?;
     }
     Ok(told)
-}
-
-/// The same, where nothing can be done about a failure: it is told in the log.
-pub async fn tell_or_log(services: &Services, queue: &Queue, occasion: Occasion, at: Timestamp) {
-    let event = Event { occasion, at };
-    let kind = event.occasion.kind();
-    tracing::warn!(event = kind.as_str(), "{}", event.occasion.sentence());
-    if let Err(error) = tell(services, queue, &event).await {
-        tracing::warn!(%error, event = kind.as_str(), "Nobody could be told of it");
-    }
 }
 
 /// Tells of something that lasts, once until [`over`]: whoever notices it, and also if the process that noticed it first
@@ -92,6 +82,7 @@ pub fn delivery(endpoint: &Endpoint, event: &Event) -> Enqueue {
                 guild_id,
                 channel_id,
                 content: format!("**{kind}** {}", event.occasion.sentence()),
+                endpoint_id: Some(endpoint.id),
             },
             cause,
         ),

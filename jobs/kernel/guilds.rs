@@ -79,7 +79,14 @@ pub struct GuildCache {
     info: Mutex<HashMap<GuildId, (Timestamp, Arc<GuildInfo>)>>,
     standing: Mutex<HashMap<GuildId, (Timestamp, BotStanding)>>,
     refused: Mutex<HashMap<About, (Timestamp, JobError)>>,
+    looks: Mutex<HashMap<GuildId, LastLook>>,
 }
+
+/// When somebody looked last, and what was seen; locked while somebody looks, so that of many refusals at once one does.
+type LastLook = Arc<tokio::sync::Mutex<Option<(Timestamp, Option<Look>)>>>;
+
+/// What a guild and our bot in it are, as they were seen after a refusal. `None`: Discord does not tell of the bot.
+pub(super) type Look = (Arc<GuildInfo>, Option<BotStanding>);
 
 fn fresh<T: Clone>(
     cache: &Mutex<HashMap<GuildId, (Timestamp, T)>>,
@@ -244,6 +251,30 @@ impl Services {
             Some(info) => Ok(info),
             None => self.read_info(guild, options).await,
         }
+    }
+
+    /// The guild and what our bot is in it, read after Discord refused something there: once a minute and guild, whatever is
+    /// refused meanwhile. `None`: they cannot be read now.
+    pub(super) async fn look_after_refusal(&self, id: GuildId, options: &CallOptions) -> Option<Look> {
+        let last = {
+            let mut looks = self.cache.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(looks.entry(id).or_default())
+        };
+        let (mut last, now) = (last.lock().await, self.clock.now());
+        if let Some((at, look)) = &*last
+            && (0..REFUSED_MS).contains(&now.millis_since(*at))
+        {
+            return look.clone();
+        }
+        let look = async {
+            let guild = self.ready_guild(id, Timestamp(0)).await.ok()?;
+            let info = self.read_info(&guild, options).await.ok()?;
+            Some((info, self.read_standing(&guild, options).await.ok()?))
+        };
+        let look = look.await;
+        // Also that nothing could be read: a refusal is not the moment to ask more and more.
+        *last = Some((now, look.clone()));
+        look
     }
 
     /// What our bot is in the guild: read at most every ten minutes. `None` if Discord does not tell; then it has the

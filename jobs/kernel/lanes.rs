@@ -101,5 +101,7 @@ pub async fn oldest_due(
     };
     // It may have been claimed meanwhile: then nobody waits.
     let job = services.ledger.get(first.id).await?;
-    Ok(job.filter(|job| job.state.is_waiting()).map(|job| job.run_at))
+    Ok(job
+        .filter(|job| job.state.is_waiting())
+        .map(|job| job.due_since()))
 }

@@ -5,7 +5,7 @@ use rolecall_core::error::JobError;
 use rolecall_core::job::Subject;
 use rolecall_core::outcome::Outcome;
 use rolecall_core::ports::{CallError, CallFailure};
-use rolecall_core::{DiscordId, GuildId, RoleId, UserId};
+use rolecall_core::{DiscordId, GuildId, RoleId, UserId, recheck};
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
@@ -36,6 +36,7 @@ impl Target {
             user_id: Some(self.user_id.clone()),
             discord_id: Some(self.discord_id),
             role_id: role,
+            webhook_id: None,
         }
     }
 }
@@ -109,11 +110,11 @@ pub async fn look_again(
 }
 
 /// What a refused write means. A member who left is no failure; a role that is gone or too high is one that people
-/// have to mend, and what is kept about the guild is wrong.
-pub fn refused(
+/// have to mend, and what is kept about the guild is wrong. `roles`: those that the write was about.
+pub async fn refused(
     context: &Context,
     target: &Target,
-    role: Option<RoleId>,
+    roles: &[RoleId],
     error: CallError,
 ) -> Result<Outcome, JobError> {
     match error.failure {
@@ -123,11 +124,19 @@ pub fn refused(
         | CallFailure::Forbidden
         | CallFailure::Unauthorized => {
             let services = &context.services;
-            services.cache.forget(target.guild_id);
             // These are about a role, whichever it is of a change of several; the rest is about the bot or the guild.
             let of_a_role = matches!(error.code, Some(50_013 | 10_011 | 50_028));
-            let about = role.filter(|_| of_a_role);
-            let error = JobError::from(error);
+            let mut error = JobError::from(error);
+            if error.discord_code == Some(50_013)
+                && let Some(seen) = in_the_way(context, target.guild_id, roles).await
+            {
+                error.remedy = Some(seen);
+            }
+            services.cache.forget(target.guild_id);
+            let about = match roles {
+                [role] if of_a_role => Some(*role),
+                _ => None,
+            };
             tracing::warn!(
                 guild.id = %target.guild_id, error.code = %error.code,
                 "discord_bot: Discord refused the bot of guild {}: {error}", target.guild_id
@@ -141,4 +150,15 @@ pub fn refused(
         }
         CallFailure::Wait(_) | CallFailure::Transient | CallFailure::Refused => Err(error.into()),
     }
+}
+
+/// Which of these roles the bot cannot move, and why: which role is above which, at which positions, and what to do.
+/// `None`: nothing is in the way of them, or Discord does not tell now.
+async fn in_the_way(context: &Context, guild: GuildId, roles: &[RoleId]) -> Option<String> {
+    let options = context.call(None).ok()?;
+    let (info, bot) = context.services.look_after_refusal(guild, &options).await?;
+    let mut found = roles.iter().map(|role| recheck::role(&info, bot.as_ref(), *role));
+    found
+        .find(|finding| finding.remedy().is_some())
+        .map(|finding| finding.told())
 }

@@ -36,7 +36,7 @@ impl Enqueue {
             // A payload is a plain struct of ids; `to_value` fails only for maps with keys that are no text.
             payload: serde_json::to_value(job).unwrap_or_default(),
             lane: J::LANE,
-            run_at: Timestamp(0),
+            run_at: NewJob::AT_ONCE,
             max_attempts: J::MAX_ATTEMPTS,
             unique_key: job.unique_key().filter(|_| !fault::without(Mechanism::UniqueKey)),
             concurrency: job

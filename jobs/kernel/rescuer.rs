@@ -1,24 +1,21 @@
 //! Takes back what a dead worker held, and closes runs that nobody closed. Runs in every worker.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rolecall_core::RunId;
 use rolecall_core::company::QUARANTINE_AFTER;
-use rolecall_core::event::Occasion;
 use rolecall_core::job::JobState;
-use rolecall_core::ports::{JobFilter, Rescued};
+use rolecall_core::ports::JobFilter;
 use rolecall_core::quiet::Quiet;
 use tokio_util::sync::CancellationToken;
 
-use super::events;
 use super::fault::{self, Mechanism, Point};
 use super::meter::Meter;
 use super::patience::in_time;
 use super::queue::Queue;
-use super::runner::finish_if_empty;
 use super::services::Services;
+use super::settling::finish_if_empty;
 
 /// How often it looks for leases that have ended.
 const LOOK_EVERY: Duration = Duration::from_millis(2_500);
@@ -26,8 +23,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(2_500);
 const RUNS_EVERY: u32 = 4;
 /// Jobs taken back at once.
 const BATCH: usize = 100;
-/// How an attempt without an end is called in the history.
-const CRASHED: &str = "crashed";
 /// A run younger than this may not have its first job yet.
 const RUN_GRACE_MS: i64 = 60_000;
 
@@ -89,35 +84,8 @@ async fn rescue(services: &Services, queue: &Queue, meter: &Meter, quiet: &mut Q
             finish_if_empty(services, queue, run).await;
         }
     }
-    tell(services, queue, &rescued).await;
     if !rescued.is_empty() {
         queue.bell().ring();
-    }
-}
-
-/// Tells operators of the workers that went away: of each once, however many jobs it held.
-async fn tell(services: &Services, queue: &Queue, rescued: &[Rescued]) {
-    let mut told = BTreeSet::new();
-    for lost in rescued {
-        let Ok(Some(job)) = in_time(services.ledger.get(lost.id)).await else {
-            continue;
-        };
-        let crashed = job
-            .attempts
-            .iter()
-            .rev()
-            .find(|attempt| attempt.result == CRASHED);
-        let Some(worker) = crashed.map(|attempt| attempt.worker.clone()) else {
-            continue;
-        };
-        if told.insert(worker.clone()) {
-            let occasion = Occasion::WorkerLost {
-                worker,
-                job_id: job.id,
-                kind: job.kind,
-            };
-            events::tell_or_log(services, queue, occasion, services.clock.now()).await;
-        }
     }
 }
 

@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use super::audit::{audited, record};
 use super::fleet::fleet;
+use super::meter::Meter;
 use super::queue::{Enqueue, Queue};
 use super::registry::Registry;
-use super::runner::finish_if_empty;
 use super::services::Services;
+use super::settling::finish_if_empty;
 use crate::finish_run;
 
 /// See the module. Cheap to clone.
@@ -42,6 +43,16 @@ pub struct By {
     pub cause: Cause,
     /// The request over HTTP, if it was one.
     pub request_id: Option<String>,
+    /// The id of what the order makes, the same each time that the same request is repeated. `None`: it is not repeated.
+    pub repeatable: Option<Uuid>,
+}
+
+impl By {
+    /// An id for what the order makes. Of a request whose process died and that is repeated it is the same, so that it
+    /// makes nothing twice.
+    pub fn new_id(&self) -> Uuid {
+        self.repeatable.unwrap_or_else(Uuid::now_v7)
+    }
 }
 
 impl From<Cause> for By {
@@ -49,6 +60,7 @@ impl From<Cause> for By {
         Self {
             cause,
             request_id: None,
+            repeatable: None,
         }
     }
 }
@@ -127,6 +139,9 @@ impl Steering {
             }
         };
         recorded.done();
+        if ordered == Ordered::Done {
+            self.count_ended(order, &[before.lane]).await;
+        }
         if order == Order::Retry {
             self.reopen(before.run_id.into_iter().collect()).await;
         }
@@ -156,6 +171,22 @@ impl Steering {
                 let unique_key = self.unique_key(job);
                 control.redrive(job.id, &Redrive { unique_key, ..again }).await
             }
+        }
+    }
+
+    /// Adds jobs of these lanes, which an order ended while they waited, to what is counted by minute.
+    pub(crate) async fn count_ended(&self, order: Order, lanes: &[Lane]) {
+        let state = match order {
+            Order::Cancel => JobState::Cancelled,
+            Order::Discard => JobState::Discarded,
+            Order::Retry | Order::Reschedule(_) => return,
+        };
+        let meter = Meter::default();
+        for lane in lanes {
+            meter.ended(self.services.clock.now(), *lane, state, None);
+        }
+        if let Err(error) = meter.hand_over(self.services.job_minutes.as_ref()).await {
+            tracing::warn!(%error, "Jobs that were ended by order are missing in the counts of their queue");
         }
     }
 
@@ -204,10 +235,11 @@ impl Steering {
         let Some(job) = self.services.ledger.get(id).await? else {
             return Ok(Cloned::Unknown);
         };
-        let new = match self.copy(job, changes, &by.cause) {
+        let mut new = match self.copy(job, changes, &by.cause) {
             Ok(new) => new,
             Err(why) => return Ok(Cloned::Unreadable(why)),
         };
+        new.id = JobId(by.new_id());
         let act = Act::new("job.cloned", format!("job:{id}"))
             .after(&json!({ "job_id": new.id, "payload": changes.payload }));
         let recorded = record(&self.services, by, act).await?;
@@ -239,7 +271,7 @@ impl Steering {
             version: job.version,
             payload: job.payload,
             lane: changes.lane.unwrap_or(job.lane),
-            run_at: changes.run_at.unwrap_or(Timestamp(0)),
+            run_at: changes.run_at.unwrap_or(NewJob::AT_ONCE),
             max_attempts: job.max_attempts,
             concurrency: job.concurrency,
             run_id: job.run_id,

@@ -41,7 +41,7 @@ pub async fn look(
         .member(&guild.token, target.guild_id, target.discord_id, &options);
     let held: BTreeSet<RoleId> = match read.await {
         Ok(member) => member.roles.into_iter().collect(),
-        Err(error) => return refused(context, target, None, error).map(Err),
+        Err(error) => return refused(context, target, &[], error).await.map(Err),
     };
     let chosen = choose(&held);
     if chosen.is_empty() {
@@ -104,9 +104,10 @@ pub async fn take(
         }
     };
     if let Err(error) = written {
-        return refused(context, target, None, error);
+        let roles: Vec<RoleId> = taking.take.iter().copied().collect();
+        return refused(context, target, &roles, error).await;
     }
-    let mut outcome = Outcome::applied(0, taking.take.len());
+    let mut outcome = Outcome::moved(BTreeSet::new(), taking.take).of_member_with(taking.held);
     outcome.notes = taking.left;
     Ok(outcome)
 }

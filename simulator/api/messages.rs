@@ -89,11 +89,43 @@ pub(super) fn create(world: &mut World, request: &Request<'_>) -> Answer {
         author: bot,
         content: content.into(),
         nonce,
+        pings: pings(content, body.get("allowed_mentions")),
         sent_ms: request.now_ms,
     };
     let value = message_value(world, request, id, &message);
     world.channels.entry(id).or_default().add(message);
     Ok(Reply::value(200, &value))
+}
+
+/// Whom a message pings: everything in it that looks like a mention, unless `allowed_mentions` says less (documented).
+fn pings(content: &str, allowed: Option<&Value>) -> Vec<String> {
+    let allows = |kind: &str, id: Option<&str>| {
+        let Some(allowed) = allowed else { return true };
+        let has = |list: &str, word: &str| {
+            let list = allowed.get(list).and_then(Value::as_array);
+            list.is_some_and(|list| list.iter().any(|one| one == word))
+        };
+        has("parse", kind) || id.is_some_and(|id| has(kind, id))
+    };
+    let mut found = Vec::new();
+    for word in ["@everyone", "@here"] {
+        if content.contains(word) && allows("everyone", None) {
+            found.push(word.to_owned());
+        }
+    }
+    for part in content.split("<@").skip(1) {
+        let Some((inner, _)) = part.split_once('>') else {
+            continue;
+        };
+        let (kind, id) = match inner.strip_prefix('&') {
+            Some(role) => ("roles", role),
+            None => ("users", inner.trim_start_matches('!')),
+        };
+        if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) && allows(kind, Some(id)) {
+            found.push(format!("<@{inner}>"));
+        }
+    }
+    found
 }
 
 fn message_value(world: &World, request: &Request<'_>, channel: u64, message: &Message) -> Value {
@@ -106,7 +138,7 @@ fn message_value(world: &World, request: &Request<'_>, channel: u64, message: &M
         "timestamp": timestamp(start_unix_ms + message.sent_ms),
         "edited_timestamp": null,
         "tts": false,
-        "mention_everyone": false,
+        "mention_everyone": message.pings.iter().any(|ping| ping.starts_with('@')),
         "mentions": [],
         "mention_roles": [],
         "attachments": [],
@@ -117,4 +149,19 @@ fn message_value(world: &World, request: &Request<'_>, channel: u64, message: &M
         "type": 0,
         "nonce": message.nonce,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_pings_whom_it_mentions_unless_it_says_that_it_does_not() {
+        let text = "@everyone <@1> <@!2> <@&3> <@x> <@";
+        assert_eq!(pings(text, None), ["@everyone", "<@1>", "<@!2>", "<@&3>"]);
+        let none = json!({ "parse": [] });
+        assert_eq!(pings(text, Some(&none)), [""; 0]);
+        let some = json!({ "parse": ["roles"], "users": ["2"] });
+        assert_eq!(pings(text, Some(&some)), ["<@!2>", "<@&3>"]);
+    }
 }

@@ -42,7 +42,9 @@ impl Exit {
             Self::Failed => "it failed, or what was named does not exist; of `doctor`: there are warnings",
             Self::BadInput => "wrong usage, input or configuration; of `doctor`: something is broken",
             Self::Held => "a sync was held back, or a part of it failed",
-            Self::Store => "the data folder or the store cannot be used: full, not writable or damaged",
+            Self::Store => {
+                "the data folder or the store cannot be used: it does not answer, is full, not writable or damaged"
+            }
             Self::Interrupted => "interrupted while it waited (Ctrl-C); what it waited for goes on",
         }
     }

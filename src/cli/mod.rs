@@ -287,7 +287,7 @@ pub async fn run(app: Arc<App>, command: Operate) -> ExitCode {
         Operate::Secrets(command) => secrets::run(&app, command).await,
         Operate::Prune(args) => prune::run(&app, args).await,
         Operate::User(command) => user::run(&app, command).await,
-        Operate::Token(args) => token::run(&app, &args),
+        Operate::Token(args) => token::run(&app, &args).await,
         Operate::Keys(command) => keys::run(&app, command).await,
         Operate::Webhooks(command) => webhooks::run(&app, command).await,
         Operate::Audit(command) => audit::run(&app, command).await,

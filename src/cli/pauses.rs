@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use rolecall_core::canary::Canary;
 use rolecall_core::cause::Cause;
-use rolecall_core::pause::{Pause, PauseId};
+use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::query;
 use rolecall_jobs::kernel::pauses::waiting;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub struct AddArgs {
     /// Which: queue:bulk, kind:add_role, guild:1 or fingerprint:…; of several words, jobs that are alike in all
     #[arg(value_name = "QUERY", required_unless_present = "everything")]
     pub query: Vec<String>,
-    /// Every job
+    /// Every job: the same as the query everything
     #[arg(long, conflicts_with = "query")]
     pub everything: bool,
     /// Why, for whoever wonders
@@ -62,6 +62,12 @@ pub struct EndArgs {
     /// The pause's id, see `rolecall pauses list`
     #[arg(value_name = "PAUSE_ID")]
     pub id: PauseId,
+    /// Only show how many jobs wait that it holds back
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the record of who did what
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -154,7 +160,11 @@ async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
 }
 
 async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
-    let held = query::held(&jobs::read(app, &args.query)?).map_err(CliError::bad_input)?;
+    let held = if args.query == [query::EVERYTHING] {
+        Held::default()
+    } else {
+        query::held(&jobs::read(app, &args.query)?).map_err(CliError::bad_input)?
+    };
     let now = app.services.clock.now();
     let by = Cause::new(seams::actor(), args.reason);
     let pause = Pause {
@@ -167,7 +177,7 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
         canary: args.canary.map(|every| Canary::new(every, now + every)),
     };
     if args.dry_run {
-        return look(app, &pause, args.format).await;
+        return look(app, &pause, "Would hold back", args.format).await;
     }
     app.steering.pause(&pause, &by.into()).await?;
     if args.format.json {
@@ -181,24 +191,31 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// How many jobs wait that a pause would hold back.
-async fn look(app: &App, pause: &Pause, format: Format) -> Result<Exit, CliError> {
+/// How many jobs wait that a pause holds back, or would.
+async fn look(app: &App, pause: &Pause, what: &str, format: Format) -> Result<Exit, CliError> {
     let counts = app.services.ledger.counts(&waiting(&pause.held)).await?;
     let total: u64 = counts.iter().map(|(_, n)| n).sum();
     if format.json {
         output::json(&json!({ "holds": pause.held.to_string(), "total": total }));
     } else {
         let jobs = output::count(total, "waiting job", "waiting jobs");
-        output::say(&format!("Would hold back {}: {jobs} now.", pause.held));
+        output::say(&format!("{what} {}: {jobs} now.", pause.held));
     }
     Ok(Exit::Done)
 }
 
 async fn end(app: &App, args: EndArgs) -> Result<Exit, CliError> {
-    let by = Cause::new(seams::actor(), "").into();
+    let unknown = || {
+        CliError::failed(format!("there is no pause {}", args.id)).hint("`rolecall pauses list` shows all.")
+    };
+    if args.dry_run {
+        let pauses = app.services.pauses.list().await?;
+        let pause = pauses.into_iter().find(|pause| pause.id == args.id);
+        return look(app, &pause.ok_or_else(unknown)?, "Holds back", args.format).await;
+    }
+    let by = Cause::new(seams::actor(), args.reason.clone().unwrap_or_default()).into();
     if !app.steering.resume(args.id, &by).await? {
-        return Err(CliError::failed(format!("there is no pause {}", args.id))
-            .hint("`rolecall pauses list` shows all."));
+        return Err(unknown());
     }
     if args.format.json {
         output::json(&json!({ "id": args.id, "ended": true }));

@@ -7,7 +7,7 @@ use rolecall_jobs::kernel::lanes::{LaneState, Lanes, lanes};
 use serde_json::json;
 
 use super::sparkline::sparkline;
-use super::table::{Table, number, text, whole};
+use super::table::{Table, drawing, number, whole};
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
 use crate::queue_view::{QueueDetail, QueueView};
@@ -54,8 +54,7 @@ fn percent(rate: Option<f64>) -> String {
 fn wait(millis: Option<u64>) -> String {
     match millis {
         None => "-".to_owned(),
-        Some(millis @ 0..1_000) => format!("{millis} ms"),
-        Some(millis) => view::length(i64::try_from(millis).unwrap_or(i64::MAX)),
+        Some(millis) => view::fine_length(i64::try_from(millis).unwrap_or(i64::MAX)),
     }
 }
 
@@ -70,11 +69,11 @@ pub(super) fn table(lanes: &Lanes, bars: bool) -> Table {
         number("OLDEST DUE"),
         number("A MINUTE"),
         number("ERRORS"),
-        number("WAIT P50"),
+        number("WAIT P50").spare(),
         number("WAIT P95"),
     ];
     if bars {
-        columns.push(text("LAST HOUR"));
+        columns.push(drawing("LAST 30 MIN").spare());
     }
     let mut table = Table::new(&columns);
     for lane in &lanes.lanes {

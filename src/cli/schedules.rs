@@ -1,12 +1,13 @@
 //! `rolecall schedules …`: what happens by the clock.
 
 use clap::{Args, Subcommand};
+use rolecall_core::Timestamp;
 use rolecall_core::cause::Cause;
 use rolecall_jobs::kernel::steering::By;
 use serde_json::json;
 
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, seams};
+use super::{CliError, Exit, Format, output, seams, values, view};
 use crate::app::App;
 use crate::timetable::{self, Asked, Failure, ScheduleView, TickView};
 
@@ -53,8 +54,8 @@ pub struct OrderArgs {
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Why, for the record of who did what
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub reason: String,
+    #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
+    pub reason: Option<String>,
     /// Only say what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -94,20 +95,20 @@ async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
         whole("NAME"),
         whole("ON"),
         text("CRON"),
-        whole("NEXT"),
+        whole("NEXT (UTC)"),
         number("MISSED"),
-        text("LAST TICK"),
+        text("LAST TICK (UTC)"),
     ]);
     for schedule in &schedules {
         table.row([
             schedule.name.clone(),
             on_or_off(schedule).to_owned(),
             format!("{} {}", schedule.cron, schedule.zone),
-            schedule
-                .next
-                .first()
-                .map(|next| next.local.clone())
-                .unwrap_or_default(),
+            // What is switched off starts nothing then.
+            match schedule.next.first().filter(|_| schedule.enabled) {
+                Some(next) => moment(&next.at),
+                None => "-".to_owned(),
+            },
             schedule.missed.to_string(),
             schedule.results.first().map_or("none yet".to_owned(), told),
         ]);
@@ -120,6 +121,11 @@ fn on_or_off(schedule: &ScheduleView) -> &'static str {
     if schedule.enabled { "yes" } else { "no" }
 }
 
+/// A moment of a view for people, in UTC.
+fn moment(at: &str) -> String {
+    Timestamp::from_rfc3339(at).map_or_else(|| at.to_owned(), view::moment)
+}
+
 /// What became of a tick, in words.
 fn told(tick: &TickView) -> String {
     let state = tick.state.as_deref().map(|state| format!(", {state}"));
@@ -127,7 +133,7 @@ fn told(tick: &TickView) -> String {
     let by = tick.asked_by.as_deref().map(|by| format!(", for {by}"));
     format!(
         "{} {}{}{late}{}",
-        tick.at,
+        moment(&tick.at),
         tick.outcome,
         state.unwrap_or_default(),
         by.unwrap_or_default()
@@ -149,14 +155,18 @@ async fn show(app: &App, args: NamedArgs) -> Result<Exit, CliError> {
         ("missed", schedule.missed.to_string()),
     ];
     if let (Some(by), Some(at)) = (&schedule.changed_by, &schedule.changed_at) {
-        facts.push(("switched", format!("by {by} at {at}")));
+        facts.push(("switched", format!("by {by} at {} UTC", moment(at))));
     }
     for next in &schedule.next {
-        facts.push(("next", format!("{} ({})", next.at, next.local)));
+        let local = match schedule.zone.as_str() {
+            "UTC" => String::new(),
+            zone => format!(" ({} in {zone})", next.local),
+        };
+        facts.push(("next (UTC)", format!("{}{local}", moment(&next.at))));
     }
     output::say(&output::facts(&facts));
     let mut table = Table::new(&[
-        whole("TICK"),
+        whole("TICK (UTC)"),
         whole("OUTCOME"),
         whole("STATE"),
         whole("MADE"),
@@ -169,7 +179,7 @@ async fn show(app: &App, args: NamedArgs) -> Result<Exit, CliError> {
             tick.outcome.clone()
         };
         table.row([
-            tick.at.clone(),
+            moment(&tick.at),
             outcome,
             tick.state.clone().unwrap_or_default(),
             tick.job_id.clone().or(tick.run_id.clone()).unwrap_or_default(),
@@ -180,8 +190,8 @@ async fn show(app: &App, args: NamedArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn by(reason: String) -> By {
-    Cause::new(seams::actor(), reason).into()
+fn by(reason: Option<String>) -> By {
+    Cause::new(seams::actor(), reason.unwrap_or_default()).into()
 }
 
 async fn run_now(app: &App, args: OrderArgs) -> Result<Exit, CliError> {

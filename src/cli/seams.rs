@@ -47,10 +47,12 @@ pub(super) async fn audited<T, E: From<StoreError>>(
     audit::audited(&app.services, &by(""), act, work).await
 }
 
-/// Who types: part of the cause of what is stored.
+/// Who types: part of the cause of what is stored. A shell inside a container often has no name for that; the number is
+/// known everywhere.
 pub(super) fn actor() -> String {
     let name = ["USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()));
-    format!("cli:{}", name.as_deref().map_or("unknown", str::trim))
+    let number = || format!("uid-{}", rustix::process::getuid().as_raw());
+    format!("cli:{}", name.map_or_else(number, |name| name.trim().to_owned()))
 }

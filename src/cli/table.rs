@@ -11,9 +11,18 @@ pub(super) struct Column {
     title: &'static str,
     flexible: bool,
     right: bool,
+    /// Its values mean something only on one line.
+    drawn: bool,
+    /// Left out where the table does not fit otherwise.
+    spare: bool,
 }
 
 impl Column {
+    /// The same column, left out where the table does not fit otherwise: the last of them first.
+    pub(super) const fn spare(self) -> Self {
+        Self { spare: true, ..self }
+    }
+
     /// Its title is never shortened.
     fn narrowest(&self) -> usize {
         self.title.chars().count().max(NARROWEST)
@@ -26,6 +35,8 @@ pub(super) const fn whole(title: &'static str) -> Column {
         title,
         flexible: false,
         right: false,
+        drawn: false,
+        spare: false,
     }
 }
 
@@ -34,6 +45,14 @@ pub(super) const fn text(title: &'static str) -> Column {
     Column {
         flexible: true,
         ..whole(title)
+    }
+}
+
+/// A column of small drawings, which may be cut off.
+pub(super) const fn drawing(title: &'static str) -> Column {
+    Column {
+        drawn: true,
+        ..text(title)
     }
 }
 
@@ -83,19 +102,35 @@ impl Table {
         output::say(&self.render(output::width()));
     }
 
-    /// The table as text. Texts are shortened to make it fit; where that is not enough, each row has a line a value.
+    /// The table as text. Texts are shortened to make it fit, then spare columns are left out; where that is not enough,
+    /// each row has a line a value, and nothing is left out.
     pub(super) fn render(&self, width: Option<usize>) -> String {
+        let mut table = self.clone();
+        loop {
+            if let Some(text) = table.in_lines(width) {
+                return text;
+            }
+            let Some(spare) = table.columns.iter().rposition(|column| column.spare) else {
+                return self.stacked(width.unwrap_or(usize::MAX));
+            };
+            table.columns.remove(spare);
+            for row in &mut table.rows {
+                row.remove(spare);
+            }
+        }
+    }
+
+    /// With a line a row, if it fits.
+    fn in_lines(&self, width: Option<usize>) -> Option<String> {
         let widths = self.widths(width);
         let whole = widths.iter().sum::<usize>() + gaps(widths.len());
-        if let Some(limit) = width.filter(|limit| whole > *limit) {
-            return self.stacked(limit);
+        if width.is_some_and(|limit| whole > limit) {
+            return None;
         }
         let titles = self.columns.iter().map(|c| c.title.to_owned()).collect();
-        std::iter::once(&titles)
-            .chain(&self.rows)
-            .map(|row| self.line(row, &widths))
-            .collect::<Vec<_>>()
-            .join("\n")
+        let lines = std::iter::once(&titles).chain(&self.rows);
+        let lines: Vec<String> = lines.map(|row| self.line(row, &widths)).collect();
+        Some(lines.join("\n"))
     }
 
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
@@ -119,7 +154,7 @@ impl Table {
         widths
     }
 
-    /// A line a value: ids stay whole, so that they can be copied.
+    /// A line a value, or more where it is long: nothing is left out there, and ids can be copied.
     fn stacked(&self, limit: usize) -> String {
         let longest = self.columns.iter().map(|c| c.title.chars().count()).max();
         let longest = longest.unwrap_or(0);
@@ -130,10 +165,10 @@ impl Table {
                 .filter(|(value, _)| !value.is_empty());
             let lines = cells.map(|(value, column)| {
                 let room = limit.saturating_sub(longest + 2).max(NARROWEST);
-                let value = if column.flexible {
-                    shorten(value, room)
-                } else {
-                    value.clone()
+                let value = match (column.drawn, column.flexible) {
+                    (true, _) => shorten(value, room),
+                    (false, true) => wrapped(value, room).join(&format!("\n{:longest$}  ", "")),
+                    (false, false) => value.clone(),
                 };
                 format!("{:<longest$}  {value}", column.title)
             });
@@ -163,6 +198,21 @@ impl Table {
 /// Spaces between so many columns.
 fn gaps(columns: usize) -> usize {
     2 * columns.saturating_sub(1)
+}
+
+/// Lines of at most so many characters; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// At most so many characters, with `…` where some are missing.
@@ -207,9 +257,26 @@ mod tests {
     }
 
     #[test]
+    fn spare_columns_are_left_out_before_a_table_is_stacked() {
+        let columns = [
+            whole("ID"),
+            number("A").spare(),
+            number("BB"),
+            number("CC").spare(),
+        ];
+        let mut table = Table::new(&columns);
+        table.row(["123456".into(), "1".into(), "2".into(), "3".into()]);
+        assert_eq!(table.render(Some(17)), "ID      A  BB  CC\n123456  1   2   3");
+        assert_eq!(table.render(Some(14)), "ID      A  BB\n123456  1   2");
+        assert_eq!(table.render(Some(11)), "ID      BB\n123456   2");
+        assert!(table.render(Some(9)).contains("CC  3"), "nothing is left out");
+    }
+
+    #[test]
     fn a_table_that_cannot_fit_has_a_line_a_value() {
         let expected = "ID    123456789012345678\n\
-                        NAME  a name that is rat…\n\
+                        NAME  a name that is\n\
+                        \x20     rather long\n\
                         JOBS  7\n\
                         \n\
                         ID    1\n\

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use rolecall_core::UserId;
+use rolecall_core::audit::Act;
 use serde_json::json;
 
-use super::{CliError, Exit, Format, output, values, view};
+use super::{CliError, Exit, Format, output, seams, values, view};
 use crate::app::App;
 use crate::config::parse_duration;
 use crate::web::issue_token;
@@ -16,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
 
 /// Prints a token (JWT) for the HTTP interface
 ///
-/// It is signed with JWT_SECRET (embedded: with the one made at the first start), and printed alone on standard
+/// That it was made, for whom and until when is recorded. It is signed with JWT_SECRET (embedded: with the one made at the first start), and printed alone on standard
 /// output. Whoever has it may do what the user may, until it ends: treat it as a password.
 ///
 /// Example: curl -H "Authorization: Bearer $(rolecall token --user ops --admin --ttl 15m)"
@@ -46,26 +47,26 @@ fn ttl(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) fn run(app: &App, args: &TokenArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(app: &App, args: &TokenArgs) -> Result<Exit, CliError> {
     let Some(secret) = &app.jwt_secret else {
         return Err(
             CliError::failed("JWT_SECRET is not set, so no token can be signed")
                 .hint("Set it to the secret that `rolecall web` uses."),
         );
     };
-    let token = issue_token(secret, &args.user, args.admin, args.ttl);
+    let ends = app.services.clock.now() + args.ttl;
+    let act = Act::new("token.made", format!("user:{}", args.user))
+        .after(&json!({ "admin": args.admin, "expires_at": ends.to_rfc3339() }));
+    let made = async { Ok::<_, CliError>(issue_token(secret, &args.user, args.admin, args.ttl)) };
+    let token = seams::audited(app, act, made).await?;
     if args.format.json {
-        let ends = app.services.clock.now() + args.ttl;
         output::json(&json!({
             "token": token, "user_id": args.user, "admin": args.admin, "expires_at": ends.to_rfc3339(),
         }));
     } else {
         output::say(&token);
     }
-    output::note(&format!(
-        "Valid until {} UTC.",
-        view::moment(app.services.clock.now() + args.ttl)
-    ));
+    output::note(&format!("Valid until {} UTC.", view::moment(ends)));
     Ok(Exit::Done)
 }
 

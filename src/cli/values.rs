@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use rolecall_core::dead_letter::Standing;
 use rolecall_core::ids::NotASnowflake;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
+use rolecall_core::run::RunState;
 use rolecall_core::{ChannelId, MappingId, UserId};
 
 use serde_json::Value;
@@ -37,6 +39,18 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// The state of a run.
+pub(super) fn run_state(text: &str) -> Result<RunState, String> {
+    let names = RunState::ALL.map(RunState::as_str).join(", ");
+    RunState::from_name(&text.trim().to_ascii_lowercase()).ok_or_else(|| format!("expected one of {names}"))
+}
+
+/// How a cause of dead letters stands.
+pub(super) fn standing(text: &str) -> Result<&'static str, String> {
+    let names = Standing::NAMES.join(", ");
+    Standing::name_of(text).ok_or_else(|| format!("expected one of {names}"))
 }
 
 /// A length of time between these two.

@@ -26,6 +26,14 @@ pub(super) fn length(millis: i64) -> String {
     }
 }
 
+/// The same where thousandths tell something, such as of one call.
+pub(super) fn fine_length(millis: i64) -> String {
+    match millis.max(0) {
+        millis @ 0..1_000 => format!("{millis} ms"),
+        millis => length(millis),
+    }
+}
+
 /// As JSON, with moments (fields that end in `_at`) as RFC 3339.
 fn value<T: Serialize>(record: &T) -> Value {
     // Records are plain structs; only maps whose keys are no text cannot be written.
@@ -110,7 +118,7 @@ pub(super) fn job(job: &Job) -> Value {
         "fingerprint": job.fingerprint,
         "attempts": value(&job.attempts),
         "waits": job.waits.iter().map(wait).collect::<Vec<_>>(),
-        "progress": job.progress.as_ref().map(job_progress),
+        "progress": job.progress.as_ref().map(|progress| job_progress(progress, job.eta())),
         "outcome": job.outcome,
         "inserted_at": rfc3339(job.inserted_at),
         "run_at": rfc3339(job.due_since()),
@@ -129,7 +137,7 @@ fn wait(wait: &WaitNote) -> Value {
     })
 }
 
-fn job_progress(progress: &JobProgress) -> Value {
+fn job_progress(progress: &JobProgress, eta: Option<Timestamp>) -> Value {
     json!({
         "total": progress.total,
         "done": progress.done,
@@ -137,19 +145,17 @@ fn job_progress(progress: &JobProgress) -> Value {
         "counts": progress.counts,
         "started_at": rfc3339(progress.started_at),
         "updated_at": rfc3339(progress.at),
-        "eta": progress.eta().map(rfc3339),
+        "eta": eta.map(rfc3339),
     })
 }
 
 /// How far a long job is, for people: `250 of 600, 2 in vain; over at about 12:10:19 UTC`.
-pub(super) fn progress(progress: &JobProgress) -> String {
+pub(super) fn progress(progress: &JobProgress, eta: Option<Timestamp>) -> String {
     let failed = match progress.failed {
         0 => String::new(),
         n => format!(", {n} in vain"),
     };
-    let end = progress
-        .eta()
-        .map(|at| format!("; over at about {} UTC", moment(at)));
+    let end = eta.map(|at| format!("; over at about {} UTC", moment(at)));
     format!(
         "{} of {}{failed}{}",
         progress.done,
@@ -165,6 +171,7 @@ pub(super) fn subject(subject: &Subject) -> String {
         subject.discord_id.map(|id| format!("account {id}")),
         subject.guild_id.map(|id| format!("guild {id}")),
         subject.role_id.map(|id| format!("role {id}")),
+        subject.webhook_id.map(|id| format!("endpoint {id}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

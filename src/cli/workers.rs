@@ -121,7 +121,7 @@ pub(super) fn table<'a>(fleet: &Fleet, members: impl IntoIterator<Item = &'a Mem
         text("ROLES"),
         number("JOBS"),
         whole("SEEN"),
-        number("CLOCK"),
+        number("CLOCK").spare(),
         text("RELEASE"),
     ]);
     for member in members {

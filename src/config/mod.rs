@@ -5,6 +5,7 @@
 
 mod accounts;
 mod api;
+mod discord;
 mod durations;
 mod reader;
 pub mod settings;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use accounts::AccountsConfig;
 pub use api::{ApiConfig, MOST_SYNC_WAIT, RateLimit};
+pub use discord::DiscordConfig;
 pub use durations::parse as parse_duration;
 use reader::Reader;
 pub use telemetry::{TelemetryConfig, TracesConfig};
@@ -80,27 +82,6 @@ pub enum LogFormat {
     Json,
     /// For people.
     Pretty,
-}
-
-/// What concerns Discord.
-#[derive(Debug, Clone)]
-pub struct DiscordConfig {
-    /// Base of all calls.
-    pub base_url: String,
-    /// Token of the bot of guilds that are added without one.
-    pub default_bot_token: Option<SecretString>,
-    /// The application's id, for token refreshes.
-    pub client_id: Option<String>,
-    /// The application's secret.
-    pub client_secret: Option<SecretString>,
-    /// Shortest time between two calls of one budget.
-    pub rate_limit_delay: Duration,
-    /// How much faster Discord's clock runs; 1 unless it is the simulator.
-    pub speed: f64,
-    /// Every how many minutes all guilds are synced.
-    pub sync_interval: Duration,
-    /// Tokens that end within this time are refreshed.
-    pub token_refresh_threshold: Duration,
 }
 
 /// All of it.
@@ -170,7 +151,7 @@ impl Config {
         let data_dir = reader
             .text("ROLECALL_DATA_DIR")
             .map_or_else(|| default_data_dir(vars), PathBuf::from);
-        let discord = discord(&mut reader);
+        let discord = DiscordConfig::read(&mut reader);
         let accounts = AccountsConfig::read(&mut reader);
         let api = ApiConfig::read(&mut reader);
         let default_installation = match &store {
@@ -317,56 +298,6 @@ fn store(reader: &mut Reader<'_>) -> Store {
             }
             Store::Embedded
         }
-    }
-}
-
-fn discord(reader: &mut Reader<'_>) -> DiscordConfig {
-    let base_url = reader
-        .text("DISCORD_API_BASE_URL")
-        .unwrap_or_else(|| "https://discord.com/api/v10".to_owned());
-    if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-        reader.problem(
-            "DISCORD_API_BASE_URL",
-            "is no address: it has to begin with https:// (or http://)",
-        );
-    }
-    let client_id = reader.text("DISCORD_CLIENT_ID");
-    let client_secret = reader.secret("DISCORD_CLIENT_SECRET");
-    match (&client_id, &client_secret) {
-        (Some(_), None) => reader.problem(
-            "DISCORD_CLIENT_SECRET",
-            "is not set, but DISCORD_CLIENT_ID is; set both",
-        ),
-        (None, Some(_)) => reader.problem(
-            "DISCORD_CLIENT_ID",
-            "is not set, but DISCORD_CLIENT_SECRET is; set both",
-        ),
-        _ => {}
-    }
-    let speed = reader.factor("ROLECALL_SIMULATOR_SPEED", 1.0);
-    if (speed - 1.0).abs() > f64::EPSILON && base_url.contains("discord.com") {
-        reader.problem(
-            "ROLECALL_SIMULATOR_SPEED",
-            "is only for a simulator whose clock runs faster; Discord's own clock does not: remove it",
-        );
-    }
-    let sync_interval = reader.duration("DISCORD_SYNC_INTERVAL", Duration::from_secs(15 * 60));
-    if sync_interval < Duration::from_secs(60) {
-        reader.problem(
-            "DISCORD_SYNC_INTERVAL",
-            "is shorter than a minute; use at least 1m",
-        );
-    }
-    DiscordConfig {
-        base_url,
-        default_bot_token: reader.secret("DISCORD_DEFAULT_BOT_TOKEN"),
-        client_id,
-        client_secret,
-        rate_limit_delay: reader.duration("DISCORD_RATE_LIMIT_DELAY", Duration::ZERO),
-        speed,
-        sync_interval,
-        token_refresh_threshold: reader
-            .duration("DISCORD_TOKEN_REFRESH_THRESHOLD", Duration::from_secs(24 * 3600)),
     }
 }
 

@@ -139,6 +139,15 @@ async fn a_group_is_understood_mended_and_redriven_at_about_the_predicted_cost()
     );
     let cause = groups[0].fingerprint.clone().unwrap();
     assert!(cause.ends_with("|403|50013"), "{cause}");
+    let remedy = groups[0].remedy().unwrap();
+    let both = "The role Pilot (position 7) is above the bot's highest role,";
+    assert!(
+        remedy.starts_with(both) && remedy.contains("(position 5) above Pilot (position 7)"),
+        "{remedy}"
+    );
+    // Discord was asked once, not for each of them.
+    let looks = workshop.world.simulator.counters().by_route["GET /guilds/{guild}"];
+    assert_eq!(looks, 1);
 
     let query = mended(&workshop, role, &cause).await;
     let meant = dead_letters::of(&cause);

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rolecall_adapters::metered::guild_label;
 use rolecall_adapters::metered::table::{
-    BUILD, DELIVERY_DEPTH, DELIVERY_UP, GUILD_HEALTH, GUILD_LINKED, GUILD_MEMBERS, JOBS, LAST_SUCCESS_AGE,
-    LINKED_ACCOUNTS, OLDEST_DUE, PAUSES, STORE_UP,
+    BUILD, DELIVERY_DEPTH, DELIVERY_UP, DISCORD_INVALID_LEFT, DISCORD_STOP, GUILD_HEALTH, GUILD_LINKED,
+    GUILD_MEMBERS, JOBS, LAST_SUCCESS_AGE, LIMITER_WAITING, LINKED_ACCOUNTS, OLDEST_DUE, PAUSES, STORE_UP,
 };
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::HealthStatus;
 use rolecall_core::job::{JobState, Lane};
-use rolecall_core::ports::JobFilter;
+use rolecall_core::ports::{Barrier, JobFilter, Limiter, RunFilter};
 use rolecall_core::run::{counts, last_success};
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::lanes::oldest_due;
@@ -56,6 +56,14 @@ struct Looked {
     long_ago: Option<Instant>,
 }
 
+impl Gauges {
+    /// The next scrape looks again.
+    #[cfg(test)]
+    pub(crate) async fn forget(&self) {
+        *self.looked.lock().await = Looked::default();
+    }
+}
+
 fn is_old(at: Option<Instant>, fresh: Duration) -> bool {
     at.is_none_or(|at| at.elapsed() >= fresh)
 }
@@ -70,6 +78,7 @@ pub(super) async fn refresh(app: &App) {
     looked.at = Some(Instant::now());
     let services = &app.services;
     delivery(app).await;
+    limits(app.limiter.as_ref()).await;
     let mut read = attempt(ledger(services)).await;
     if read && is_old(looked.long_ago, FRESH_FOR_LONG) {
         looked.long_ago = Some(Instant::now());
@@ -103,6 +112,23 @@ async fn delivery(app: &App) {
     DELIVERY_UP.set(&[], if up { 1.0 } else { 0.0 });
 }
 
+/// What Discord's limits leave.
+async fn limits(limiter: &dyn Limiter) {
+    let Ok(budget) = timeout(PATIENCE, limiter.budget()).await else {
+        return;
+    };
+    DISCORD_INVALID_LEFT.set(&[], number(budget.invalid_left()));
+    for barrier in Barrier::STOPS {
+        let stop = budget.stops.iter().find(|(b, _)| *b == barrier);
+        let left = stop.map_or(0.0, |(_, left)| left.as_secs_f64());
+        DISCORD_STOP.set(&[barrier.as_str()], left);
+    }
+    LIMITER_WAITING.set(
+        &[],
+        number(budget.waiting.iter().map(|bucket| bucket.places).sum()),
+    );
+}
+
 async fn ledger(services: &Services) -> Result<(), StoreError> {
     let now = services.clock.now();
     let filter = JobFilter {
@@ -122,7 +148,7 @@ async fn ledger(services: &Services) -> Result<(), StoreError> {
         let due = oldest_due(services, lane, &held, now).await?;
         OLDEST_DUE.set(&[lane.as_str()], due.map_or(0.0, |due| age(due, now)));
     }
-    let runs = services.runs.list(None, None, RUNS).await?;
+    let runs = services.runs.list(RunFilter::default(), None, RUNS).await?;
     if let Some(at) = last_success(&runs) {
         LAST_SUCCESS_AGE.set(&[], age(at, now));
     }

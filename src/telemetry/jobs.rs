@@ -5,7 +5,8 @@ use std::time::Duration;
 use rolecall_adapters::metered::guild_label;
 use rolecall_adapters::metered::table::{
     ATTEMPTS, AUTO_JOINS, BOT_PERMISSION_ERRORS, CLAIMS, DELIVERY_RESTARTS, DISCORD_INVALID, JOB_RUN,
-    JOB_WAIT, JOBS_ENDED, REDELIVERIES, RESCUES, ROLE_CHANGES, RUN_TIME, RUNS_ENDED, SNOOZES,
+    JOB_WAIT, JOBS_ENDED, MEMBERS_JOINED, MEMBERS_LEFT, REDELIVERIES, RESCUES, ROLE_CHANGES, RUN_TIME,
+    RUNS_ENDED, SNOOZES,
 };
 use rolecall_core::Timestamp;
 use rolecall_core::error::JobError;
@@ -34,8 +35,7 @@ impl Observer for JobObserver {
         if let Some(trace) = &job.trace {
             traces::follow(span, trace);
         }
-        let due = job.due_since();
-        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(due, now));
+        JOB_WAIT.observe(&[&job.kind, job.lane.as_str()], between(job.due_since(), now));
     }
 
     fn ended(&self, job: &Record, ended: Ended<'_>) {
@@ -61,6 +61,7 @@ impl Observer for JobObserver {
         if let Some(outcome) = &settlement.outcome {
             ROLE_CHANGES.add(&["granted"], u64::from(outcome.granted));
             ROLE_CHANGES.add(&["revoked"], u64::from(outcome.revoked));
+            turnover(job, outcome);
         }
         let lacking = lacking(settlement.outcome.as_ref(), ended.error);
         if !lacking.is_empty() {
@@ -104,6 +105,21 @@ pub(super) fn begin(kinds: impl Iterator<Item = &'static str>) {
         }
     }
     DISCORD_INVALID.begin(&[]);
+}
+
+/// Who came and who left, if the job read the members of a guild. Both begin at 0 with the first reading.
+fn turnover(job: &Record, outcome: &Outcome) {
+    if !outcome.counts.contains_key(counts::MEMBERS) {
+        return;
+    }
+    let guild = guild_label(job.subject.guild_id);
+    for (metric, name) in [
+        (&MEMBERS_JOINED, counts::MEMBERS_JOINED),
+        (&MEMBERS_LEFT, counts::MEMBERS_LEFT),
+    ] {
+        metric.begin(&[&guild]);
+        metric.add(&[&guild], outcome.counts.get(name).copied().unwrap_or(0));
+    }
 }
 
 fn between(from: Timestamp, until: Timestamp) -> Duration {

@@ -1,6 +1,8 @@
 //! What the process tells of itself to those who watch it: metrics ([`jobs`], [`gauges`], and what the adapters count),
 //! and traces.
 
+#[cfg(test)]
+mod events_tests;
 mod gauges;
 mod jobs;
 #[cfg(test)]

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use rolecall_core::RunId;
 use rolecall_core::audit::AuditFilter;
 use rolecall_core::cause::Cause;
-use rolecall_core::ports::permission;
 use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::worker::Beat;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::access_tests::{Served, served};
+use super::access_tests::Served;
 use super::guilds_tests::{TOKEN, World, world};
 use crate::web::openapi;
 
@@ -206,7 +205,7 @@ async fn of_jobs(served: &Served) -> Vec<Done> {
     acts
 }
 
-async fn running(served: &Served) -> String {
+pub(super) async fn running(served: &Served) -> String {
     let services = &served.app.services;
     let run = Run {
         id: RunId(Uuid::now_v7()),
@@ -351,92 +350,4 @@ async fn every_act_of_the_document_leaves_one_record_that_says_who_and_the_chain
     let audit = &world.served.app.services.audit;
     let whole = crate::trail::verify(&**audit, None).await.unwrap().unwrap();
     assert_eq!(whole.records, seen.len() as u64);
-}
-
-#[tokio::test]
-async fn what_is_refused_or_only_looked_at_leaves_no_record() {
-    let mut served = served(&[]).await;
-    let dead = served.dead(5, 1).await;
-    for (path, body) in [
-        (
-            "/v1/bulk".to_owned(),
-            json!({"action": "retry", "query": "guild:5", "dry_run": true}),
-        ),
-        (format!("/v1/jobs/{dead}/cancel"), json!({})),
-        ("/v1/runs".to_owned(), json!({})),
-        ("/v1/pauses".to_owned(), json!({"query": "kind:add_role"})),
-    ] {
-        served.json("post", &path, body).await;
-    }
-    let key = served.key(&[permission::JOBS_READ], 60_000).await;
-    assert_eq!(
-        served
-            .bearer("post", &format!("/v1/jobs/{dead}/retry"), &key)
-            .await
-            .0,
-        403
-    );
-    assert_eq!(served.actions().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn the_trail_is_listed_by_filters_page_by_page_exported_as_lines_and_verified() {
-    let mut served = served(&[]).await;
-    let mut ids = Vec::new();
-    for n in 1..=3 {
-        let body = json!({"query": "kind:add_role", "reason": format!("reason {n}")});
-        let (_, _, pause) = served.json("post", "/v1/pauses", body).await;
-        ids.push(pause["id"].as_str().unwrap().to_owned());
-    }
-    served
-        .json("delete", &format!("/v1/pauses/{}", ids[0]), Value::Null)
-        .await;
-    let page = served.got("/v1/audit?limit=3").await;
-    let seqs = |page: &Value| -> Vec<u64> {
-        let records = page["records"].as_array().unwrap();
-        records.iter().map(|r| r["seq"].as_u64().unwrap()).collect()
-    };
-    assert_eq!(seqs(&page), [4, 3, 2]);
-    let next = format!("/v1/audit?limit=3&cursor={}", page["next"].as_str().unwrap());
-    let last = served.got(&next).await;
-    assert_eq!((seqs(&last), &last["next"]), (vec![1], &Value::Null));
-    let found = served
-        .got(&format!(
-            "/v1/audit?subject=pause:{}&actor=user:ada&since=1h",
-            ids[0]
-        ))
-        .await;
-    assert_eq!(seqs(&found), [4, 1]);
-    assert_eq!(
-        seqs(&served.got("/v1/audit?action=pause.added&until=1h").await),
-        [] as [u64; 0]
-    );
-    let (status, _, _) = served.json("get", "/v1/audit?since=soon", Value::Null).await;
-    assert_eq!(status, 422);
-    let admin = format!("Bearer {}", served.admin);
-    let export = served
-        .ask(
-            "get",
-            "/v1/audit/export?action=pause.added",
-            &[("authorization", &admin)],
-            "",
-        )
-        .await;
-    assert_eq!(export.headers()["content-type"], "application/jsonl");
-    let bytes = axum::body::to_bytes(export.into_body(), 1 << 20).await.unwrap();
-    let lines: Vec<Value> = String::from_utf8(bytes.to_vec())
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(lines.len(), 3);
-    assert_eq!(
-        (&lines[0]["seq"], &lines[0]["reason"]),
-        (&json!(1), &json!("reason 1"))
-    );
-    let verdict = served.got("/v1/audit/verify").await;
-    assert_eq!(
-        (&verdict["whole"], &verdict["records"]),
-        (&json!(true), &json!(4))
-    );
 }

@@ -8,7 +8,7 @@ use rolecall_core::Timestamp;
 use rolecall_core::api_key::{ApiKey, ApiKeyId, split};
 use rolecall_core::audit::AuditFilter;
 use rolecall_core::error::StoreError;
-use rolecall_core::ports::{ApiKeys, permission};
+use rolecall_core::ports::{ApiKeys, RunFilter, permission};
 
 use super::access_tests::{served, served_with};
 use super::callers_tests::{told, with_ada};
@@ -122,7 +122,13 @@ async fn what_a_key_does_is_done_in_its_name() {
     let key = served.key(&[permission::GUILDS, permission::SYNC], 60_000).await;
     let actor = format!("key:{}", split(&key).unwrap().0);
     assert_eq!(served.bearer("post", "/v1/runs", &key).await.0, 202);
-    let runs = served.app.services.runs.list(None, None, 9).await.unwrap();
+    let runs = served
+        .app
+        .services
+        .runs
+        .list(RunFilter::default(), None, 9)
+        .await
+        .unwrap();
     assert_eq!(runs[0].cause.actor, actor);
     assert_eq!(served.bearer("delete", "/discord/guilds/5", &key).await.0, 200);
     let records = served

@@ -20,6 +20,8 @@ mod bulk_tests;
 mod callers_tests;
 mod change;
 #[cfg(test)]
+mod dead_letters_tests;
+#[cfg(test)]
 mod documents_tests;
 #[cfg(test)]
 mod fleet_tests;
@@ -52,6 +54,8 @@ mod shown_tests;
 mod state;
 #[cfg(test)]
 mod sync_tests;
+#[cfg(test)]
+mod trail_tests;
 mod v1;
 mod wait;
 #[cfg(test)]

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use axum::http::Method;
 use rolecall_core::Timestamp;
+use rolecall_core::ports::JobFilter;
 use rolecall_core::replies::{Admission, Asked};
+use rolecall_core::secrets::SecretKind;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::access_tests::{served, token};
+use super::access_tests::{Served, served, token};
+use super::audit_tests::running;
 use super::http::repeats;
 
 const KEY: (&str, &str) = ("idempotency-key", "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"");
@@ -151,4 +155,111 @@ async fn while_a_request_is_under_way_its_repeat_is_told_so_and_one_whose_proces
     assert_eq!(status, 202, "{run}");
     // If the dead one had stored its run, it would be this one.
     assert_eq!(run["id"], repeats::repeatable(&name).to_string());
+}
+
+/// A POST that makes something: where, with what, and the name of what it made in its answer.
+async fn makers(served: &mut Served) -> Vec<(String, Value, &'static str)> {
+    let dead = served.dead(5, 1).await;
+    let run = running(served).await;
+    let hook = json!({"url": "https://ops.example.com/rolecall"});
+    let (_, _, endpoint) = served.json("post", "/v1/webhooks", hook.clone()).await;
+    let endpoint = endpoint["id"].as_str().unwrap();
+    let bulk = json!({"action": "cancel", "query": "guild:5"});
+    vec![
+        (
+            "/v1/pauses".to_owned(),
+            serde_json::from_str(PAUSE).unwrap(),
+            "id",
+        ),
+        ("/v1/bulk".to_owned(), bulk, "id"),
+        (format!("/v1/jobs/{dead}/clone"), json!({}), "id"),
+        (format!("/v1/runs/{run}/retry"), json!({}), "id"),
+        ("/v1/schedules/retention/run".to_owned(), json!({}), "job_id"),
+        ("/v1/webhooks".to_owned(), hook, "id"),
+        (format!("/v1/webhooks/{endpoint}/test"), json!({}), "job_id"),
+    ]
+}
+
+impl Served {
+    /// How much there is of everything that a POST may make.
+    async fn stock(&self) -> (u64, usize, usize) {
+        let services = &self.app.services;
+        let jobs = services.ledger.counts(&JobFilter::default()).await.unwrap();
+        let pauses = services.pauses.list().await.unwrap();
+        let endpoints = services.webhooks.list().await.unwrap();
+        (jobs.iter().map(|(_, n)| n).sum(), pauses.len(), endpoints.len())
+    }
+
+    /// As if the process had died after the act and before its answer was kept, and its key had become free.
+    async fn dies_before_the_answer_is_kept(&self) {
+        let services = &self.app.services;
+        let long_after = services.clock.now() + Duration::from_secs(10 * 86_400);
+        assert_eq!(services.replies.prune(long_after, 9).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_before_a_process_died_is_made_once_whatever_it_is() {
+    let mut served = served(&[]).await;
+    for (n, (place, body, name)) in makers(&mut served).await.into_iter().enumerate() {
+        let key = format!("died-{n}");
+        let headers = [("idempotency-key", key.as_str())];
+        let (status, _, first) = served.text("post", &place, &headers, &body.to_string()).await;
+        assert!((200..300).contains(&status), "{place}: {status} {first}");
+        let stock = served.stock().await;
+        served.dies_before_the_answer_is_kept().await;
+        let (again, _, second) = served.text("post", &place, &headers, &body.to_string()).await;
+        assert_eq!(
+            (again, &second[name]),
+            (status, &first[name]),
+            "{place}: {second}"
+        );
+        assert!(first[name].is_string(), "{place}: {first}");
+        assert_eq!(served.stock().await, stock, "{place}");
+        served.dies_before_the_answer_is_kept().await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_jobs_have_moved_on_meanwhile_is_answered_all_the_same() {
+    let mut served = served(&[]).await;
+    let place = format!("/v1/runs/{}/retry", running(&served).await);
+    let (_, _, first) = served.text("post", &place, &[KEY], "{}").await;
+    served.dies_before_the_answer_is_kept().await;
+    let failed = served
+        .app
+        .services
+        .ledger
+        .list(&JobFilter::default(), None, 9)
+        .await
+        .unwrap();
+    for job in failed.iter().filter(|job| job.state.is_final()) {
+        let again = rolecall_core::ports::Redrive::default();
+        served.app.services.control.redrive(job.id, &again).await.unwrap();
+    }
+    let (status, _, second) = served.text("post", &place, &[KEY], "{}").await;
+    assert_eq!((status, &second["id"]), (202, &first["id"]), "{second}");
+    // Whoever asks anew is told that there is nothing to do.
+    let (status, _, other) = served.text("post", &place, &[], "{}").await;
+    assert_eq!((status, &other["code"]), (409, &json!("nothing_failed")));
+}
+
+#[tokio::test]
+async fn a_secret_that_died_with_its_process_is_replaced_by_the_one_that_is_told() {
+    let mut served = served(&[]).await;
+    let hook = json!({"url": "https://ops.example.com/rolecall"}).to_string();
+    let (_, _, first) = served.text("post", "/v1/webhooks", &[KEY], &hook).await;
+    served.dies_before_the_answer_is_kept().await;
+    let (status, _, second) = served.text("post", "/v1/webhooks", &[KEY], &hook).await;
+    assert_eq!((status, &second["id"]), (201, &first["id"]));
+    let (told, lost) = (
+        second["secret"].as_str().unwrap(),
+        first["secret"].as_str().unwrap(),
+    );
+    assert_ne!(told, lost);
+    let services = &served.app.services;
+    let stored = services.webhooks.list().await.unwrap().remove(0);
+    let place = SecretKind::WebhookSecret.place(&stored.endpoint.id.to_string());
+    let secret = services.vault.open(&stored.secret, &place).unwrap();
+    assert_eq!(secret.expose_secret(), told);
 }

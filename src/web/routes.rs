@@ -142,6 +142,7 @@ fn job_routes() -> Router<Web> {
         .route("/v1/pauses/{pause_id}", delete(pauses::end_pause))
         .route("/v1/queues", get(queues::list_queues))
         .route("/v1/queues/{queue}", get(queues::get_queue))
+        .route("/v1/discord/budget", get(v1::budget::get_budget))
         .route("/v1/workers", get(workers::list_workers))
         .route("/v1/workers/{worker_id}/drain", post(workers::drain_worker))
         .route("/v1/workers/{worker_id}/undrain", post(workers::undrain_worker))
@@ -164,6 +165,10 @@ fn webhook_routes() -> Router<Web> {
             get(webhooks::get_webhook)
                 .patch(webhooks::change_webhook)
                 .delete(webhooks::delete_webhook),
+        )
+        .route(
+            "/v1/webhooks/{webhook_id}/deliveries",
+            get(v1::webhook_deliveries::list_deliveries),
         )
         .route("/v1/webhooks/{webhook_id}/test", post(webhooks::test_webhook))
         .route("/v1/webhooks/{webhook_id}/rotate", post(webhooks::rotate_webhook))

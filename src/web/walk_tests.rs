@@ -90,6 +90,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("delete", "/v1/pauses/{pause_id}", MANAGE_JOBS),
     ("get", "/v1/queues", JOBS),
     ("get", "/v1/queues/{queue}", JOBS),
+    ("get", "/v1/discord/budget", JOBS),
     ("get", "/v1/workers", JOBS),
     ("post", "/v1/workers/{worker_id}/drain", MANAGE_JOBS),
     ("post", "/v1/workers/{worker_id}/undrain", MANAGE_JOBS),
@@ -102,6 +103,7 @@ const TABLE: &[(&str, &str, Access)] = &[
     ("get", "/v1/webhooks/{webhook_id}", Needs(&[])),
     ("patch", "/v1/webhooks/{webhook_id}", Needs(&[])),
     ("delete", "/v1/webhooks/{webhook_id}", Needs(&[])),
+    ("get", "/v1/webhooks/{webhook_id}/deliveries", Needs(&[])),
     ("post", "/v1/webhooks/{webhook_id}/test", Needs(&[])),
     ("post", "/v1/webhooks/{webhook_id}/rotate", Needs(&[])),
 ];

@@ -1,13 +1,7 @@
 //! Endpoints over HTTP, and what is sent to a real receiver.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use rolecall_core::cause::Cause;
 use rolecall_core::dead_letter::Said;
 use rolecall_core::error::JobError;
@@ -18,70 +12,10 @@ use rolecall_jobs::deliver_webhook::DeliverWebhook;
 use rolecall_jobs::kernel::event_watch::EventWatch;
 use rolecall_jobs::kernel::job::Job;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::access_tests::{Served, served};
+use crate::receiver::{OPEN, Receiver};
 use crate::testing::context_of;
-
-const OPEN: [(&str, &str); 2] = [
-    ("ROLECALL_WEBHOOKS_ALLOW_HTTP", "true"),
-    ("ROLECALL_WEBHOOKS_ALLOW_PRIVATE", "true"),
-];
-
-/// What an endpoint answers, in turn, and what it was sent.
-#[derive(Clone, Default)]
-struct Receiver {
-    answers: Arc<Mutex<Vec<u16>>>,
-    sent: Arc<Mutex<Vec<(HeaderMap, String)>>>,
-}
-
-impl Receiver {
-    async fn start(answers: &[u16]) -> (Self, String) {
-        let receiver = Self::default();
-        *receiver.answers.lock().unwrap() = answers.iter().rev().copied().collect();
-        let routes = Router::new().fallback(take).with_state(receiver.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        (receiver, url)
-    }
-
-    fn header(&self, n: usize, name: &str) -> String {
-        let sent = self.sent.lock().unwrap();
-        sent[n].0[name].to_str().unwrap().to_owned()
-    }
-
-    fn body(&self, n: usize) -> String {
-        self.sent.lock().unwrap()[n].1.clone()
-    }
-
-    /// Whether message `n` is signed with this secret.
-    fn is_signed(&self, n: usize, secret: &str) -> bool {
-        let key = BASE64_STANDARD
-            .decode(secret.strip_prefix("whsec_").unwrap())
-            .unwrap();
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-        for part in [
-            &self.header(n, "webhook-id"),
-            ".",
-            &self.header(n, "webhook-timestamp"),
-            ".",
-            &self.body(n),
-        ] {
-            mac.update(part.as_bytes());
-        }
-        let wanted = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
-        self.header(n, "webhook-signature")
-            .split(' ')
-            .any(|one| one == wanted)
-    }
-}
-
-async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
-    receiver.sent.lock().unwrap().push((headers, body));
-    let answer = receiver.answers.lock().unwrap().pop().unwrap_or(200);
-    StatusCode::from_u16(answer).unwrap()
-}
 
 impl Served {
     async fn endpoint(&mut self, body: Value) -> (String, String) {
@@ -110,6 +44,11 @@ impl Served {
         let (context, _lease) = context_of::<DeliverWebhook>(&self.app);
         let delivery: DeliverWebhook = serde_json::from_value(job.payload.clone()).unwrap();
         delivery.run(&context).await
+    }
+
+    async fn code_of(&mut self, path: &str) -> (u16, String) {
+        let admin = self.admin.clone();
+        self.bearer("get", path, &admin).await
     }
 
     fn watch(&self) -> EventWatch {
@@ -171,8 +110,14 @@ async fn an_endpoint_that_is_gone_is_switched_off_and_the_others_are_told() {
     let shown = served.got(&place).await;
     assert_eq!(shown["enabled"], false);
     assert!(shown["disabled_reason"].as_str().unwrap().contains("410"));
-    let told = served.deliveries("deliver_webhook").await.remove(1);
-    assert_eq!(told.payload["event"], "webhook.disabled");
+    for _ in 0..2 {
+        served.watch().look().await.unwrap();
+    }
+    let all = served.deliveries("deliver_webhook").await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all[1].payload["event"], "webhook.disabled");
+    let records = served.got("/v1/audit?action=webhook.disabled").await;
+    assert_eq!(records["records"][0]["actor"], "system:events", "{records:#}");
     let (status, code) = {
         let (status, _, answer) = served.json("post", &format!("{place}/test"), json!({})).await;
         (status, answer["code"].clone())
@@ -255,4 +200,45 @@ async fn an_address_inside_is_refused_and_a_body_that_contradicts_itself_too() {
     let missing = "/v1/webhooks/019a2c8e-5b1d-7c3a-9f00-0123456789ab";
     let (status, _, answer) = served.json("patch", missing, json!({ "enabled": true })).await;
     assert_eq!((status, &answer["code"]), (404, &json!("unknown_webhook")));
+}
+
+#[tokio::test]
+async fn deliveries_of_an_endpoint_are_listed_with_their_answers_and_those_of_others_are_not() {
+    let mut served = served(&OPEN).await;
+    let (_, url) = Receiver::start(&[502, 204]).await;
+    let (place, _) = served.endpoint(json!({ "url": url })).await;
+    let (other, _) = served.endpoint(json!({ "url": url })).await;
+    for place in [&place, &place, &other] {
+        let (status, _, _) = served.json("post", &format!("{place}/test"), json!({})).await;
+        assert_eq!(status, 202);
+    }
+    let list = format!("{place}/deliveries");
+    let found = served.got(&list).await;
+    assert_eq!(
+        (&found["total"], &found["deliveries"][0]["last_status"]),
+        (&json!(2), &Value::Null)
+    );
+    assert_eq!(found["deliveries"][0]["event"], "webhook.test");
+    let id = place.rsplit('/').next().unwrap();
+    let jobs = served.got(&format!("/v1/jobs?q=webhook:{id}")).await;
+    assert_eq!(jobs["total"], 2);
+    assert_eq!(jobs["jobs"][0]["subject"]["webhook_id"], id);
+    // A page, and the one after it.
+    let first = served.got(&format!("{list}?limit=1")).await;
+    let next = first["next"].as_str().unwrap();
+    let second = served.got(&format!("{list}?limit=1&cursor={next}")).await;
+    assert_ne!(
+        first["deliveries"][0]["job_id"],
+        second["deliveries"][0]["job_id"]
+    );
+    assert_eq!(second["next"], Value::Null);
+    let (status, _) = served
+        .code_of(&format!("{other}/deliveries?limit=1&cursor={next}"))
+        .await;
+    assert_eq!(status, 400, "a cursor of another endpoint's list");
+    assert_eq!(served.got(&format!("{list}?state=completed")).await["total"], 0);
+    let missing = "/v1/webhooks/019a2c8e-5b1d-7c3a-9f00-0123456789ab/deliveries";
+    assert_eq!(served.code_of(missing).await, (404, "unknown_webhook".to_owned()));
+    let twice = format!("{list}?q=webhook:{id}");
+    assert_eq!(served.code_of(&twice).await.0, 422);
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, FRONTEND, outcome, sync_id};
 use crate::support::http::{Api, json as body_of};
+use crate::support::metrics::{scrape, sum};
 use crate::support::process::{Installation, Running};
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
 use crate::support::{free_port, wait_for};
@@ -160,9 +161,28 @@ async fn a_login_links_joins_and_gives_roles_and_an_unlink_takes_them_again() {
     assert!(served.world.simulator.calls(1_000).iter().any(revoked));
 }
 
+async fn each_outcome_was_counted(address: &str) {
+    let (series, text) = scrape(address).await;
+    for (outcome, times) in [
+        ("linked", 2.0),
+        ("access_denied", 2.0),
+        ("state_missing", 2.0),
+        ("state_unknown", 2.0),
+        ("state_reused", 1.0),
+        ("code_refused", 1.0),
+        ("account_taken", 1.0),
+        ("signed_in", 0.0),
+    ] {
+        let label = format!("outcome=\"{outcome}\"");
+        let counted = sum(&series, "rolecall_oauth_logins_total", &[&label]);
+        assert!((counted - times).abs() < 0.5, "{outcome}: {counted}\n{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_fail_ends_with_a_redirect_and_its_own_code() {
-    let mut served = served(&[]).await;
+    let open = format!("127.0.0.1:{}", free_port());
+    let mut served = served(&[("ROLECALL_METRICS_ADDR", &open)]).await;
     let (ada, stranger) = (
         served.world.simulator.add_user("ada"),
         served.world.simulator.add_user("stranger"),
@@ -215,6 +235,8 @@ async fn every_way_to_fail_ends_with_a_redirect_and_its_own_code() {
     assert_eq!(outcome(&browser.whole("", ada).await), "account_taken");
     let mut nobody = Browser::new(&served.api.base, None);
     assert_eq!(outcome(&nobody.whole("", stranger).await), "account_unknown");
+
+    each_outcome_was_counted(&open).await;
 
     let log = served.all.log();
     for word in ["discord_oauth", "state_reused", "code_refused", "account_taken"] {

@@ -221,12 +221,15 @@ async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
         (answer.status() == 503).then_some(())
     })
     .await;
+    let full = "the disk that holds the data file is full";
     wait_for("a word in the log", Duration::from_secs(30), || async {
-        all.log()
-            .contains("the disk that holds the data file is full")
-            .then_some(())
+        all.log().contains(full).then_some(())
     })
     .await;
+    let doctor = all.command_beside(&installation, &["doctor"]);
+    assert_ne!(doctor.code, Some(0));
+    assert!(doctor.out.contains("FAIL store"), "{}", doctor.out);
+    assert!(doctor.out.contains(full), "{}", doctor.out);
     for run in api.get("/v1/runs?limit=50").await["runs"].as_array().unwrap() {
         accepted.push(run["id"].as_str().unwrap().to_owned());
     }

@@ -11,23 +11,23 @@ use crate::support::process::Installation;
 use crate::support::wait_for;
 use crate::support::world::World;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A guild, its mappings and its people, in an embedded installation.
-fn installed(world: &World, port: u16) -> Installation {
+pub(crate) fn installed(world: &World, port: u16) -> Installation {
     let installation = world.embedded(port);
     world.set_up(&installation);
     installation
 }
 
 /// Jobs that a query finds.
-fn jobs(installation: &Installation, query: &[&str]) -> Vec<Value> {
+pub(crate) fn jobs(installation: &Installation, query: &[&str]) -> Vec<Value> {
     let args = [&["jobs", "list", "--json", "--limit", "1000"], query].concat();
     let found = installation.run(&args).ok().json();
     found["jobs"].as_array().unwrap().clone()
 }
 
-async fn until_there_are_jobs(installation: &Installation, query: &[&str]) -> Vec<Value> {
+pub(crate) async fn until_there_are_jobs(installation: &Installation, query: &[&str]) -> Vec<Value> {
     wait_for(&format!("jobs: {}", query.join(" ")), PATIENCE, || async {
         Some(jobs(installation, query)).filter(|found| !found.is_empty())
     })
@@ -35,7 +35,7 @@ async fn until_there_are_jobs(installation: &Installation, query: &[&str]) -> Ve
 }
 
 /// Waits until this run or job is in this state.
-async fn until(installation: &Installation, what: &str, id: &str, state: &str) {
+pub(crate) async fn until(installation: &Installation, what: &str, id: &str, state: &str) {
     wait_for(&format!("{what} {id} to be {state}"), PATIENCE, || async {
         let shown = installation
             .run(&[&format!("{what}s"), "show", id, "--json"])

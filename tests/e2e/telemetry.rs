@@ -1,51 +1,20 @@
 //! What a running system tells to those who watch it: metrics, and traces.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 
 use crate::support::collector::{Collector, Span};
 use crate::support::free_port;
-use crate::support::http::{Api, client};
+use crate::support::http::Api;
+use crate::support::metrics::{scrape, sum};
 use crate::support::process::Installation;
 use crate::support::wait_for;
 use crate::support::world::{BOT_TOKEN, World};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const CALLERS: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-/// Series by name and labels, as they are written.
-type Series = BTreeMap<String, f64>;
-
-async fn scrape(at: &str) -> (Series, String) {
-    let answer = client().get(format!("http://{at}/metrics")).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-    let text = answer.text().await.unwrap();
-    let series = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let series = series
-        .filter_map(|line| line.rsplit_once(' '))
-        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
-        .collect();
-    (series, text)
-}
-
-/// The sum of all series whose name begins so and that have all these labels.
-fn sum(series: &Series, name: &str, labels: &[&str]) -> f64 {
-    let is_meant = |key: &str| {
-        let (own, rest) = key.split_once('{').unwrap_or((key, ""));
-        own == name && labels.iter().all(|label| rest.contains(label))
-    };
-    series
-        .iter()
-        .filter(|(key, _)| is_meant(key))
-        .map(|(_, value)| value)
-        .sum()
-}
 
 fn token(installation: &Installation) -> String {
     let made = installation.run(&["token", "--user", "me", "--admin"]).ok();
@@ -117,6 +86,11 @@ async fn a_sync_is_seen_in_metrics_whose_names_are_those_of_the_page() {
         ),
         ("rolecall_limiter_wait_seconds_count", &[]),
         ("rolecall_store_seconds_count", &["operation=\"claim\""]),
+        (
+            "rolecall_store_seconds_count",
+            &["operation=\"directory_facts_of\""],
+        ),
+        ("rolecall_store_seconds_count", &["operation=\"links_active\""]),
         (
             "rolecall_http_requests_total",
             &["route=\"/v1/runs\"", "method=\"POST\"", "status=\"202\""],

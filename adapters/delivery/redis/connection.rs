@@ -54,9 +54,14 @@ impl Connection {
             .clone()
     }
 
-    /// Whether Redis answers.
+    /// Whether Redis answers now. The driver keeps the end of its last attempt to connect for the next command, however long ago
+    /// that was, and connects again only then; so a connection that failed is asked twice.
     pub(super) async fn ping(&self) -> Result<(), DeliveryError> {
-        match ping(&mut self.handle()).await {
+        let answer = match ping(&mut self.handle()).await {
+            Err(old) if old.is_io_error() => ping(&mut self.handle()).await,
+            other => other,
+        };
+        match answer {
             Ok(()) => Ok(()),
             Err(error) => Err(self.failed(error).await),
         }

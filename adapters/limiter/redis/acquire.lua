@@ -138,6 +138,9 @@ while redis.call('ZCOUNT', places.plan, num(time), num(time)) > 0 do time = time
 if string.sub(me, 1, 1) == 'j' or time <= now + ask.patience then
     redis.call('ZADD', places.order, num(order), me)
     redis.call('ZADD', places.plan, num(time), me)
+    local bucket = ask.principal .. ' ' .. slot
+    if time > tonumber(redis.call('ZSCORE', waits, bucket) or 0) then redis.call('ZADD', waits, num(time), bucket) end
+    keep(waits)
 end
 save(slot, b)
 save_global(g)

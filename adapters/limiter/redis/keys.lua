@@ -5,6 +5,8 @@ local bot = rules.prefix .. ':' .. ask.principal
 -- 'same' the slot that another one turned out to be.
 local names = bot .. ':names'
 local calls, global_key = bot .. ':calls', bot .. ':global'
+-- For people: until when a bot's global limit is used up, and the buckets in which somebody was given a time.
+local stops, waits = rules.prefix .. ':stops', rules.prefix .. ':waits'
 local invalid, edge, workers = rules.prefix .. ':invalid', rules.prefix .. ':edge', rules.prefix .. ':workers'
 
 local function name_of(what, of) return redis.call('HGET', names, what .. ' ' .. of) end
@@ -58,6 +60,12 @@ end
 
 local function ttl_of(until_)
     return string.format('%d', rules.ttl + math.max(0, math.ceil((until_ - now) / rules.speed)))
+end
+
+-- A set of times stays as long as the last of them forbids something.
+local function keep(times)
+    local last = redis.call('ZREVRANGE', times, 0, 0, 'WITHSCORES')[2]
+    redis.call('EXPIRE', times, ttl_of(tonumber(last or 0)))
 end
 
 local function save(slot, b)

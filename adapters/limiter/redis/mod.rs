@@ -4,6 +4,7 @@
 //! scripts inside Redis and on its clock, so that two processes never decide at once: one round trip for each look of
 //! a caller, one for each answer. While Redis does not answer, each process goes on with its part of each limit (`share`).
 
+mod left;
 mod scripts;
 mod share;
 #[cfg(test)]
@@ -19,14 +20,14 @@ use async_trait::async_trait;
 use redis::{FromRedisValue, Script};
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, DeliveryError, Limiter, Permission, Route};
+use rolecall_core::ports::{Answer, Barrier, Budget, DeliveryError, Limiter, Permission, Route};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::scripts::{ACQUIRE, Ask, FLIGHT, Place, REPORT, Report, Rules};
 use self::share::{Share, Shares};
-use super::words::{self, Reason};
+use super::words;
 use super::{LimiterSettings, MemoryLimiter};
 use crate::delivery::redis::connection::Connection;
 use crate::delivery::redis::settings::check_name;
@@ -71,7 +72,7 @@ enum Issued {
 
 enum Look {
     Go { slot: String },
-    Wait { seconds: f64, reason: Reason },
+    Wait { seconds: f64, barrier: Barrier },
 }
 
 impl fmt::Debug for RedisLimiter {
@@ -145,7 +146,7 @@ impl Inner {
         } else {
             Look::Wait {
                 seconds,
-                reason: Reason::named(&text),
+                barrier: Barrier::named(&text),
             }
         })
     }
@@ -255,11 +256,12 @@ impl Limiter for RedisLimiter {
                     let (place, ticket) = (ask.place, ask.ticket);
                     return inner.issue(number, Issued::Shared { place, slot, ticket });
                 }
-                Ok(Look::Wait { seconds, reason }) => {
+                Ok(Look::Wait { seconds, barrier }) => {
                     let wait = Duration::try_from_secs_f64(seconds / inner.settings.speed()).unwrap_or(PAUSE);
                     // A microsecond more, so that the moment is past when the wait is over.
                     let wait = wait + Duration::from_micros(1);
-                    inner.note(reason.in_words(route.bucket, route.guild), Instant::now() + wait);
+                    let what = words::in_words(barrier, route.bucket, route.guild);
+                    inner.note(what, Instant::now() + wait);
                     if wait > deadline.saturating_duration_since(Instant::now()) {
                         return Permission::Wait(wait);
                     }
@@ -292,6 +294,10 @@ impl Limiter for RedisLimiter {
                 }
             }
         }
+    }
+
+    async fn budget(&self) -> Budget {
+        self.inner.left().await
     }
 
     fn waiting_for(&self) -> Option<String> {

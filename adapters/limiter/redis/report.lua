@@ -24,6 +24,8 @@ elseif ask.kind == 'limited' then
         call = lost(b, ticket)
         if ask.scope == 'global' then
             g.blocked_until = math.max(g.blocked_until, till)
+            redis.call('ZADD', stops, num(g.blocked_until), ask.principal)
+            keep(stops)
         else
             till = math.max(till, now + rules.edge_pause, tonumber(redis.call('GET', edge) or 0))
             redis.call('SET', edge, num(till), 'EX', string.format('%d', math.ceil((till - now) / rules.speed)))

@@ -1,4 +1,4 @@
-//! The two scripts, and what they are told. Their answers are theirs alone to decide; nothing is decided here.
+//! The scripts, and what they are told. Their answers are theirs alone to decide; nothing is decided here.
 
 use std::sync::LazyLock;
 
@@ -12,8 +12,9 @@ use crate::limiter::bucket::{CAREFUL_WINDOWS, LAST_PART, MARGIN, assumed};
 use crate::limiter::budget::{GLOBAL_WINDOW, INVALID_MOST, INVALID_WINDOW};
 use crate::limiter::state::{EDGE_PAUSE, teaches};
 
-/// Real seconds after which a call without a report is given up: its process died. Longer than any call may take.
-pub(super) const FLIGHT: f64 = 30.0;
+/// Real seconds after which a call without a report is given up: its process died. Longer than any call may take, and
+/// shorter than a lease (15 s), so that a dead worker's job, once it is taken back, does not wait for its own permit.
+pub(super) const FLIGHT: f64 = 12.5;
 /// Real seconds that keys stay when nobody uses them, beyond what they still forbid.
 const TTL: u32 = 3_600;
 /// Real seconds that a process counts since it last asked.
@@ -34,8 +35,15 @@ pub(super) static REPORT: LazyLock<Script> = LazyLock::new(|| {
         include_str!("report.lua")
     ))
 });
+pub(super) static LEFT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("bucket.lua"),
+        include_str!("keys.lua"),
+        include_str!("left.lua")
+    ))
+});
 
-/// The settings and constants that both scripts go by. Discord seconds unless said otherwise.
+/// The settings and constants that all scripts go by. Discord seconds unless said otherwise.
 #[derive(Debug, Serialize)]
 pub(super) struct Rules {
     pub(super) prefix: String,

@@ -2,8 +2,9 @@
 
 use redis::aio::MultiplexedConnection;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, RateHeaders, RateScope};
+use rolecall_core::ports::{Answer, CallOptions, Limiter, RateHeaders, RateScope, Refusals};
 
+use super::RedisLimiter;
 use super::scripts::{ACQUIRE, Ask, Place, REPORT, Report, Rules};
 use super::share::part_of;
 use crate::limiter::LimiterSettings;
@@ -188,10 +189,12 @@ async fn redis_and_the_pure_functions_decide_the_same() {
 }
 
 #[tokio::test]
-async fn a_permit_whose_process_died_is_given_up_after_a_while() {
+async fn a_permit_whose_process_died_lasts_longer_than_any_call_and_ends_before_the_lease_of_its_job() {
+    const LEASE: f64 = 15.0;
+    let longest = CallOptions::default().timeout.as_secs_f64();
     let mut both = Both::new(0).await;
     let mut goes = Vec::new();
-    for (number, at) in [0.0, 29.0, 31.0].into_iter().enumerate() {
+    for (number, at) in [0.0, longest + 1.0, LEASE - 1.0].into_iter().enumerate() {
         both.now = 1_000.0 + at;
         let ask = Ask {
             place: Place::of(&route("role-write", 1)),
@@ -237,6 +240,22 @@ async fn what_an_older_release_left_in_redis_is_gone_on_with() {
         }
         both.now += 0.2;
     }
+}
+
+#[tokio::test]
+async fn without_redis_nobody_knows_how_many_calls_were_refused() {
+    let url = std::env::var("TEST_REDIS_URL").expect("run by scripts/test-services, which starts a Redis");
+    let of = |url: &str| {
+        let installation = format!("test-{}", uuid::Uuid::new_v4());
+        RedisLimiter::new(url, &installation, "p", LimiterSettings::default()).unwrap()
+    };
+    let none = Refusals {
+        lately: 0,
+        limit: 1_000,
+    };
+    assert_eq!(of(&url).budget().await.refusals(), Some(none));
+    // Nothing listens there.
+    assert_eq!(of("redis://127.0.0.1:9").budget().await.refusals(), None);
 }
 
 #[test]

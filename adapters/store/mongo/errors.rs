@@ -12,8 +12,26 @@ const DUPLICATE_KEY: i32 = 11_000;
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error.kind.as_ref() {
         ErrorKind::BsonDeserialization(_) => StoreError::corrupt(&error.kind),
-        _ => StoreError::unavailable(&error.kind),
+        _ => StoreError::unavailable(told(&error.kind.to_string())),
     }
+}
+
+/// What the driver says, without the dump of all that it knows of the servers: of that, only why they did not answer.
+fn told(text: &str) -> String {
+    let Some((head, servers)) = text.split_once(" Topology: ") else {
+        return text.to_owned();
+    };
+    let reasons = servers.split("Error: Kind: ").skip(1);
+    let mut reasons: Vec<&str> = reasons
+        .filter_map(|rest| rest.split(", labels: ").next())
+        .collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let head = head.trim_end_matches('.');
+    if reasons.is_empty() {
+        return head.to_owned();
+    }
+    format!("{head} ({})", reasons.join("; "))
 }
 
 /// Whether a unique index refused the write. Servers say it in two forms.
@@ -39,4 +57,20 @@ pub(crate) fn duplicates(error: Error) -> Result<Vec<usize>, StoreError> {
         return Err(store_error(error));
     }
     Ok(refused.iter().map(|e| e.index).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_servers_that_do_not_answer_only_the_reason_is_told() {
+        let text = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: a:1, \
+                    Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {}, source: None }, \
+                    { Address: b:1, Error: Kind: I/O error: Connection refused (os error 111), labels: {} } ] }";
+        let expected =
+            "Server selection timeout: No available servers (I/O error: Connection refused (os error 111))";
+        assert_eq!(told(text), expected);
+        assert_eq!(told("another"), "another");
+    }
 }

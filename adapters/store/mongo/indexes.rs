@@ -78,11 +78,17 @@ fn specs() -> Vec<Spec> {
             only: Some(doc! { "finished_at": { "$exists": true } }),
             ..plain(JOBS, doc! { "state": 1, "finished_at": 1 })
         },
+        // How many of a kind or a lane are in each state: told by the index alone.
+        plain(JOBS, doc! { "state": 1, "lane": 1, "kind": 1 }),
+        plain(JOBS, doc! { "kind": 1, "inserted_at": -1, "_id": -1 }),
+        // Texts are looked for in it, so that only jobs with an error are looked at.
+        sparse(plain(JOBS, doc! { "error_message": 1 })),
         plain(JOBS, doc! { "guild_id": 1, "inserted_at": -1 }),
         sparse(plain(JOBS, doc! { "user_id": 1 })),
         sparse(plain(JOBS, doc! { "discord_id": 1 })),
         sparse(plain(JOBS, doc! { "role_id": 1 })),
         sparse(plain(JOBS, doc! { "parent_id": 1 })),
+        sparse(plain(JOBS, doc! { "webhook_id": 1 })),
         sparse(plain(JOBS, doc! { "fingerprint": 1 })),
         sparse(plain(JOBS, doc! { "error_code": 1 })),
         sparse(plain(JOBS, doc! { "discord_code": 1 })),

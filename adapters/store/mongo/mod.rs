@@ -131,6 +131,13 @@ impl StoreHealth for MongoStore {
         self.clock().await.map(drop)
     }
 
+    async fn try_writing(&self) -> Result<(), StoreError> {
+        // No job has this id: a server that may not be written to refuses before it looks.
+        let (jobs, nothing) = (self.jobs(), doc! { "_id": "" });
+        let changed = jobs.update_one(nothing, doc! { "$set": { "state": "" } }).await;
+        changed.map(drop).map_err(store_error)
+    }
+
     async fn prepare(&self) -> Result<Vec<String>, StoreError> {
         let sentences = indexes::prepare(self).await?;
         // After the indexes: one of them keeps two from the same place.

@@ -23,13 +23,17 @@ impl StoreHealth for SqliteStore {
         .await?;
         if self.inner.writer.is_failing() {
             // Reading needs no room on the disk, so it is tried whether there is some again.
-            self.write(|db, _| {
-                let version = schema::version(db)?;
-                Ok(db.pragma_update(None, "user_version", version)?)
-            })
-            .await?;
+            self.try_writing().await?;
         }
         Ok(())
+    }
+
+    async fn try_writing(&self) -> std::result::Result<(), StoreError> {
+        self.write(|db, _| {
+            let version = schema::version(db)?;
+            Ok(db.pragma_update(None, "user_version", version)?)
+        })
+        .await
     }
 
     async fn prepare(&self) -> std::result::Result<Vec<String>, StoreError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rolecall_core::cause::Cause;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{GuildId, RunId};
-use rolecall_core::ports::Runs;
+use rolecall_core::ports::{RunFilter, Runs};
 use rolecall_core::run::{Run, RunKind, RunResults, RunState};
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -77,11 +77,11 @@ impl Runs for SqliteStore {
 
     async fn list(
         &self,
-        guild: Option<GuildId>,
+        filter: RunFilter,
         after: Option<(Timestamp, RunId)>,
         limit: usize,
     ) -> std::result::Result<Vec<Run>, StoreError> {
-        self.read(move |db| list(db, guild, after, limit)).await
+        self.read(move |db| list(db, filter, after, limit)).await
     }
 
     async fn running(&self) -> std::result::Result<Vec<Run>, StoreError> {
@@ -153,24 +153,34 @@ fn insert(db: &Connection, run: &Run) -> Result<()> {
 
 pub(super) fn list(
     db: &Connection,
-    guild: Option<GuildId>,
+    filter: RunFilter,
     after: Option<(Timestamp, RunId)>,
     limit: usize,
 ) -> Result<Vec<Run>> {
     // The first page is what comes after the end of time; "~" is behind every id.
     let (at, id) = after.map_or((i64::MAX, "~".to_owned()), |(at, id)| (at.0, id.to_string()));
-    match guild {
-        Some(guild) => all(
+    let state = filter.state.map(RunState::as_str);
+    match (filter.guild, state) {
+        (Some(guild), _) => all(
             db,
             select!(
                 "FROM rolecall_run_guilds g CROSS JOIN discord_sync_status r ON r.id = g.run_id \
-                 WHERE g.guild_id = ?4 AND (g.started_at, g.run_id) < (?1, ?2) \
+                 WHERE g.guild_id = ?4 AND (g.started_at, g.run_id) < (?1, ?2) AND (?5 IS NULL OR r.status = ?5) \
                  ORDER BY g.started_at DESC, g.run_id DESC LIMIT ?3"
             ),
-            params![at, id, at_most(limit), guild.to_string()],
+            params![at, id, at_most(limit), guild.to_string(), state],
             run,
         ),
-        None => all(
+        (None, Some(state)) => all(
+            db,
+            select!(
+                "FROM discord_sync_status r WHERE r.status = ?4 AND (r.started_at, r.id) < (?1, ?2) \
+                 ORDER BY r.started_at DESC, r.id DESC LIMIT ?3"
+            ),
+            params![at, id, at_most(limit), state],
+            run,
+        ),
+        (None, None) => all(
             db,
             select!(
                 "FROM discord_sync_status r WHERE (r.started_at, r.id) < (?1, ?2) \

@@ -121,14 +121,14 @@ async fn the_worker_goes_on_after_its_keys_were_deleted() {
     let mut redis = client(&settings.url).await;
     let (delivery, handler) = (build(&settings).await, Recorder::new());
     let worker = Worker::start(&delivery, &handler);
-    crate::support::until_it_works_again(&delivery, &handler).await;
+    until_it_works_again(&delivery, &handler).await;
     let all = keys(&mut redis, &settings.installation).await;
     redis::cmd("DEL")
         .arg(all)
         .query_async::<()>(&mut redis)
         .await
         .unwrap();
-    crate::support::until_it_works_again(&delivery, &handler).await;
+    until_it_works_again(&delivery, &handler).await;
     worker.stop_when_empty(&delivery).await;
 }
 

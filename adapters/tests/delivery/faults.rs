@@ -115,6 +115,19 @@ async fn goes_on_when_redis_is_restarted() {
     scene.ends_well().await;
 }
 
+/// A process that only accepts asks nothing while Redis is away, so that the first question after it decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_ping_after_redis_came_back_is_answered() {
+    let mut server = Server::start().await;
+    let delivery = RedisDelivery::connect(settings(&server.url())).await.unwrap();
+    server.down();
+    until("nobody answers", async || delivery.ping().await.is_err()).await;
+    // The driver tries on by itself for a second at most, and nothing tells when it gave up.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.up().await;
+    assert_eq!(delivery.ping().await, Ok(()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_without_redis_and_works_when_it_comes() {
     let mut scene = Scene::on(Server::reserve()).await;

@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 use rolecall_adapters::discord::{DiscordClient, DiscordSettings};
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, BotToken, CallOptions, Limiter, Permission, Route};
+use rolecall_core::ports::{Answer, BotToken, Budget, CallOptions, Limiter, Permission, Route};
 
 /// What the stub answers to one request.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +119,9 @@ impl Limiter for Notes {
     }
     fn waiting_for(&self) -> Option<String> {
         None
+    }
+    async fn budget(&self) -> Budget {
+        Budget::default()
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_core::GuildId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, Limiter, Permission, RateHeaders, RateScope};
+use rolecall_core::ports::{Answer, Barrier, Keeper, Limiter, Permission, RateHeaders, RateScope};
 
 use crate::model::{Kind, Model, by_lane, first_done, job, route, run_job};
 use crate::server::Server;
@@ -300,5 +301,72 @@ async fn groups_whose_answers_name_one_bucket_share_it() {
                 && go(&two, "role-write", Lane::Normal).await.is_err()
         })
         .await;
+    }
+}
+
+/// A job that gets a place and no permit.
+async fn waits(limiter: &Arc<dyn Limiter>, n: u64) {
+    let route = route("role-write", 1);
+    let told = limiter.acquire(&route, Lane::Bulk, job(n), Duration::ZERO).await;
+    assert!(matches!(told, Permission::Wait(_)), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_is_left_is_told_to_whoever_shares_it() {
+    for way in Way::ALL {
+        let [one, two] = way.pair(50);
+        let fresh = two.budget().await;
+        assert_eq!((fresh.invalid, fresh.invalid_left()), (0, 1_000), "{way:?}");
+        assert_eq!((fresh.stops.len(), fresh.waiting.len()), (0, 0), "{way:?}");
+        let keeper = match way {
+            Way::Memory => Keeper::Process,
+            Way::Redis => Keeper::Redis,
+        };
+        assert_eq!(fresh.keeper, keeper);
+
+        let refused = go(&one, "guild", Lane::Normal).await.unwrap();
+        let answer = Answer::Status {
+            status: 401,
+            headers: RateHeaders::default(),
+        };
+        one.complete(refused, &answer);
+        until("the refused call counts", async || {
+            let left = two.budget().await;
+            (left.invalid, left.invalid_left()) == (1, 999)
+        })
+        .await;
+
+        let first = go(&one, "role-write", Lane::Normal).await.unwrap();
+        for n in [1, 2] {
+            waits(&one, n).await;
+        }
+        let left = two.budget().await;
+        let [waiting] = left.waiting.as_slice() else {
+            panic!("{way:?}: {left:?}");
+        };
+        assert_eq!(
+            (waiting.bucket.as_str(), waiting.guild, waiting.places),
+            ("role-write", GuildId::new(1), 2)
+        );
+        assert_eq!(waiting.barrier, Barrier::Bucket);
+        assert!(waiting.next <= waiting.last, "{waiting:?}");
+
+        let stopped = Answer::Limited {
+            retry_after: 600.0,
+            scope: RateScope::Global,
+            headers: RateHeaders::default(),
+        };
+        one.complete(first, &stopped);
+        until("everything stops", async || {
+            let left = two.budget().await;
+            let stop = left.stops.iter().find(|(barrier, _)| *barrier == Barrier::Global);
+            stop.is_some_and(|(_, time)| *time > discord(500.0) && *time < discord(700.0))
+        })
+        .await;
+        waits(&one, 1).await;
+        let left = two.budget().await;
+        let waiting = left.waiting.iter().find(|w| w.bucket == "role-write").unwrap();
+        assert_eq!(waiting.barrier, Barrier::Global, "{way:?}: {left:?}");
+        assert!(waiting.last > discord(500.0), "{way:?}: {left:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_core::job::Lane;
+use rolecall_core::ports::{Answer, Keeper, RateHeaders};
 
 use crate::model::{Kind, Model, route, run_job};
 use crate::server::Server;
@@ -90,4 +91,27 @@ async fn a_redis_that_forgets_everything_costs_two_429_at_most() {
     let (accepted, rejected) = model.counts();
     // Its first call after that is the one that learns; it may be the one too many.
     assert!(accepted == 60 && rejected <= 2, "{accepted} {rejected}");
+}
+
+#[tokio::test]
+async fn what_is_left_without_redis_is_what_the_process_knows_itself() {
+    let mut server = Server::start().await;
+    let [one, _] = redis_pair(&server.url(), 50);
+    server.down();
+    let left = one.budget().await;
+    assert_eq!((left.keeper, left.invalid_left()), (Keeper::Part, 1_000));
+    let ticket = go(&one, "guild", Lane::Normal).await.unwrap();
+    let refused = Answer::Status {
+        status: 403,
+        headers: RateHeaders::default(),
+    };
+    one.complete(ticket, &refused);
+    let left = one.budget().await;
+    assert_eq!((left.keeper, left.invalid_left()), (Keeper::Part, 999));
+
+    server.up().await;
+    until("Redis tells again", async || {
+        one.budget().await.keeper == Keeper::Redis
+    })
+    .await;
 }

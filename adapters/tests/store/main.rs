@@ -38,6 +38,7 @@ macro_rules! every_store {
                 sixty_four_concurrent_inserts_of_one_unique_key_give_one_job_and_the_key_is_free_after_the_end,
                 a_batch_is_answered_in_its_order,
                 a_job_for_later_is_scheduled_and_one_for_now_is_available,
+                a_job_for_at_once_is_due_since_it_was_stored,
             }
             claim {
                 a_claim_gives_a_lease_an_attempt_and_a_fence,
@@ -100,7 +101,7 @@ macro_rules! every_store {
             }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
-                jobs_are_found_by_role_parent_lane_and_time,
+                jobs_are_found_by_role_parent_endpoint_lane_and_time,
                 jobs_are_told_apart_by_guild_and_by_cause,
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,
@@ -182,6 +183,7 @@ macro_rules! every_store {
                 a_run_closes_once,
                 runs_are_listed_newest_first_and_page_stably,
                 runs_of_a_guild_are_those_that_name_it,
+                runs_are_listed_by_state_in_all_guilds_and_in_one,
                 running_runs_are_those_that_are_not_closed,
             }
             sealed_fields {

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod old_documents;
+mod pool;
 mod scheduler_tasks;
 mod seed_documents;
 

@@ -15,15 +15,19 @@ pub(super) async fn mark(app: &App, args: &MarkArgs, said: Option<Said>) -> Resu
     one(app, cause).await?;
     let by = Cause::new(seams::actor(), args.reason.clone().unwrap_or_default()).into();
     match said {
+        _ if args.dry_run => {}
         Some(said) => drop(app.steering.mark_cause(cause, said, &by).await?),
         None => drop(app.steering.unmark_cause(cause, &by).await?),
     }
     let group = one(app, cause).await?;
     if args.format.json {
         let standing = group.standing.as_str();
-        output::json(
-            &json!({ "fingerprint": cause, "standing": standing, "standing_note": group.standing.told() }),
-        );
+        output::json(&json!({
+            "fingerprint": cause,
+            "standing": standing,
+            "standing_note": group.standing.told(),
+            "dry_run": args.dry_run,
+        }));
     } else {
         output::say(&group.standing.told());
     }

@@ -2,13 +2,14 @@
 
 mod causes;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::Timestamp;
 use rolecall_core::dead_letter::Said;
 use rolecall_core::order::BulkAction;
-use rolecall_jobs::kernel::dead_letters::{Group, group, groups, of};
+use rolecall_jobs::kernel::dead_letters::{Group, group, groups_standing, of};
 use serde_json::{Value, json};
 
 use super::jobs::bulk::{self, Manner};
@@ -43,6 +44,9 @@ pub struct ListArgs {
     /// Only of jobs that this query finds, see `rolecall jobs list --help`
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
+    /// Only causes that stand so: open, resolved, ignored or reopened; several with commas
+    #[arg(long, value_name = "STANDING", value_delimiter = ',', value_parser = values::standing)]
+    pub standing: Vec<&'static str>,
     /// At most so many groups
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
@@ -99,6 +103,9 @@ pub struct MarkArgs {
     /// The cause, see `rolecall dead-letters list`
     #[arg(value_name = "FINGERPRINT", value_parser = values::not_empty)]
     pub fingerprint: String,
+    /// Only show what is said of it now
+    #[arg(long)]
+    pub dry_run: bool,
     /// Why, for the record of who did what
     #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
     pub reason: Option<String>,
@@ -149,20 +156,19 @@ pub(super) fn told(group: &Group) -> Value {
         "last_seen": group.last.to_rfc3339(),
         "guilds": guilds,
         "example": group.example.as_ref().map(view::job),
-        "remedy": remedy(group),
+        "remedy": group.remedy(),
+        "shared_cause": group.shared_query().map(|query| json!({
+            "code": group.code(), "fingerprints": group.same_cause, "query": query,
+        })),
         "by_hour": group.by_hour.iter().map(|(hour, n)| json!({ "hour": hour.to_rfc3339(), "total": n })).collect::<Vec<_>>(),
         "standing": group.standing.as_str(),
         "standing_note": group.standing.told(),
     })
 }
 
-fn remedy(group: &Group) -> Option<String> {
-    group.example.as_ref()?.attempts.last()?.remedy.clone()
-}
-
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
     let filter = meant(app, &args.query).await?;
-    let found = groups(&app.services, &filter, args.limit.into()).await?;
+    let found = groups_standing(&app.services, &filter, &args.standing, args.limit.into()).await?;
     if args.format.json {
         let all: Vec<Value> = found.iter().map(told).collect();
         output::json(&json!({ "groups": all }));
@@ -187,11 +193,23 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
             group.guilds.len().to_string(),
             group.standing.as_str().to_owned(),
             group.fingerprint.clone().unwrap_or_default(),
-            remedy(group).unwrap_or_default(),
+            group.remedy().unwrap_or_default(),
         ]);
     }
     table.print();
+    let shared: BTreeSet<String> = found.iter().filter_map(shared_told).collect();
+    shared.iter().for_each(|sentence| output::note(sentence));
     Ok(Exit::Done)
+}
+
+/// What a group has in common with others, in a sentence that is the same for all of them.
+fn shared_told(group: &Group) -> Option<String> {
+    let (query, code) = (group.shared_query()?, group.code()?);
+    Some(format!(
+        "{} groups fail with {code} in the same guild, probably for one cause: when it is mended, all of them run again by \
+         `rolecall jobs bulk --action retry '{query}'`.",
+        group.same_cause.len() + 1
+    ))
 }
 
 /// The group of a cause.
@@ -234,7 +252,10 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         let error = job.attempts.last().and_then(|a| a.message.clone());
         facts.extend(error.map(|error| ("error", error)));
     }
-    facts.extend(remedy(group).map(|remedy| ("to do", remedy)));
+    facts.extend(group.remedy().map(|remedy| ("to do", remedy)));
+    if !group.same_cause.is_empty() {
+        facts.push(("same cause", group.same_cause.join(", ")));
+    }
     output::say(&output::facts(&facts));
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_core::error::StoreError;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::JobFilter;
 use secrecy::ExposeSecret;
@@ -76,10 +77,15 @@ fn without_secrets(config: &Config, text: &str) -> String {
 /// The store.
 pub(super) async fn look(app: &App, report: &mut Report) {
     let asked = name(&app.config);
-    if let Err(error) = app.store.ping().await {
+    let fail = |error: &StoreError, expected: &str, report: &mut Report| {
         let found = without_secrets(&app.config, &error.to_string());
-        report.fail(asked, found, "an answer", remedy(&app.config));
-        return;
+        report.fail(asked, found, expected, remedy(&app.config));
+    };
+    if let Err(error) = app.store.ping().await {
+        return fail(&error, "an answer", report);
+    }
+    if let Err(error) = app.store.try_writing().await {
+        fail(&error, "a store that takes writes", report);
     }
     match app.store.describe().await {
         Ok(facts) => {
@@ -89,10 +95,7 @@ pub(super) async fn look(app: &App, report: &mut Report) {
                 .collect();
             report.ok(asked, format!("answers: {}", facts.join(", ")));
         }
-        Err(error) => {
-            let found = without_secrets(&app.config, &error.to_string());
-            report.fail(asked, found, "what it is", remedy(&app.config));
-        }
+        Err(error) => fail(&error, "what it is", report),
     }
     prepared(app, report).await;
     clock(app, report).await;
@@ -167,7 +170,7 @@ pub(super) async fn dead_letters(app: &App, report: &mut Report) {
     let all = async {
         let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();
         let newest = ledger.list(&filter, None, LOOKED_AT).await?;
-        Ok::<_, rolecall_core::error::StoreError>((total, newest))
+        Ok::<_, StoreError>((total, newest))
     };
     match all.await {
         Ok((0, _)) => report.ok(asked, "none"),

@@ -1,6 +1,9 @@
 //! Does Redis answer, and does it keep what it is given?
 
+use rolecall_core::ports::{Barrier, Budget, Keeper};
+
 use super::report::Report;
+use crate::app::App;
 use crate::cli::seams::{self, RedisFacts};
 use crate::config::{Config, Store};
 
@@ -16,6 +19,44 @@ pub(super) async fn look(config: &Config, report: &mut Report) {
             error,
             "an answer",
             "Check REDIS_URL, that Redis runs and can be reached from here, and the password.",
+        ),
+    }
+}
+
+/// Who keeps Discord's limits, and what they leave, where processes share a store.
+pub(super) async fn limits(app: &App, report: &mut Report) {
+    if matches!(app.config.store, Store::Distributed { .. }) {
+        judge_limits(&app.limiter.budget().await, report);
+    }
+}
+
+fn judge_limits(budget: &Budget, report: &mut Report) {
+    const ASKED: &str = "Discord's limits";
+    let stopped = |barrier| budget.stops.iter().any(|(b, _)| *b == barrier);
+    match budget.keeper {
+        Keeper::Process => report.ok(ASKED, "without REDIS_URL, each process keeps them for itself"),
+        Keeper::Part => report.warn(
+            ASKED,
+            "Redis does not tell what is left: each process keeps its part of them by itself",
+            "all processes keep them together, in Redis",
+            "Look at what is said of Redis above. The work goes on, with a few more answers 429.",
+        ),
+        Keeper::Redis if stopped(Barrier::Edge) || stopped(Barrier::Invalid) => report.fail(
+            ASKED,
+            format!(
+                "{} calls were refused lately, and Discord may ban or has banned this address",
+                budget.invalid
+            ),
+            "few refused calls",
+            "See RolecallBanRisk in docs/runbook.md: mend what is refused, and wait.",
+        ),
+        Keeper::Redis => report.ok(
+            ASKED,
+            format!(
+                "kept in Redis by all processes; {} of {} refused calls are left",
+                budget.invalid_left(),
+                budget.invalid_most
+            ),
         ),
     }
 }
@@ -57,6 +98,30 @@ fn judge(facts: &RedisFacts, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_that_nobody_shares_are_a_warning_and_a_ban_is_a_failure() {
+        let exit = |keeper, stops: &[Barrier]| {
+            let mut report = Report::default();
+            let stops = stops.iter().map(|b| (*b, std::time::Duration::from_secs(9)));
+            let budget = Budget {
+                keeper,
+                stops: stops.collect(),
+                ..Budget::default()
+            };
+            judge_limits(&budget, &mut report);
+            report.exit() as u8
+        };
+        assert_eq!(exit(Keeper::Redis, &[]), 0);
+        assert_eq!(
+            exit(Keeper::Redis, &[Barrier::Global]),
+            0,
+            "that is over in a moment"
+        );
+        assert_eq!(exit(Keeper::Process, &[]), 0);
+        assert_eq!(exit(Keeper::Part, &[]), 1);
+        assert_eq!(exit(Keeper::Redis, &[Barrier::Edge]), 2);
+    }
 
     #[test]
     fn a_redis_that_drops_what_it_is_given_is_a_failure() {

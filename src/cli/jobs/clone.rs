@@ -48,7 +48,7 @@ async fn look(app: &App, id: JobId, changes: &Changes, as_json: bool) -> Result<
         );
     } else {
         output::say(&format!(
-            "Would store a {} in the queue {}: {}",
+            "Would store a job {} in the queue {}: {}",
             new.kind, new.lane, new.payload
         ));
     }

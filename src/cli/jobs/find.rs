@@ -1,28 +1,40 @@
 //! Which jobs a command is about: a query, and flags that say the same.
 
+use rolecall_core::job::Job;
 use rolecall_core::ports::JobFilter;
-use rolecall_core::query::{self, Query};
-use rolecall_jobs::kernel::find;
+use rolecall_core::query::{self, Query, word};
+use rolecall_jobs::kernel::find::{self, Unfound};
 
 use super::ListArgs;
 use crate::app::App;
 use crate::cli::CliError;
 
-/// Reads words as a query; each argument is one word, so that a shell's quotes are quotes here, too.
+/// What a command is about.
+pub(super) enum Found {
+    /// Jobs that are alike.
+    Alike(Box<JobFilter>),
+    /// The one whose id was given, if it is stored.
+    One(Option<Box<Job>>),
+}
+
+/// Reads words as a query, see [`query::from_arguments`].
 pub(in crate::cli) fn read(app: &App, words: &[String]) -> Result<Query, CliError> {
-    let quoted = |word: &String| match word.split_once(':') {
-        Some((key, value)) if value.contains(char::is_whitespace) && !value.contains('"') => {
-            format!("{key}:\"{value}\"")
+    query::parse(&query::from_arguments(words), app.services.clock.now())
+        .map_err(|wrong| bad_query(&wrong.join("; ")))
+}
+
+fn bad_query(wrong: &str) -> CliError {
+    CliError::bad_input(wrong)
+        .hint("A query is such as guild:1 state:discarded since:2h; `rolecall jobs list --help` tells more.")
+}
+
+impl From<Unfound> for CliError {
+    fn from(error: Unfound) -> Self {
+        match error {
+            Unfound::Wrong(wrong) => bad_query(&wrong),
+            Unfound::Store(error) => error.into(),
         }
-        _ => word.clone(),
-    };
-    let text: Vec<String> = words.iter().map(quoted).collect();
-    query::parse(&text.join(" "), app.services.clock.now()).map_err(|wrong| {
-        CliError::bad_input(wrong.join("; ")).hint(format!(
-            "Words of a query are {}, such as guild:1 state:discarded since:2h.",
-            query::WORDS.join(", ")
-        ))
-    })
+    }
 }
 
 /// What the words say; not one job.
@@ -36,14 +48,24 @@ pub(in crate::cli) async fn meant(app: &App, words: &[String]) -> Result<JobFilt
 }
 
 /// What the query and the flags say together.
-pub(super) async fn filter(app: &App, args: &ListArgs) -> Result<JobFilter, CliError> {
-    let mut filter = meant(app, &args.query).await?;
-    filter.states.extend(&args.states);
-    filter.states.sort_unstable();
-    filter.states.dedup();
-    filter.kind = args.kind.clone().or(filter.kind);
-    filter.guild_id = args.guild.or(filter.guild_id);
-    filter.user_id = args.user.clone().or(filter.user_id);
-    filter.run_id = args.run.or(filter.run_id);
-    Ok(filter)
+pub(super) async fn found(app: &App, args: &ListArgs) -> Result<Found, CliError> {
+    let mut words = args.query.clone();
+    let states = args.states.iter().map(|state| word("state", state.as_str()));
+    let flags = [
+        args.kind.as_ref().map(|kind| word("kind", kind)),
+        args.guild.map(|guild| word("guild", &guild.to_string())),
+        args.user.as_ref().map(|user| word("user", &user.0)),
+        args.run.map(|run| word("run", &run.to_string())),
+    ];
+    words.extend(states.chain(flags.into_iter().flatten()));
+    let asked = read(app, &words)?;
+    let Some(id) = asked.job else {
+        return Ok(Found::Alike(Box::new(find::filter(&app.services, asked).await?)));
+    };
+    if asked.filter != JobFilter::default() || asked.snowflake.is_some() {
+        return Err(CliError::bad_input(
+            "a job's id stands for one job; leave the other words out",
+        ));
+    }
+    Ok(Found::One(app.services.ledger.get(id).await?.map(Box::new)))
 }

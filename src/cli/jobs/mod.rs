@@ -6,8 +6,10 @@ mod find;
 mod order;
 mod show;
 
+use self::find::Found;
 pub(super) use find::{meant, read};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -79,6 +81,9 @@ pub struct OrderArgs {
     /// The jobs' ids, see `rolecall jobs list`
     #[arg(value_name = "JOB_ID", required = true)]
     pub ids: Vec<JobId>,
+    /// Only say what would come of it
+    #[arg(long)]
+    pub dry_run: bool,
     /// Why, for the record of who did what
     #[arg(long, value_name = "TEXT", value_parser = values::not_empty)]
     pub reason: Option<String>,
@@ -181,13 +186,23 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
 }
 
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
-    let filter = find::filter(app, &args).await?;
     let ledger = &app.services.ledger;
-    let jobs = ledger.list(&filter, None, args.limit.into()).await?;
-    let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();
+    let (jobs, counts) = match find::found(app, &args).await? {
+        Found::Alike(filter) => {
+            let jobs = ledger.list(&filter, None, args.limit.into()).await?;
+            (jobs, ledger.counts(&filter).await?)
+        }
+        Found::One(job) => {
+            let jobs: Vec<Job> = job.into_iter().map(|job| *job).collect();
+            let counts = jobs.iter().map(|job| (job.state, 1)).collect();
+            (jobs, counts)
+        }
+    };
+    let total: u64 = counts.iter().map(|(_, n)| n).sum();
     if args.format.json {
         let all: Vec<Value> = jobs.iter().map(view::job).collect();
-        output::json(&json!({ "jobs": all, "total": total }));
+        let counts: BTreeMap<&str, u64> = counts.iter().map(|(s, n)| (s.as_str(), *n)).collect();
+        output::json(&json!({ "jobs": all, "counts": counts, "total": total }));
         return Ok(Exit::Done);
     }
     if jobs.is_empty() {
@@ -197,7 +212,11 @@ async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
     table(&jobs).print();
     let shown = jobs.len() as u64;
     if total > shown {
-        output::note(&format!("The newest {shown} of {total}; --limit shows more."));
+        let states: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+        let states = states.join(", ");
+        output::note(&format!(
+            "The newest {shown} of {total} ({states}); --limit shows more."
+        ));
     }
     Ok(Exit::Done)
 }

@@ -9,15 +9,21 @@ use super::OrderArgs;
 use crate::app::App;
 use crate::cli::{CliError, Exit, output, seams};
 
-/// Gives the order for each job; all are tried, whatever becomes of the others.
+/// Gives the order for each job, or says what would come of it; all are tried, whatever becomes of the others.
 pub(super) async fn run(app: &App, args: &OrderArgs, order: Order) -> Result<Exit, CliError> {
     let by = Cause::new(seams::actor(), args.reason.clone().unwrap_or_default()).into();
     let mut lines = Vec::new();
     let mut refused = false;
     for id in &args.ids {
-        let ordered = app.steering.give(*id, order, &by).await?;
+        let (ordered, sentence) = if args.dry_run {
+            let state = app.services.ledger.get(*id).await?.map(|job| job.state);
+            let would = order.would(state);
+            (would, order.foretold(*id, would))
+        } else {
+            let ordered = app.steering.give(*id, order, &by).await?;
+            (ordered, order.told(*id, ordered))
+        };
         refused |= !matches!(ordered, Ordered::Done | Ordered::Asked);
-        let sentence = order.told(*id, ordered);
         lines.push(json!({ "job_id": id, "result": name(ordered), "message": sentence }));
         match ordered {
             _ if args.format.json => {}
@@ -26,7 +32,7 @@ pub(super) async fn run(app: &App, args: &OrderArgs, order: Order) -> Result<Exi
         }
     }
     if args.format.json {
-        output::json(&json!({ "jobs": lines }));
+        output::json(&json!({ "jobs": lines, "dry_run": args.dry_run }));
     }
     Ok(if refused { Exit::Failed } else { Exit::Done })
 }

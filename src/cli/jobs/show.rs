@@ -1,8 +1,11 @@
 //! `rolecall jobs show`.
 
-use rolecall_core::Timestamp;
+use std::collections::BTreeSet;
+
 use rolecall_core::job::{Attempt, Job};
+use rolecall_core::outcome::Outcome;
 use rolecall_core::waiting::Wait;
+use rolecall_core::{RoleId, Timestamp};
 use rolecall_jobs::kernel::waiting::why_it_waits;
 use serde_json::{Value, json};
 
@@ -47,11 +50,38 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
         if !numbers.is_empty() {
             output::say(&output::facts(&numbers));
         }
+        let moved = moved(outcome);
+        if !moved.is_empty() {
+            output::say(&output::facts(&moved));
+        }
         for note in &outcome.notes {
             output::say(note);
         }
     }
     Ok(Exit::Done)
+}
+
+/// Which roles went, and what the member has.
+fn moved(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let list = |roles: &BTreeSet<RoleId>| -> String {
+        let ids: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        if ids.is_empty() {
+            "none".to_owned()
+        } else {
+            ids.join(", ")
+        }
+    };
+    let some = |roles: &BTreeSet<RoleId>| Some(list(roles)).filter(|_| !roles.is_empty());
+    let lines = [
+        ("given", some(&outcome.given)),
+        ("taken", some(&outcome.taken)),
+        ("roles before", outcome.before.as_ref().map(list)),
+        ("roles after", outcome.after().as_ref().map(list)),
+    ];
+    lines
+        .into_iter()
+        .filter_map(|(name, roles)| Some((name, roles?)))
+        .collect()
 }
 
 fn wait(wait: &Wait) -> Value {
@@ -67,22 +97,22 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
         ("id", job.id.to_string()),
         ("kind", format!("{} (version {})", job.kind, job.version)),
         ("state", job.state.to_string()),
-        ("about", view::subject(&job.subject)),
-        ("lane", job.lane.to_string()),
+        ("queue", job.lane.to_string()),
         ("tries", format!("{} of {}", job.attempt, job.max_attempts)),
         ("snoozes", job.snoozes.to_string()),
         ("crashes", job.crashes.to_string()),
-        (
-            "asked for by",
-            format!("{} ({})", job.cause.actor, job.cause.reason),
-        ),
+        ("asked for by", job.cause.to_string()),
         ("stored (UTC)", view::moment(job.inserted_at)),
     ];
+    let about = view::subject(&job.subject);
+    if !about.is_empty() {
+        facts.insert(3, ("about", about));
+    }
     if job.state.is_waiting() {
         facts.push(("due (UTC)", view::moment(job.due_since())));
     }
     if let Some(progress) = &job.progress {
-        facts.push(("done", view::progress(progress)));
+        facts.push(("done", view::progress(progress, job.eta())));
     }
     if let Some(lease) = &job.lease {
         facts.push((
@@ -107,7 +137,7 @@ fn facts(job: &Job) -> Vec<(&'static str, String)> {
 }
 
 fn told(attempt: &Attempt) -> String {
-    let took = view::length(attempt.ended_at.millis_since(attempt.started_at));
+    let took = view::fine_length(attempt.ended_at.millis_since(attempt.started_at));
     let mut lines = vec![format!(
         "Attempt {} at {} UTC, {took}, by {}: {}",
         attempt.number,
@@ -168,7 +198,7 @@ mod tests {
             discord_code: Some(50013),
             route: Some("PUT /x".to_owned()),
         };
-        let expected = "Attempt 2 at 1970-01-01 00:00:00 UTC, 0.2 s, by w1: discard\n  \
+        let expected = "Attempt 2 at 1970-01-01 00:00:00 UTC, 250 ms, by w1: discard\n  \
              error   Discord answered 403\n  \
              code    discord_missing_permissions (permanent)\n  \
              call    PUT /x\n  \

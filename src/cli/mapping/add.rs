@@ -4,8 +4,8 @@ use rolecall_core::audit::Act;
 use rolecall_core::conditions::Conditions;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::Group;
-use rolecall_core::{MappingId, Timestamp};
-use serde_json::json;
+use rolecall_core::{GroupId, MappingId, Timestamp};
+use serde_json::{Value, json};
 
 use super::group::{Found, find};
 use super::{AddArgs, role};
@@ -26,12 +26,15 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
     } else {
         role::check(app, &guild, args.role).await?
     };
-    let group = match group {
-        Some(group) => group,
-        None => new_group(app, &args.group).await?,
-    };
+    let is_new = group.is_none();
+    // The id of a group that is to be made is known when it is.
+    let group = group.unwrap_or_else(|| Group {
+        id: GroupId(String::new()),
+        name: args.group.trim().to_owned(),
+        description: None,
+    });
     let now = services.clock.now();
-    let mapping = Mapping {
+    let mut mapping = Mapping {
         id: new_id(now, fastrand::u64(..)),
         guild_id: args.guild,
         group_id: group.id,
@@ -53,8 +56,12 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<Exit, CliError> {
     if let Some(existing) = stored.first() {
         return Err(taken(existing));
     }
-    let act = Act::new("mapping.created", format!("mapping:{}", mapping.id)).after(&mapping);
+    let act =
+        Act::new("mapping.created", format!("mapping:{}", mapping.id)).after(&recorded(&mapping, is_new));
     let added = seams::audited(app, act, async {
+        if is_new {
+            mapping.group_id = new_group(app, &args.group).await?;
+        }
         let added = services.mappings.add(mapping.clone()).await?;
         added.map_err(|existing| taken(&existing))
     });
@@ -115,14 +122,23 @@ pub(super) fn unknown(app: &App, asked: &str, near: &[String]) -> CliError {
     })
 }
 
-async fn new_group(app: &App, name: &str) -> Result<Group, CliError> {
-    let act = Act::new("group.created", format!("group:{name}"));
-    let group = seams::audited(app, act, app.import.ensure_group(name)).await?;
+async fn new_group(app: &App, name: &str) -> Result<GroupId, CliError> {
+    let group = app.import.ensure_group(name).await?;
     output::note(&format!(
         "note: the group {} is new, and nobody is in it until `rolecall directory import` says so",
         group.name
     ));
-    Ok(group)
+    Ok(group.id)
+}
+
+/// A mapping for the audit trail: one act, also where it makes the group, which is named then.
+fn recorded(mapping: &Mapping, is_new: bool) -> Value {
+    let mut told = json!(mapping);
+    if is_new && let Some(fields) = told.as_object_mut() {
+        fields.remove("group_id");
+        fields.insert("new_group".to_owned(), json!(mapping.group_name));
+    }
+    told
 }
 
 fn already_there(args: &AddArgs, there: &Mapping) -> Result<Exit, CliError> {

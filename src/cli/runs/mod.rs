@@ -3,8 +3,8 @@
 mod order;
 
 use clap::{Args, Subcommand};
-use rolecall_core::ports::JobFilter;
-use rolecall_core::run::Run;
+use rolecall_core::ports::{JobFilter, RunFilter};
+use rolecall_core::run::{Run, RunState};
 use rolecall_core::{GuildId, RunId, Timestamp};
 use rolecall_jobs::finish_run;
 use rolecall_jobs::kernel::dead_letters::groups;
@@ -34,6 +34,9 @@ pub struct ListArgs {
     /// Only those of this guild
     #[arg(long, value_name = "GUILD_ID")]
     pub guild: Option<GuildId>,
+    /// Only those in this state: running, completed, partial, failed or held
+    #[arg(long, value_name = "STATE", value_parser = values::run_state)]
+    pub state: Option<RunState>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
@@ -101,18 +104,21 @@ pub(super) async fn run(app: &App, command: RunsCommand) -> Result<Exit, CliErro
 }
 
 async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
-    let runs = app
-        .services
-        .runs
-        .list(args.guild, None, args.limit.into())
-        .await?;
+    let filter = RunFilter {
+        guild: args.guild,
+        state: args.state,
+    };
+    let runs = app.services.runs.list(filter, None, args.limit.into()).await?;
     if args.format.json {
         let all: Vec<Value> = runs.iter().map(|r| view::run(r, None)).collect();
         output::json(&json!({ "runs": all }));
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
-        output::note("There was no sync yet; `rolecall sync` asks for one.");
+        output::note(match filter == RunFilter::default() {
+            true => "There was no sync yet; `rolecall sync` asks for one.",
+            false => "There is no run like that.",
+        });
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&[

@@ -58,7 +58,8 @@ async fn look(app: &App, args: &CancelArgs) -> Result<Exit, CliError> {
         output::json(&json!({ "run_id": args.id, "total": total }));
     } else {
         output::say(&format!(
-            "{} of the run not over.",
+            "Would end run {}: {} not over.",
+            args.id,
             output::count(total, "job is", "jobs are")
         ));
     }

@@ -1,5 +1,6 @@
 //! `rolecall top`: a live view of queues, processes, running jobs, failures and pauses.
 
+mod limits;
 mod screen;
 mod snapshot;
 mod terminal;

@@ -3,6 +3,7 @@
 use rolecall_core::worker::Status;
 use rolecall_jobs::kernel::fleet::Member;
 
+use super::limits;
 use super::snapshot::Snapshot;
 use crate::cli::table::{Table, number, shorten, text, whole};
 use crate::cli::{queues, view, workers};
@@ -45,6 +46,12 @@ impl Look {
         self.marked("31", &self.fitted(text))
     }
 
+    /// A part of the page: a title and its table.
+    fn part(&self, lines: &mut Vec<String>, title: &str, table: &Table) {
+        lines.extend([String::new(), self.title(title)]);
+        lines.extend(self.table(table));
+    }
+
     /// The lines of a table; its titles are dim.
     fn table(&self, table: &Table) -> Vec<String> {
         let text = table.render(self.width);
@@ -67,18 +74,14 @@ pub(super) fn page(seen: &Snapshot, look: &Look) -> String {
     if lost > 0 {
         lines.push(look.alarm(&format!("lost processes: {lost}")));
     }
+    lines.extend(limits::alarms(&seen.limits).iter().map(|line| look.alarm(line)));
     if !members.iter().any(|m| m.worker.takes_jobs(seen.fleet.now)) {
         lines.push(look.alarm("no process takes jobs: what is stored waits"));
     }
-    let mut part = |title: &str, table: &Table| {
-        lines.push(String::new());
-        lines.push(look.title(title));
-        lines.extend(look.table(table));
-    };
-    part("Queues", &queues::table(&seen.lanes, true));
+    look.part(&mut lines, "Queues", &queues::table(&seen.lanes, true));
     let here: Vec<&Member> = members.iter().filter(|m| m.status != Status::Stopped).collect();
     if !here.is_empty() {
-        part("Processes", &workers::table(&seen.fleet, here));
+        look.part(&mut lines, "Processes", &workers::table(&seen.fleet, here));
     }
     let mut running = WorkerView::all(&seen.fleet);
     let jobs: usize = running.iter().map(|w| w.jobs.len()).sum();
@@ -87,13 +90,18 @@ pub(super) fn page(seen: &Snapshot, look: &Look) -> String {
         running.iter_mut().for_each(|w| w.jobs.truncate(JOBS));
         let mut table = workers::running(&running);
         table.truncate(JOBS);
-        part(&format!("Running jobs: {jobs}"), &table);
+        look.part(&mut lines, &format!("Running jobs: {jobs}"), &table);
+    }
+    if let Some(waiting) = limits::table(&seen.limits) {
+        look.part(&mut lines, &limits::title(&seen.limits), &waiting);
+    } else {
+        lines.extend([String::new(), look.title(&limits::title(&seen.limits))]);
     }
     if !seen.failures.is_empty() {
-        part("Dead letters of the last day", &failures(seen));
+        look.part(&mut lines, "Dead letters of the last day", &failures(seen));
     }
     if !seen.pauses.is_empty() {
-        part("Pauses", &pauses(seen));
+        look.part(&mut lines, "Pauses", &pauses(seen));
     }
     lines.truncate(look.height.unwrap_or(usize::MAX));
     lines.join("\n")

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::pause::Pause;
-use rolecall_core::ports::JobFilter;
+use rolecall_core::ports::{Budget, JobFilter, Keeper};
 use rolecall_jobs::kernel::dead_letters::{Group, groups};
 use rolecall_jobs::kernel::fleet::{Fleet, fleet};
 use rolecall_jobs::kernel::lanes::{Lanes, lanes};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::budget_view::BudgetView;
 use crate::cli::CliError;
 use crate::fleet_view::WorkerView;
 use crate::queue_view::QueueView;
@@ -25,6 +26,8 @@ pub(super) struct Snapshot {
     pub(super) now: Timestamp,
     pub(super) lanes: Lanes,
     pub(super) fleet: Fleet,
+    /// What is left of Discord's limits. Where each process keeps them for itself, a command knows nothing of it.
+    pub(super) limits: Budget,
     pub(super) failures: Vec<Group>,
     pub(super) pauses: Vec<Pause>,
 }
@@ -33,6 +36,7 @@ impl Snapshot {
     pub(super) async fn take(app: &App) -> Result<Self, CliError> {
         let services = &app.services;
         let (lanes, fleet) = (lanes(services).await?, fleet(services).await?);
+        let limits = app.limiter.budget().await;
         let now = lanes.now;
         let recent = JobFilter {
             since: Some(now - RECENT),
@@ -45,8 +49,14 @@ impl Snapshot {
             failures: groups(services, &recent, CAUSES).await?,
             lanes,
             fleet,
+            limits,
             pauses,
         })
+    }
+
+    /// Whether what is left of Discord's limits is more than what this command has used.
+    fn is_known(&self) -> bool {
+        self.limits.keeper == Keeper::Redis
     }
 
     /// For scripts.
@@ -71,6 +81,7 @@ impl Snapshot {
             "at": self.now.to_rfc3339(),
             "queues": QueueView::all(&self.lanes),
             "workers": WorkerView::all(&self.fleet),
+            "discord": self.is_known().then(|| BudgetView::from(&self.limits)),
             "failures": failures,
             "pauses": pauses,
         })

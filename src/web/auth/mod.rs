@@ -69,6 +69,7 @@ impl Caller {
         By {
             cause: self.cause(reason),
             request_id: Some(names.request_id.clone()),
+            repeatable: names.repeatable,
         }
     }
 

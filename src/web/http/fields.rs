@@ -57,6 +57,11 @@ impl Fields {
         self.rest.contains_key(name)
     }
 
+    /// Whether something is wrong with the fields that were read so far.
+    pub(crate) fn is_wrong(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// Notes that a field is missing, unless it is there and wrong.
     pub(crate) fn require(&mut self, name: &str) {
         let at = self.pointer(name);

@@ -1,5 +1,6 @@
 //! How long a sync may take.
 
+use rolecall_core::ports::RunFilter;
 use rolecall_core::run::Run;
 
 use crate::web::state::Web;
@@ -14,7 +15,7 @@ pub(crate) async fn estimated_duration(web: &Web, run: &Run) -> String {
     let earlier = web
         .services
         .runs
-        .list(guild, None, LOOKED_THROUGH)
+        .list(RunFilter::of_guild(guild), None, LOOKED_THROUGH)
         .await
         .unwrap_or_default();
     earlier

@@ -8,7 +8,7 @@ use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::{GuildConfig, HealthStatus};
 use rolecall_core::job::{Job, JobState};
-use rolecall_core::ports::JobFilter;
+use rolecall_core::ports::{JobFilter, RunFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -86,7 +86,7 @@ async fn read(web: &Web) -> Result<Facts, StoreError> {
     let (guilds, links, newest, waiting) = tokio::try_join!(
         services.guilds.list(),
         services.links.count_active(),
-        services.runs.list(None, None, 1),
+        services.runs.list(RunFilter::default(), None, 1),
         services.ledger.list(&waiting, None, JOBS_LOOKED_AT),
     )?;
     Ok(Facts {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use rolecall_core::error::StoreError;
+use rolecall_core::ports::RunFilter;
 use rolecall_core::run::{Run, RunKind, RunState, last_success};
 use rolecall_core::{GuildId, RunId, Timestamp};
 use rolecall_workflows::progress::{self, Progress};
@@ -98,7 +99,9 @@ pub(crate) async fn sync_status(
 async fn read(web: &Web, guild: Option<GuildId>, limit: usize) -> Result<Facts, StoreError> {
     let services = &web.services;
     let (looked_through, total, mut running, links, guilds, mappings) = tokio::try_join!(
-        services.runs.list(guild, None, LOOKED_THROUGH.max(limit)),
+        services
+            .runs
+            .list(RunFilter::of_guild(guild), None, LOOKED_THROUGH.max(limit)),
         services.runs.count(guild),
         services.runs.running(),
         services.links.count_active(),

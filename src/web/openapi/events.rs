@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rolecall_core::event::{Event, EventType, Example, Occasion};
 use rolecall_core::job::Lane;
+use rolecall_core::worker::Role;
 use rolecall_core::{GuildId, JobId, RunId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,8 +48,10 @@ pub(super) fn example(kind: EventType) -> Event {
         },
         EventType::WorkerLost => Occasion::WorkerLost {
             worker: "worker-1-4711-0f3a9c21".to_owned(),
-            job_id: JobId(ID),
-            kind: "add_role".to_owned(),
+            host: "worker-1".to_owned(),
+            roles: vec![Role::Worker],
+            running: 4,
+            seen_at: AT - Duration::from_secs(30),
         },
         EventType::TickMissed => Occasion::TickMissed {
             schedule: "discord_role_sync".to_owned(),
@@ -65,11 +68,14 @@ pub(super) fn example(kind: EventType) -> Event {
         },
         EventType::BanRisk => Occasion::BanRisk {
             instance: "worker-1-4711-0f3a9c21".to_owned(),
+            refused: 1_000,
+            limit: 1_000,
         },
         EventType::EndpointDisabled => Occasion::EndpointDisabled {
             endpoint_id: ID,
             description: "the pager".to_owned(),
             why: "it answered 410 (Gone)".to_owned(),
+            disabled_at: AT,
         },
         EventType::Test => Occasion::Test {
             endpoint_id: ID,

@@ -1,5 +1,6 @@
 //! The `OpenAPI` document, put together from the handlers and completed by tables, and its viewer.
 
+mod callers;
 mod complete;
 mod events;
 mod headers;
@@ -78,6 +79,7 @@ use super::{auth, health, legacy, metrics, v1};
         v1::pauses::list_pauses,
         v1::pauses::create_pause,
         v1::pauses::end_pause,
+        v1::budget::get_budget,
         v1::queues::list_queues,
         v1::queues::get_queue,
         v1::workers::list_workers,
@@ -92,6 +94,7 @@ use super::{auth, health, legacy, metrics, v1};
         v1::webhooks::get_webhook,
         v1::webhooks::change_webhook,
         v1::webhooks::delete_webhook,
+        v1::webhook_deliveries::list_deliveries,
         v1::webhooks::test_webhook,
         v1::webhooks::rotate_webhook,
         v1::me_export::export_own,

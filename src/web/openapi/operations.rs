@@ -1,5 +1,10 @@
 //! Who may ask for each operation, and which errors it may answer. One line an operation: a new one that is missing here fails a test.
 
+use super::callers::{
+    ADMIN, ANYBODY, AUDIT, GUILDS, JOBS, MANAGE_JOBS, METRICS, OWN_RUN, OWN_SYNC, RUNS, SELF, SELF_OR_ADMIN,
+    SYNCS, VISITOR,
+};
+
 /// Every operation whose caller is counted.
 const COUNTED: &[&str] = &["rate_limited"];
 /// Reads or writes the store.
@@ -72,31 +77,6 @@ const DRAIN: &[&str] = &["unknown_worker", "worker_is_gone"];
 /// What most operations have in common.
 const READ: &[&[&str]] = &[COUNTED, STORED, TOKEN, PERMISSION, VALUES];
 const OWN: &[&[&str]] = &[COUNTED, STORED, TOKEN, &["key_has_no_account"]];
-
-/// Who may ask, for the description of the operation. The permissions are those of `auth/right.rs`.
-const ANYBODY: &str = "Needs no token.";
-const VISITOR: &str = "Works without a token, too; a valid one says who is signed in.";
-const SELF: &str = "Needs a valid token: it is about the caller's own data.";
-const GUILDS: &str = "Needs the permission `discord:guilds:manage` or `discord:admin:full`.";
-const ADMIN: &str = "Needs the permission `discord:admin:full`.";
-const SELF_OR_ADMIN: &str =
-    "One's own needs a valid token, that of others the permission `discord:admin:full`.";
-const SYNCS: &str = "Needs the permission `discord:sync:manage` or `discord:admin:full`, unless the operator opened syncs \
-     with `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
-const OWN_SYNC: &str = "One's own needs a valid token, that of others the permission `discord:sync:manage` or \
-     `discord:admin:full`, unless the operator opened syncs with `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
-const RUNS: &str = "Needs the permission `jobs:read`, `discord:sync:manage` or `discord:admin:full`, unless the operator \
-     opened runs with `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
-const OWN_RUN: &str = "The run of one's own sync needs a valid token, others the permission `jobs:read`, \
-     `discord:sync:manage` or `discord:admin:full`, unless the operator opened runs with \
-     `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
-const JOBS: &str = "Needs the permission `jobs:read` or `discord:admin:full`, unless the operator opened jobs with \
-     `ROLECALL_SYNC_NEEDS_PERMISSION=false`.";
-
-const METRICS: &str = "Needs the permission `jobs:read` or `discord:admin:full`. At `ROLECALL_METRICS_ADDR`, where that is \
-     set, it needs no token.";
-const AUDIT: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
-const MANAGE_JOBS: &str = "Needs the permission `jobs:manage` or `discord:admin:full`.";
 
 /// An operation.
 pub(super) struct Entry {
@@ -355,6 +335,7 @@ pub(super) const ALL: &[Entry] = &[
     Entry::new("endPause", MANAGE_JOBS, READ, &[WRITE, &["unknown_pause"]]),
     Entry::new("listQueues", JOBS, READ, &[]),
     Entry::new("getQueue", JOBS, READ, &[&["unknown_queue"]]),
+    Entry::new("getDiscordBudget", JOBS, READ, &[]),
     Entry::new("listWorkers", JOBS, READ, &[]),
     Entry::new("drainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
     Entry::new("undrainWorker", MANAGE_JOBS, READ, &[WRITE, BODY, DRAIN]),
@@ -386,6 +367,7 @@ pub(super) const ALL: &[Entry] = &[
         READ,
         &[WRITE, BODY, &["unknown_webhook", "webhook_busy"]],
     ),
+    Entry::new("listDeliveries", ADMIN, READ, &[CURSOR, &["unknown_webhook"]]),
     Entry::new("deleteWebhook", ADMIN, READ, &[WRITE, &["unknown_webhook"]]),
     Entry::new(
         "testWebhook",

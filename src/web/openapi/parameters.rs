@@ -1,6 +1,8 @@
 //! What may stand in paths, queries and request headers, told in one place for all operations.
 
+use rolecall_core::dead_letter::Standing;
 use rolecall_core::job::{JobState, Lane};
+use rolecall_core::run::RunState;
 use serde_json::{Value, json};
 
 use crate::web::v1::{dead_letters, list_runs};
@@ -24,7 +26,8 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
     Some(match (place, name) {
         (_, "guild_id" | "guild") => (snowflake(place), json!("123456789012345678")),
         ("path" | "query", "discord_id") => (snowflake(place), json!("80351110224678912")),
-        ("path", "run_id" | "job_id" | "pause_id" | "webhook_id") | ("query", "run" | "parent") => (
+        ("path", "run_id" | "job_id" | "pause_id" | "webhook_id")
+        | ("query", "run" | "parent" | "webhook") => (
             json!({"type": "string", "format": "uuid"}),
             json!("019a2c8e-5b1d-7c3a-9f00-0123456789ab"),
         ),
@@ -44,7 +47,14 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "pattern": "^$|^[A-Za-z0-9_-]{44}$"}),
             json!("AQAAAaIobeGtAaIobeGtdpGroWIUQs5Wrgduyg3HsYfq"),
         ),
-        ("query", "state") if operation == "listJobs" => (states(), json!("available,running")),
+        ("query", "state") if matches!(operation, "listJobs" | "listDeliveries") => (
+            some_of(&JobState::ALL.map(JobState::as_str)),
+            json!("available,running"),
+        ),
+        ("query", "state") if operation == "listRuns" => {
+            (one_of(&RunState::ALL.map(RunState::as_str)), json!("failed"))
+        }
+        ("query", "standing") => (some_of(&Standing::NAMES), json!("open,reopened")),
         ("query", "kind") => (json!({"type": "string"}), json!("add_role")),
         ("query", "link") => (json!({"type": "boolean"}), json!(false)),
         ("query", "redirect_url") => (
@@ -113,12 +123,12 @@ fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
             json!({"type": "string"}),
             json!("guild:123456789012345678 state:discarded since:2h"),
         ),
-        "queue" => (
-            json!({"type": "string", "enum": ["", "interactive", "normal", "bulk"]}),
-            json!("bulk"),
-        ),
+        "queue" => (one_of(&Lane::ALL.map(Lane::as_str)), json!("bulk")),
         "fingerprint" => (json!({"type": "string"}), json!("add_role|PUT|403|50013")),
-        "code" if operation == "listJobs" => (json!({"type": "string"}), json!("50013")),
+        "code" if matches!(operation, "listJobs" | "listDeadLetters") => {
+            (json!({"type": "string"}), json!("50013"))
+        }
+        "code" if operation == "listDeliveries" => (json!({"type": "string"}), json!("webhook_refused")),
         "since" | "until" => (json!({"type": "string"}), json!("2h")),
         "text" => (json!({"type": "string"}), json!("is above")),
         _ => return None,
@@ -138,7 +148,7 @@ fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
         "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" | "listBulkOrders" | "listAudit" => {
+        "listRuns" | "listJobs" | "listDeliveries" | "listBulkOrders" | "listAudit" => {
             (list_runs::MOST, list_runs::DEFAULT_LIMIT)
         }
         _ => (100, 20),
@@ -146,8 +156,14 @@ fn limit(operation: &str) -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})
 }
 
-/// Some states, comma-separated.
-fn states() -> Value {
-    let one = JobState::ALL.map(JobState::as_str).join("|");
+/// One of these names, or nothing.
+fn one_of(names: &[&str]) -> Value {
+    let names: Vec<&str> = [""].iter().chain(names).copied().collect();
+    json!({"type": "string", "enum": names})
+}
+
+/// Some of these names, comma-separated.
+fn some_of(names: &[&str]) -> Value {
+    let one = names.join("|");
     json!({"type": "string", "pattern": format!("^$|^({one})(,({one}))*$")})
 }

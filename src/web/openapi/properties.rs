@@ -6,6 +6,7 @@ use rolecall_core::explain::Fate;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::BulkAction;
 use rolecall_core::outcome::Effect;
+use rolecall_core::ports::{Barrier, Keeper};
 use rolecall_core::run::{RunKind, RunState};
 use rolecall_core::worker::{Role, Status};
 use serde_json::{Value, json};
@@ -111,8 +112,13 @@ fn told(schema: &str, property: &str) -> Option<Value> {
     let words = |words: &[&str]| Some(json!({"enum": words}));
     match (schema, property) {
         ("EndpointView", "sink") => words(&["webhook", "discord_channel"]),
+        ("DeliveryView", "event") => Some(json!({"enum": event_names().collect::<Vec<_>>()})),
+        ("DeliveryView", "state") => words(&JobState::ALL.map(JobState::as_str)),
+        ("DeliveryView", "last_status") => Some(json!({"minimum": 100, "maximum": 999})),
         ("EndpointView", "events") => Some(json!({"items": {"enum": event_names().collect::<Vec<_>>()}})),
-        (_, "failing_since" | "old_secret_until") => Some(json!({"format": "date-time"})),
+        (_, "failing_since" | "failed_at" | "disabled_at" | "old_secret_until") => {
+            Some(json!({"format": "date-time"}))
+        }
         ("Health", "status") => words(&["ok", "unhealthy", "draining"]),
         ("Check", "status") => words(&["ok", "failed"]),
         ("StatusResponse", "status") => words(&["healthy", "degraded", "unhealthy"]),
@@ -124,6 +130,9 @@ fn told(schema: &str, property: &str) -> Option<Value> {
         ("JobView", "state") => words(&JobState::ALL.map(JobState::as_str)),
         ("JobView", "lane") => words(&Lane::ALL.map(Lane::as_str)),
         ("HeldJob", "queue") | ("QueueView", "name") => words(&Lane::ALL.map(Lane::as_str)),
+        ("BudgetView", "kept_by") => words(&Keeper::ALL.map(Keeper::as_str)),
+        ("StopView", "barrier") => words(&Barrier::STOPS.map(Barrier::as_str)),
+        ("WaitingView", "barrier") => words(&Barrier::ALL.map(Barrier::as_str)),
         ("WorkerView", "status") => words(&Status::ALL.map(Status::as_str)),
         ("WorkerView", "roles") => {
             Some(json!({"items": {"type": "string", "enum": Role::ALL.map(Role::as_str)}}))

@@ -1,12 +1,16 @@
 //! Which jobs a request is about: `q`, and parameters that say the same word by word.
 
 use rolecall_core::Timestamp;
+use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query};
+use rolecall_jobs::kernel::find::{self, Unfound};
 
+use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::query::Params;
+use crate::web::state::Web;
 
 /// Words of the query syntax, each with the parameters that stand for it. The first name is the one that is written.
-const NAMES: [(&str, &[&str]); 14] = [
+const NAMES: [(&str, &[&str]); 15] = [
     ("state", &["state", "states"]),
     ("kind", &["kind"]),
     ("queue", &["queue", "lane"]),
@@ -16,6 +20,7 @@ const NAMES: [(&str, &[&str]); 14] = [
     ("role", &["role", "role_id"]),
     ("run", &["run", "run_id"]),
     ("parent", &["parent", "parent_id"]),
+    ("webhook", &["webhook", "webhook_id"]),
     ("fingerprint", &["fingerprint"]),
     ("code", &["code", "error_code"]),
     ("since", &["since"]),
@@ -56,7 +61,7 @@ pub(crate) fn read(params: &mut Params, now: Timestamp) -> Asked {
         return Asked::default();
     }
     let text = words.join(" ");
-    match (query::parse(&text, now), query::parse(&text, Timestamp(0))) {
+    match (query::parse(&text, now), query::name(&text)) {
         (Ok(query), Ok(fixed)) => {
             if query.job.is_some() && (query.filter != Query::default().filter || query.snowflake.is_some()) {
                 params.wrong("q", "a job's id stands for one job; leave the other words out");
@@ -78,13 +83,25 @@ pub(crate) fn read(params: &mut Params, now: Timestamp) -> Asked {
     }
 }
 
+/// The filter of what was asked for.
+pub(crate) async fn filter(web: &Web, query: Query) -> Result<JobFilter, ApiError> {
+    let filter = find::filter(&web.services, query).await;
+    filter.map_err(|error| unfound(error, "query.q"))
+}
+
+/// How it is answered that a query at this place finds nothing.
+pub(crate) fn unfound(error: Unfound, place: &str) -> ApiError {
+    match error {
+        Unfound::Wrong(wrong) => ApiError::invalid(vec![Detail::at(place, wrong)]),
+        Unfound::Store(error) => error.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rolecall_core::job::JobState;
-    use rolecall_core::ports::JobFilter;
 
     use super::*;
-    use crate::web::http::problem::ApiError;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 

@@ -7,18 +7,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use rolecall_core::Timestamp;
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
 use rolecall_core::query::{self, Query};
 use rolecall_core::spread::LONGEST;
+use rolecall_core::{JobId, Timestamp};
 use rolecall_jobs::bulk_order::{self, BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::asked_jobs::unfound;
 use super::bulk_view::{self, BulkView};
 use super::job_view::{JobView, Pausing};
 use super::order_job::reason;
@@ -145,7 +146,9 @@ pub(crate) async fn bulk_order(
 ) -> Result<Response, ApiError> {
     let now = web.services.clock.now();
     let asked = read(fields, now)?;
-    let filter = find::filter(&web.services, asked.query).await?;
+    let filter = find::filter(&web.services, asked.query)
+        .await
+        .map_err(|error| unfound(error, "/query"))?;
     let order = Ordering {
         action: asked.action,
         filter,
@@ -186,7 +189,7 @@ impl Ordering {
                 request_id: by.request_id.clone(),
                 spread_seconds: self.spread.map(|spread| spread.as_secs()),
             };
-            let mut job = Enqueue::new(&order, by.cause.clone());
+            let mut job = Enqueue::new(&order, by.cause.clone()).with_id(JobId(by.new_id()));
             job.0.trace = trace;
             let id = bulk_order::give(&web.services, &web.queue, job, &by).await?;
             let job = web

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use rolecall_core::Timestamp;
 use rolecall_core::job::Job;
-use rolecall_core::progress::Progress;
 use rolecall_jobs::bulk_order::BulkOrder;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,17 +31,19 @@ pub(crate) struct JobProgressView {
     eta: Option<String>,
 }
 
-impl From<&Progress> for JobProgressView {
-    fn from(progress: &Progress) -> Self {
-        Self {
+impl JobProgressView {
+    /// `None`: the job does not tell.
+    pub(super) fn of(job: &Job) -> Option<Self> {
+        let progress = job.progress.as_ref()?;
+        Some(Self {
             total: progress.total,
             done: progress.done,
             failed: progress.failed,
             counts: progress.counts.clone(),
             started_at: progress.started_at.to_rfc3339(),
             updated_at: progress.at.to_rfc3339(),
-            eta: progress.eta().map(Timestamp::to_rfc3339),
-        }
+            eta: job.eta().map(Timestamp::to_rfc3339),
+        })
     }
 }
 
@@ -96,7 +97,7 @@ impl BulkView {
             cause: CauseView::from(&job.cause),
             asked_at: order.asked_at.to_rfc3339(),
             state: job.state.to_string(),
-            progress: job.progress.as_ref().map(JobProgressView::from),
+            progress: JobProgressView::of(job),
             finished_at: job.finished_at.map(Timestamp::to_rfc3339),
             links: BulkLinks {
                 this: path(job),

@@ -2,10 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use rolecall_core::dead_letter::{Mark, Said};
+use rolecall_core::dead_letter::{Mark, Said, Standing};
 use rolecall_core::{Timestamp, query};
-use rolecall_jobs::kernel::dead_letters::{Group, groups};
-use rolecall_jobs::kernel::find;
+use rolecall_jobs::kernel::dead_letters::{Group, groups_standing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,6 +60,33 @@ pub(crate) struct DeadLetterGroup {
     standing_note: String,
     /// What somebody said of it.
     mark: Option<MarkView>,
+    /// What to do about it, as its newest job was told: of a role that is too high, which role is above which, with both
+    /// positions.
+    remedy: Option<String>,
+    /// What it shares with other groups of this list; null: nothing.
+    shared_cause: Option<SharedCause>,
+}
+
+/// What several groups have in common: the same code in the same guild, met by other kinds of jobs or at other calls. Mended
+/// once, it is mended for all of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SharedCause {
+    /// The code: Discord's (`50013`) or rolecall's (`discord_unauthorized`).
+    code: String,
+    /// The fingerprints of the other groups.
+    fingerprints: Vec<String>,
+    /// A query that finds the jobs of all of them, for `POST /v1/bulk`.
+    query: String,
+}
+
+impl SharedCause {
+    fn of(group: &Group) -> Option<Self> {
+        Some(Self {
+            code: group.code()?.to_owned(),
+            fingerprints: group.same_cause.clone(),
+            query: group.shared_query()?,
+        })
+    }
 }
 
 /// Dead letters of an hour.
@@ -129,6 +155,8 @@ impl From<&Group> for DeadLetterGroup {
             standing: group.standing.as_str().to_owned(),
             standing_note: group.standing.told(),
             mark: group.standing.mark().map(MarkView::from),
+            remedy: group.remedy(),
+            shared_cause: SharedCause::of(group),
         }
     }
 }
@@ -140,7 +168,10 @@ impl From<&Group> for DeadLetterGroup {
         ("q" = Option<String>, Query, description = "Only of jobs that this query finds, as in `GET /v1/jobs`"),
         ("guild" = Option<String>, Query, description = "Only of this guild"),
         ("kind" = Option<String>, Query, description = "Only of this kind"),
+        ("code" = Option<String>, Query, description = "Only with this code: Discord's (`50013`) or rolecall's"),
         ("since" = Option<String>, Query, description = "Only of jobs stored since this time: an age such as `2h`, or a date"),
+        ("standing" = Option<String>, Query, description = "Only groups that stand so: `open`, `resolved`, `ignored` or \
+            `reopened`; several with commas"),
         ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
     ),
     responses((status = 200, description = "The groups", body = DeadLetters), Refused))]
@@ -153,14 +184,34 @@ pub(crate) async fn list_dead_letters(
     if asked.query.job.is_some() {
         params.wrong("q", "is about one job; use GET /v1/jobs/{job_id}");
     }
+    let standings = standings(&mut params);
     let limit = params.limit(DEFAULT, MOST);
     params.finish_strictly()?;
-    let filter = find::filter(&web.services, asked.query).await?;
-    let mut found = groups(&web.services, &filter, limit + 1).await?;
+    let filter = asked_jobs::filter(&web, asked.query).await?;
+    let mut found = groups_standing(&web.services, &filter, &standings, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     Ok(Json(DeadLetters {
         groups: found.iter().map(DeadLetterGroup::from).collect(),
         more,
     }))
+}
+
+/// `standing` of a query.
+fn standings(params: &mut Params) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    for name in params.text(&["standing"]).unwrap_or_default().split(',') {
+        match Standing::name_of(name) {
+            Some(known) => out.push(known),
+            None if name.trim().is_empty() => {}
+            None => params.wrong(
+                "standing",
+                format!(
+                    "expected some of {}, with commas between them",
+                    Standing::NAMES.join(", ")
+                ),
+            ),
+        }
+    }
+    out
 }

@@ -22,7 +22,7 @@ const CHILDREN: usize = 50;
 /// Something that stands in a job's way.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WaitView {
-    /// `paused`, `backoff`, `snoozed`, `delayed`, `busy`, `behind`, `not_sent` or `sent`.
+    /// `paused`, `backoff`, `snoozed`, `delayed`, `busy`, `company`, `behind`, `not_sent` or `sent`.
     cause: String,
     /// In a sentence.
     message: String,

@@ -1,11 +1,11 @@
 //! A job, as it is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::Timestamp;
 use rolecall_core::job::{Attempt, Job, WaitNote};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::pause::{Face, Pause, holding};
+use rolecall_core::{RoleId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -109,6 +109,8 @@ pub(crate) struct SubjectView {
     user_id: Option<String>,
     discord_id: Option<String>,
     role_id: Option<String>,
+    /// The endpoint of events that it is a delivery to.
+    webhook_id: Option<String>,
 }
 
 /// The right to run a job until a time.
@@ -129,10 +131,25 @@ pub(crate) struct OutcomeView {
     granted: u32,
     /// Roles taken.
     revoked: u32,
+    /// Which were given, as far as the job changes one member.
+    given: Vec<String>,
+    /// Which were taken.
+    taken: Vec<String>,
+    /// All roles of the member; null where it was not read: one role is given or taken without that.
+    roles: Option<RolesView>,
     /// Further numbers.
     counts: BTreeMap<String, u64>,
     /// Sentences for people.
     notes: Vec<String>,
+}
+
+/// All roles of a member, before and after its job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RolesView {
+    /// What it had.
+    before: Vec<String>,
+    /// What it was to have, and has: Discord takes such a change as a whole or not at all.
+    after: Vec<String>,
 }
 
 /// Why an attempt failed.
@@ -240,6 +257,10 @@ pub(crate) struct JobLinks {
     children: String,
 }
 
+fn ids(roles: &BTreeSet<RoleId>) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
+
 impl From<&Outcome> for OutcomeView {
     fn from(outcome: &Outcome) -> Self {
         Self {
@@ -247,6 +268,16 @@ impl From<&Outcome> for OutcomeView {
             reason: outcome.reason.clone(),
             granted: outcome.granted,
             revoked: outcome.revoked,
+            given: ids(&outcome.given),
+            taken: ids(&outcome.taken),
+            roles: outcome
+                .before
+                .as_ref()
+                .zip(outcome.after())
+                .map(|(before, after)| RolesView {
+                    before: ids(before),
+                    after: ids(&after),
+                }),
             counts: outcome.counts.clone(),
             notes: outcome.notes.clone(),
         }
@@ -295,6 +326,7 @@ impl JobView {
                 user_id: subject.user_id.as_ref().map(ToString::to_string),
                 discord_id: subject.discord_id.map(|id| id.to_string()),
                 role_id: subject.role_id.map(|id| id.to_string()),
+                webhook_id: subject.webhook_id.map(|id| id.to_string()),
             },
             cause: CauseView::from(&job.cause),
             trace: job.trace.clone(),
@@ -315,7 +347,7 @@ impl JobView {
             error: job.attempts.last().and_then(error),
             attempts: None,
             waits: None,
-            progress: job.progress.as_ref().map(JobProgressView::from),
+            progress: JobProgressView::of(job),
             paused_by: pausing.of(job),
             waits_for: None,
             timeline: None,

@@ -8,7 +8,6 @@ use axum::http::HeaderMap;
 use rolecall_core::JobId;
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::JobCursor;
-use rolecall_jobs::kernel::find;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,6 +48,7 @@ pub(crate) struct JobPage {
         ("role" = Option<String>, Query, description = "About this role"),
         ("run" = Option<String>, Query, description = "Of this run"),
         ("parent" = Option<String>, Query, description = "Made by this job"),
+        ("webhook" = Option<String>, Query, description = "A delivery to this endpoint of events"),
         ("fingerprint" = Option<String>, Query, description = "Failed for this cause"),
         ("code" = Option<String>, Query, description = "Whose last failure has this code: a name, or Discord's number"),
         ("since" = Option<String>, Query, description = "Stored since this time: an age such as `2h`, or a date"),
@@ -84,7 +84,7 @@ pub(crate) async fn list_jobs(
         let page = page(&web, &found, None, counts).await?;
         return Ok((HeaderMap::new(), Json(page)));
     }
-    let filter = find::filter(&web.services, query).await?;
+    let filter = asked_jobs::filter(&web, query).await?;
     let after = after.map(|place| JobCursor {
         inserted_at: place.at,
         id: JobId(place.id),

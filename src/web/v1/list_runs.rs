@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LINK;
+use rolecall_core::ports::RunFilter;
+use rolecall_core::run::RunState;
 use rolecall_core::{GuildId, RunId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +36,8 @@ pub(crate) struct RunPage {
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", operation_id = "listRuns",
     params(
         ("guild" = Option<String>, Query, description = "Only runs of this guild"),
+        ("state" = Option<String>, Query, description = "Only runs in this state: `running`, `completed`, `partial`, \
+            `failed` or `held`"),
         ("limit" = Option<u32>, Query, description = "1 to 200; default 50"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
     ),
@@ -53,14 +57,28 @@ pub(crate) async fn list_runs(
     mut params: Params,
 ) -> Result<(HeaderMap, Json<RunPage>), ApiError> {
     let guild: Option<GuildId> = params.parsed(&["guild", "guild_id"], SNOWFLAKE);
+    let state = params.text(&["state"]);
+    let state = state.as_deref().and_then(|name| {
+        let state = RunState::from_name(name);
+        if state.is_none() {
+            let all = RunState::ALL.map(RunState::as_str).join(", ");
+            params.wrong("state", format!("expected one of {all}"));
+        }
+        state
+    });
     let limit = params.limit(DEFAULT_LIMIT, MOST);
     let cursor = params.text(&["cursor"]);
     params.finish_strictly()?;
-    let filter: Vec<(&str, String)> = guild.iter().map(|g| ("guild", g.to_string())).collect();
+    let mut filter: Vec<(&str, String)> = guild.iter().map(|g| ("guild", g.to_string())).collect();
+    filter.extend(state.map(|state| ("state", state.to_string())));
     let list = format!("runs?{filter:?}");
     let after = cursor.map(|text| cursor::read(&text, &list)).transpose()?;
     let after = after.map(|place| (place.at, RunId(place.id)));
-    let mut runs = web.services.runs.list(guild, after, limit + 1).await?;
+    let mut runs = web
+        .services
+        .runs
+        .list(RunFilter { guild, state }, after, limit + 1)
+        .await?;
     let more = runs.len() > limit;
     runs.truncate(limit);
     let next = runs.last().filter(|_| more).map(|run| {

@@ -3,6 +3,7 @@
 pub(crate) mod accepted;
 pub(crate) mod asked_jobs;
 pub(crate) mod audit;
+pub(crate) mod budget;
 pub(crate) mod bulk;
 pub(crate) mod bulk_orders;
 pub(crate) mod bulk_view;
@@ -26,5 +27,6 @@ pub(crate) mod results_view;
 pub(crate) mod run_events;
 pub(crate) mod run_view;
 pub(crate) mod schedules;
+pub(crate) mod webhook_deliveries;
 pub(crate) mod webhooks;
 pub(crate) mod workers;

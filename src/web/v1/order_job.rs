@@ -47,7 +47,7 @@ pub(crate) struct OrderBody {
     reason = "only the document needs it; the body is read field by field"
 )]
 pub(crate) struct RescheduleBody {
-    /// Not before this moment.
+    /// Not before this moment; one in the past means now.
     run_at: Option<String>,
     /// So long from now, such as `10m`; `0s` means now.
     #[serde(rename = "in")]
@@ -95,10 +95,13 @@ pub(crate) async fn discard_job(asked: Asked) -> Result<Response, ApiError> {
 pub(crate) async fn reschedule_job(mut asked: Asked) -> Result<Response, ApiError> {
     let now = asked.change.web.services.clock.now();
     let at = time(&mut asked.fields, ["run_at", "in"], now);
-    if at.is_none() {
-        asked.fields.require("run_at");
+    if at.is_none() && !asked.fields.is_wrong() {
+        asked
+            .fields
+            .wrong("run_at", "is required, or \"in\" instead of it");
     }
-    give(asked.finish()?, Order::Reschedule(at.unwrap_or_default())).await
+    let at = at.unwrap_or_default();
+    give(asked.finish()?, Order::Reschedule(at.max(now))).await
 }
 
 /// In what the new job differs: everything may be left out.
@@ -113,7 +116,7 @@ pub(crate) struct CloneBody {
     payload: Option<serde_json::Value>,
     /// Another queue: `interactive`, `normal` or `bulk`.
     queue: Option<String>,
-    /// Not before this moment.
+    /// Not before this moment; one in the past means now.
     run_at: Option<String>,
     /// So long from now, such as `10m`.
     #[serde(rename = "in")]
@@ -164,7 +167,7 @@ fn changes(asked: &mut Asked) -> Changes {
         payload: fields
             .one("payload", "an object with fields of the job's payload")
             .unwrap_or_default(),
-        run_at: time(fields, ["run_at", "in"], now),
+        run_at: time(fields, ["run_at", "in"], now).map(|at| at.max(now)),
         lane,
     }
 }

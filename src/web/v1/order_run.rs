@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use rolecall_core::JobId;
 use rolecall_core::job::JobState;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::JobFilter;
@@ -125,14 +126,8 @@ pub(crate) async fn retry_run(
     if dry_run {
         return Ok(Json(order.look(&web, now).await?).into_response());
     }
-    if web
-        .services
-        .ledger
-        .counts(&order.filter)
-        .await?
-        .iter()
-        .all(|(_, n)| *n == 0)
-    {
+    let failed = web.services.ledger.counts(&order.filter).await?;
+    if failed.iter().all(|(_, n)| *n == 0) && !is_ordered(&web, &names).await? {
         let why = format!("no job of run {id} has failed for good");
         return Err(ApiError::new(StatusCode::CONFLICT, "nothing_failed", why));
     }
@@ -143,6 +138,14 @@ pub(crate) async fn retry_run(
         route: "POST /v1/runs/{run_id}/retry",
     };
     order.give(change, now).await
+}
+
+/// Whether an earlier try of the same request ordered it, and its process died: then its answer is still owed.
+async fn is_ordered(web: &Web, names: &RequestNames) -> Result<bool, ApiError> {
+    match names.repeatable {
+        Some(id) => Ok(web.services.ledger.get(JobId(id)).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 async fn found(web: &Web, id: rolecall_core::RunId) -> Result<Run, ApiError> {

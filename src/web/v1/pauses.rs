@@ -10,7 +10,6 @@ use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::{Timestamp, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::order_job::{LONGEST_REASON, time};
 use crate::config::parse_duration;
@@ -22,9 +21,6 @@ use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::refused::{Missing, Refused};
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
-
-/// Instead of a query: every job.
-const EVERYTHING: &str = "everything";
 
 /// Which jobs to hold back, why, and how long.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -173,7 +169,7 @@ pub(crate) async fn create_pause(
     };
     let (web, by) = (change.web.clone(), change.by(reason));
     let pause = Pause {
-        id: PauseId(Uuid::now_v7()),
+        id: PauseId(by.new_id()),
         held,
         reason: by.cause.reason.clone(),
         author: by.cause.actor.clone(),
@@ -235,7 +231,7 @@ fn read(mut fields: Fields, now: Timestamp) -> Result<Asked, ApiError> {
             fields.require("query");
             None
         }
-        Some(text) if text.eq_ignore_ascii_case(EVERYTHING) => Some(Held::default()),
+        Some(text) if text.eq_ignore_ascii_case(query::EVERYTHING) => Some(Held::default()),
         Some(text) => match query::parse(&text, now).map(|query| query::held(&query)) {
             Ok(Ok(held)) => Some(held),
             Ok(Err(sentence)) => {

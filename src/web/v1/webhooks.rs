@@ -249,7 +249,7 @@ pub(crate) async fn rotate_webhook(
     change.whole(act).await
 }
 
-fn id_of(text: &str) -> Result<EndpointId, ApiError> {
+pub(super) fn id_of(text: &str) -> Result<EndpointId, ApiError> {
     text.parse().map_err(|_| {
         ApiError::invalid(vec![Detail::at(
             "path.webhook_id",

@@ -6,6 +6,7 @@ pub(crate) mod collector;
 pub(crate) mod disk;
 pub(crate) mod frontend;
 pub(crate) mod http;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod seeded;
 pub(crate) mod servers;

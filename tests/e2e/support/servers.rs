@@ -86,6 +86,22 @@ impl Redis {
             .map(|_| ())
     }
 
+    /// Ends the connections of all clients and asks for a password that none has, while this lasts.
+    pub(crate) async fn refusing<T>(&self, meanwhile: impl Future<Output = T>) -> T {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut tell = async |command: &str, arguments: &[&str]| {
+            let mut command = redis::cmd(command);
+            command.arg(arguments);
+            command.exec_async(&mut connection).await.unwrap();
+        };
+        tell("CONFIG", &["SET", "requirepass", "nobody-knows"]).await;
+        tell("CLIENT", &["KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+        let seen = meanwhile.await;
+        tell("CONFIG", &["SET", "requirepass", ""]).await;
+        seen
+    }
+
     pub(crate) async fn flush_all(&self) {
         self.ask("FLUSHALL").await.unwrap();
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use crate::curl::{CURL, answered};
+use crate::support::http::Api;
 use crate::support::process::Installation;
 
 /// The lines that were not run yet.
@@ -52,6 +53,23 @@ fn filled(line: &str, known: &[(&str, &str)]) -> String {
         out.push(sign);
     }
     out
+}
+
+/// How many jobs a query over HTTP finds.
+pub(super) async fn total(api: &Api, query: &str) -> usize {
+    let list = api.get(&format!("/v1/jobs?limit=1&{query}")).await;
+    usize::try_from(list["total"].as_u64().unwrap()).unwrap()
+}
+
+/// What stands between two texts.
+#[track_caller]
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let found = text
+        .split_once(before)
+        .and_then(|(_, rest)| rest.split_once(after));
+    found
+        .unwrap_or_else(|| panic!("nothing between {before:?} and {after:?} in {text}"))
+        .0
 }
 
 impl Page {

@@ -1,11 +1,9 @@
 //! Six guilds, in each of which jobs fail for a cause of its own.
 
-use std::time::Duration;
-
 use rolecall_simulator::{BotIn, Fault, FaultKind, NewGuild, NewRole, Simulator, SimulatorConfig};
-use rusqlite::Connection;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::ground::Ground;
 use crate::support::process::Installation;
 
 const SPEED: f64 = 60.0;
@@ -13,8 +11,6 @@ const TOKEN: &str = "tour.bot.token";
 const OTHER_TOKEN: &str = "tour.other-bot.token";
 /// The page names this one.
 pub(super) const FIRST_GUILD: u64 = 123_456_789_012_345_678;
-/// Linked members of a guild.
-pub(super) const MEMBERS: usize = 170;
 /// Writes to members.
 pub(super) const KINDS: [&str; 2] = ["add_role", "set_member_roles"];
 
@@ -48,7 +44,7 @@ impl Why {
     /// What `rolecall jobs show` says of it: what happened, and what to do.
     pub(super) const fn told(self) -> &'static [&'static str] {
         match self {
-            Self::Above => &["50013", "drag it above the roles that it should give"],
+            Self::Above => &["50013", "is above the bot's highest role"],
             Self::Left => &["50001", "Invite the bot to the guild"],
             Self::Token => &["401", "make a new one in Discord's developer portal"],
             Self::Storm => &["503", "when it is well again"],
@@ -75,13 +71,15 @@ pub(super) struct Place {
 pub(super) struct Stage {
     pub(super) simulator: Simulator,
     pub(super) places: Vec<Place>,
+    /// Linked members of each guild.
+    pub(super) members: usize,
     url: String,
     people: String,
     _stop: DropGuard,
 }
 
 impl Stage {
-    pub(super) async fn start() -> Self {
+    pub(super) async fn start(members: usize) -> Self {
         let simulator = Simulator::new(SimulatorConfig {
             speed: SPEED,
             ..SimulatorConfig::default()
@@ -108,7 +106,7 @@ impl Stage {
             });
             let roles = simulator.guild_roles(guild);
             let role = roles.iter().find(|(_, name, _)| name == "Pilot").unwrap().0;
-            let accounts = simulator.add_users(&why.name(), MEMBERS);
+            let accounts = simulator.add_users(&why.name(), members);
             for (n, account) in accounts.iter().enumerate() {
                 let name = why.name();
                 people.push_str(&format!("{name}-{n},Member {n},{name},{account}\n"));
@@ -125,6 +123,7 @@ impl Stage {
         Self {
             simulator,
             places,
+            members,
             url,
             people,
             _stop: stop.drop_guard(),
@@ -136,8 +135,9 @@ impl Stage {
     }
 
     /// All guilds configured, nothing synced yet.
-    pub(super) fn installed(&self, port: u16) -> Installation {
-        let installation = Installation::embedded()
+    pub(super) fn installed(&self, ground: &Ground, port: u16) -> Installation {
+        let installation = ground
+            .installation()
             .set("DISCORD_API_BASE_URL", &self.url)
             .set("ROLECALL_SIMULATOR_SPEED", SPEED)
             .set("HOST", "127.0.0.1")
@@ -176,15 +176,9 @@ impl Stage {
     }
 
     /// Everything goes wrong. The jobs are stored, and wait.
-    pub(super) fn goes_wrong(&self, installation: &Installation) {
-        let db = store(installation);
+    pub(super) async fn goes_wrong(&self, ground: &Ground, installation: &Installation) {
         for place in &self.places {
             let guild = place.guild.to_string();
-            let change = |what: &str| {
-                let of_guild = "guild_id = ?1 AND kind IN ('add_role', 'set_member_roles')";
-                let sql = format!("UPDATE rolecall_jobs SET {what} WHERE {of_guild}");
-                assert_eq!(db.execute(&sql, [&guild]).unwrap(), MEMBERS, "{:?}", place.why);
-            };
             match place.why {
                 Why::Above => assert!(self.simulator.move_role(place.guild, place.role, 200)),
                 Why::Left => assert!(self.simulator.kick_bot(place.guild, place.bot)),
@@ -193,12 +187,9 @@ impl Stage {
                     let fault = Fault::new(FaultKind::Status { status: 503 });
                     self.fault(fault.in_guild(place.guild));
                     // Twelve tries take hours: all but one job have the last one left.
-                    change(
-                        "max_attempts = CASE id WHEN (SELECT min(id) FROM rolecall_jobs WHERE guild_id = ?1 \
-                         AND kind IN ('add_role', 'set_member_roles')) THEN max_attempts ELSE 1 END",
-                    );
+                    assert_eq!(ground.last_try(installation, &guild).await, self.members);
                 }
-                Why::Poison => change("payload = 'no JSON'"),
+                Why::Poison => assert_eq!(ground.poison(installation, &guild).await, self.members),
                 Why::Deleted => assert!(self.simulator.delete_role(place.guild, place.role)),
             }
         }
@@ -222,11 +213,4 @@ impl Stage {
             .filter(|(_, roles)| roles.contains(&place.role))
             .count()
     }
-}
-
-/// The data file, beside the process that works with it.
-pub(super) fn store(installation: &Installation) -> Connection {
-    let db = Connection::open(installation.path("data").join("rolecall.db")).unwrap();
-    db.busy_timeout(Duration::from_secs(10)).unwrap();
-    db
 }

@@ -23,7 +23,8 @@ pub(super) const JOBS: &str = "rolecall_jobs";
 pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreError> {
     let payload = bson::to_bson(&job.payload)
         .map_err(|e| StoreError::Corrupt(format!("the payload of job {} cannot be stored: {e}", job.id)))?;
-    let state = if job.run_at > now {
+    let run_at = job.due_from(now);
+    let state = if run_at > now {
         JobState::Scheduled
     } else {
         JobState::Available
@@ -36,7 +37,7 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         "lane": job.lane.as_str(),
         "waiting_lane": rank(job.lane),
         "state": state.as_str(),
-        "run_at": date(job.run_at),
+        "run_at": date(run_at),
         "attempt": 0_i32,
         "max_attempts": small(job.max_attempts),
         "crashes": 0_i32,
@@ -61,6 +62,11 @@ pub(super) fn written(job: &NewJob, now: Timestamp) -> Result<Document, StoreErr
         job.subject.discord_id.map(|id| id.to_string()),
     );
     put(&mut doc, "role_id", job.subject.role_id.map(|id| id.to_string()));
+    put(
+        &mut doc,
+        "webhook_id",
+        job.subject.webhook_id.map(|id| id.to_string()),
+    );
     put(&mut doc, "trace", job.trace.clone());
     put(&mut doc, "sent_at", job.sent.then(|| date(now)));
     Ok(doc)
@@ -98,6 +104,7 @@ pub(super) fn read(doc: &Document) -> Result<Job, StoreError> {
             user_id: f.opt_text("user_id")?.map(Into::into),
             discord_id: f.opt_parsed("discord_id")?,
             role_id: f.opt_parsed("role_id")?,
+            webhook_id: f.opt_parsed("webhook_id")?,
         },
         cause: cause(f)?,
         trace: f.opt_text("trace")?,
@@ -214,9 +221,21 @@ fn progress(f: Fields<'_>) -> Result<Option<Progress>, StoreError> {
         .map_err(|_| f.broken("progress", "how far a job is"))
 }
 
+/// The roles of a member before its job, of which there may be none.
+const BEFORE: &str = "roles_before";
+
 /// The fields of [`outcome_written`].
-pub(super) const OUTCOME_FIELDS: [&str; 8] = [
-    "effect", "reason", "granted", "revoked", "given", "taken", "counts", "notes",
+pub(super) const OUTCOME_FIELDS: [&str; 10] = [
+    "effect",
+    "reason",
+    "granted",
+    "revoked",
+    "given",
+    "taken",
+    BEFORE,
+    "counts",
+    "newest_join",
+    "notes",
 ];
 
 /// An outcome as fields of its job: flat, because a tally groups by them. Counts are an array, because their names
@@ -235,11 +254,14 @@ pub(super) fn outcome_written(outcome: &Outcome) -> Document {
         "notes": outcome.notes.clone(),
     };
     put(&mut doc, "reason", outcome.reason.clone());
+    put(&mut doc, "newest_join", outcome.newest_join.map(date));
+    let ids = |roles: &BTreeSet<RoleId>| roles.iter().map(ToString::to_string).collect::<Vec<_>>();
     for (field, roles) in [("given", &outcome.given), ("taken", &outcome.taken)] {
         if !roles.is_empty() {
-            doc.insert(field, roles.iter().map(ToString::to_string).collect::<Vec<_>>());
+            doc.insert(field, ids(roles));
         }
     }
+    put(&mut doc, BEFORE, outcome.before.as_ref().map(ids));
     doc
 }
 
@@ -271,11 +293,13 @@ fn outcome(f: Fields<'_>) -> Result<Option<Outcome>, StoreError> {
         revoked: f.number("revoked")?,
         given: roles(f, "given")?,
         taken: roles(f, "taken")?,
+        before: f.value(BEFORE).map(|_| roles(f, BEFORE)).transpose()?,
         counts: f
             .documents("counts")?
             .into_iter()
             .map(counted)
             .collect::<Result<_, StoreError>>()?,
+        newest_join: f.opt_at("newest_join")?,
         notes: f.texts("notes")?,
     }))
 }

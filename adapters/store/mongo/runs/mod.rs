@@ -7,7 +7,7 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{GuildId, RunId};
-use rolecall_core::ports::Runs;
+use rolecall_core::ports::{RunFilter, Runs};
 use rolecall_core::run::{Run, RunResults, RunState};
 use rolecall_core::time::Timestamp;
 
@@ -44,6 +44,17 @@ fn is_running() -> Document {
     doc! { "$or": [
         { "state": RunState::Running.as_str() },
         { "state": { "$exists": false }, "status": RunState::Running.legacy() },
+    ] }
+}
+
+/// Ours by their state; of go-falcon's, which know fewer, by the word that is theirs.
+fn is(state: RunState) -> Document {
+    if state == RunState::Running {
+        return is_running();
+    }
+    doc! { "$or": [
+        { "state": state.as_str() },
+        { "state": { "$exists": false }, "status": state.as_str() },
     ] }
 }
 
@@ -136,7 +147,7 @@ impl Runs for MongoStore {
 
     async fn list(
         &self,
-        guild: Option<GuildId>,
+        filter: RunFilter,
         after: Option<(Timestamp, RunId)>,
         limit: usize,
     ) -> Result<Vec<Run>, StoreError> {
@@ -146,7 +157,9 @@ impl Runs for MongoStore {
         let older = after.map_or_else(Document::new, |(at, id)| older(at, id));
         let runs = self.runs();
         let query = runs
-            .find(doc! { "$and": [of_guild(guild), older] })
+            .find(
+                doc! { "$and": [of_guild(filter.guild), filter.state.map_or_else(Document::new, is), older] },
+            )
             .sort(newest_first())
             .limit(i64::try_from(limit).unwrap_or(i64::MAX));
         all(query).await?.iter().map(read).collect()

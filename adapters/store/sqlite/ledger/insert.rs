@@ -39,7 +39,8 @@ fn insert_one(db: &Connection, job: &NewJob, now: Timestamp) -> Result<Inserted>
 
 /// `false`: a row with its id or its unique key is there.
 fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
-    let state = if job.run_at <= now {
+    let run_at = job.due_from(now);
+    let state = if run_at <= now {
         JobState::Available
     } else {
         JobState::Scheduled
@@ -48,8 +49,8 @@ fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
         db,
         "INSERT OR IGNORE INTO rolecall_jobs (id, kind, version, payload, lane, state, run_at, max_attempts, \
              unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, role_id, actor, reason, \
-             trace, inserted_at, sent_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+             trace, inserted_at, sent_at, webhook_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         params![
             job.id.to_string(),
             job.kind,
@@ -57,7 +58,7 @@ fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
             to_json(&job.payload)?,
             job.lane.as_str(),
             state.as_str(),
-            job.run_at.0,
+            run_at.0,
             job.max_attempts,
             job.unique_key,
             job.concurrency,
@@ -72,6 +73,7 @@ fn store(db: &Connection, job: &NewJob, now: Timestamp) -> Result<bool> {
             job.trace,
             now.0,
             job.sent.then_some(now.0),
+            text(job.subject.webhook_id),
         ],
     )?;
     Ok(stored == 1)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::ids::{JobId, RunId};
-use rolecall_core::job::{Job, JobState};
+use rolecall_core::job::{Job, JobState, Lane};
 use rolecall_core::outcome::Effect;
 use rolecall_core::ports::{JobCursor, JobFilter, Share, SplitBy};
 use rolecall_core::run::TallyLine;
@@ -53,8 +53,15 @@ pub(super) fn list(
 
 pub(super) fn counts(db: &Connection, filter: &JobFilter) -> Result<Vec<(JobState, u64)>> {
     let mut counts = Vec::new();
-    for Part { index, states } in parts(filter) {
-        let condition = Condition::of(filter, &states);
+    for Part { index, states } in parts_to_count(filter) {
+        let mut condition = Condition::of(filter, &states);
+        if index == OVER {
+            condition.and(IS_OVER);
+            if filter.lane.is_none() {
+                // The lane comes before the kind in the index; named, it is no gap.
+                condition.and(&format!("lane IN ({})", in_quotes(Lane::ALL.map(Lane::as_str))));
+            }
+        }
         let sql = format!(
             "SELECT state, count(*) FROM rolecall_jobs INDEXED BY {index} WHERE {} GROUP BY state",
             condition.sql
@@ -191,15 +198,23 @@ struct Part {
     states: Vec<JobState>,
 }
 
+fn states_of(filter: &JobFilter) -> Vec<JobState> {
+    let asked = |s: &JobState| filter.states.is_empty() || filter.states.contains(s);
+    JobState::ALL.into_iter().filter(asked).collect()
+}
+
+/// Names, as a list of SQL.
+fn in_quotes<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
+    names.join(", ")
+}
+
 /// The queries that make up a list. The answers of several are merged.
 ///
 /// SQLite keeps no statistics here and would guess, so the index is named: the one that leaves the fewest rows. An
 /// account has few jobs, and so has a state in which jobs do not stay.
 fn parts(filter: &JobFilter) -> Vec<Part> {
-    let states: Vec<JobState> = JobState::ALL
-        .into_iter()
-        .filter(|s| filter.states.is_empty() || filter.states.contains(s))
-        .collect();
+    let states = states_of(filter);
     let many = |s: &JobState| matches!(s, JobState::Completed | JobState::Available | JobState::Scheduled);
     let by_number = filter
         .error_code
@@ -207,6 +222,8 @@ fn parts(filter: &JobFilter) -> Vec<Part> {
         .is_some_and(|code| code.parse::<u32>().is_ok());
     let index = if filter.parent_id.is_some() {
         "rolecall_jobs_by_parent"
+    } else if filter.webhook_id.is_some() {
+        "rolecall_jobs_by_webhook"
     } else if filter.discord_id.is_some() {
         "rolecall_jobs_by_account"
     } else if filter.user_id.is_some() {
@@ -223,6 +240,8 @@ fn parts(filter: &JobFilter) -> Vec<Part> {
         return parts_by_state("rolecall_jobs_by_run", states);
     } else if !states.iter().any(many) {
         return parts_by_state("rolecall_jobs_by_state", states);
+    } else if filter.text.is_some() {
+        "rolecall_jobs_by_error"
     } else if filter.guild_id.is_some() {
         "rolecall_jobs_by_guild"
     } else if filter.kind.is_some() {
@@ -231,6 +250,31 @@ fn parts(filter: &JobFilter) -> Vec<Part> {
         return parts_by_state("rolecall_jobs_by_state", states);
     };
     vec![Part { index, states }]
+}
+
+/// The index of what is over, and its condition.
+const OVER: &str = "rolecall_jobs_over";
+const IS_OVER: &str = "state IN ('completed', 'cancelled', 'discarded')";
+
+/// The queries that make up a count by state. Of nothing but a kind or a lane an index alone tells how many are over; the
+/// rest is few.
+fn parts_to_count(filter: &JobFilter) -> Vec<Part> {
+    let wide = JobFilter {
+        states: filter.states.clone(),
+        kind: filter.kind.clone(),
+        lane: filter.lane,
+        ..JobFilter::default()
+    };
+    if *filter != wide || (filter.kind.is_none() && filter.lane.is_none()) {
+        return parts(filter);
+    }
+    let mut parts = parts_by_state("rolecall_jobs_by_state", states_of(filter));
+    for part in &mut parts {
+        if part.states.iter().all(|state| state.is_final()) {
+            part.index = OVER;
+        }
+    }
+    parts
 }
 
 /// A query a state, for an index that begins with the state. Running jobs are in none but that of the leases.
@@ -259,8 +303,8 @@ impl Condition {
             [JobState::Running] => "state = 'running'".to_owned(),
             [state] => format!("state = '{state}' AND state <> 'running'"),
             _ => {
-                let names: Vec<String> = states.iter().map(|s| format!("'{s}'")).collect();
-                format!("state IN ({})", names.join(", "))
+                let names = in_quotes(states.iter().map(|s| s.as_str()));
+                format!("state IN ({names})")
             }
         };
         let mut condition = Self {
@@ -273,6 +317,7 @@ impl Condition {
         condition.equals("discord_id", filter.discord_id.map(|id| id.to_string()));
         condition.equals("run_id", filter.run_id.map(|id| id.to_string()));
         condition.equals("role_id", filter.role_id.map(|id| id.to_string()));
+        condition.equals("webhook_id", filter.webhook_id.map(|id| id.to_string()));
         condition.equals("parent_id", filter.parent_id.map(|id| id.to_string()));
         condition.equals("lane", filter.lane.map(|lane| lane.to_string()));
         condition.equals("fingerprint", filter.fingerprint.clone());
@@ -287,7 +332,11 @@ impl Condition {
         }
         if let Some(text) = &filter.text {
             // Not LIKE, whose signs would have to be escaped; like it, case counts beyond ASCII only.
-            condition.compares("instr(lower(error_message), lower(?)) > 0", text.clone());
+            // The first half is what the index of errors holds.
+            condition.compares(
+                "error_message IS NOT NULL AND instr(lower(error_message), lower(?)) > 0",
+                text.clone(),
+            );
         }
         if let Some(since) = filter.since {
             condition.compares("inserted_at >= ?", since.0);

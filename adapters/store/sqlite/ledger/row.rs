@@ -15,7 +15,7 @@ macro_rules! job_columns {
         "id, kind, version, payload, lane, state, run_at, attempt, max_attempts, crashes, snoozes, fence, \
          lease_owner, lease_until, unique_key, concurrency, run_id, parent_id, guild_id, user_id, discord_id, \
          role_id, actor, reason, trace, attempts, outcome, fingerprint, inserted_at, sent_at, finished_at, \
-         cancel_by, redriven_at, waits, progress, claimed_at"
+         cancel_by, redriven_at, waits, progress, claimed_at, webhook_id"
     };
 }
 pub(super) use job_columns;
@@ -63,6 +63,7 @@ pub(super) fn job(row: &Row<'_>) -> Result<Job> {
             user_id: row.get::<_, Option<String>>(19)?.map(Into::into),
             discord_id: id_or_none(row, 20)?,
             role_id: id_or_none(row, 21)?,
+            webhook_id: id_or_none(row, 36)?,
         },
         cause: Cause {
             actor: row.get(22)?,

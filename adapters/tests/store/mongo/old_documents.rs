@@ -4,6 +4,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::GroupId;
+use rolecall_core::ports::RunFilter;
 use rolecall_core::run::{RunKind, RunResults, RunState};
 use rolecall_core::time::Timestamp;
 
@@ -204,7 +205,12 @@ async fn runs_of_go_falcon_are_listed_with_ours_and_can_be_closed() {
     runs.insert(&ours).await.unwrap();
 
     let (mut walked, mut after) = (Vec::new(), None);
-    while let Some(found) = runs.list(Some(guild(1)), after, 1).await.unwrap().pop() {
+    while let Some(found) = runs
+        .list(RunFilter::of_guild(Some(guild(1))), after, 1)
+        .await
+        .unwrap()
+        .pop()
+    {
         after = Some((found.started_at, found.id));
         walked.push(found);
     }

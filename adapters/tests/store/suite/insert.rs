@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::ids::EndpointId;
 use rolecall_core::job::{Inserted, JobState, Lane, NewJob, Subject};
 use rolecall_core::outcome::Outcome;
 use tokio::task::JoinSet;
@@ -24,6 +25,7 @@ pub(crate) async fn a_stored_job_reads_back_as_it_was_given<F: Fixture>(fixture:
             user_id: Some(user(1)),
             discord_id: Some(account(1)),
             role_id: Some(role(1)),
+            webhook_id: Some(EndpointId(uuid::Uuid::from_u128(1))),
         },
         trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         ..job()
@@ -215,4 +217,18 @@ pub(crate) async fn a_job_for_later_is_scheduled_and_one_for_now_is_available<F:
     )
     .await;
     assert_eq!(read(ledger.as_ref(), id).await.state, JobState::Available);
+}
+
+pub(crate) async fn a_job_for_at_once_is_due_since_it_was_stored<F: Fixture>(fixture: F) {
+    let ledger = &fixture.stores().ledger;
+    let new = NewJob {
+        run_at: NewJob::AT_ONCE,
+        ..job()
+    };
+    let found = read(ledger.as_ref(), given::stored(ledger.as_ref(), new).await).await;
+    assert_eq!(found.state, JobState::Available);
+    assert_eq!(
+        (found.run_at, found.due_since()),
+        (found.inserted_at, found.inserted_at)
+    );
 }

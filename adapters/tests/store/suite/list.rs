@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::ids::JobId;
+use rolecall_core::ids::{EndpointId, JobId};
 use rolecall_core::job::{Attempt, Job, JobState, Lane, NewJob, Subject};
 use rolecall_core::outcome::{Effect, Outcome};
 use rolecall_core::ports::{JobCursor, JobFilter, Ledger, Settlement, SplitBy};
@@ -19,6 +19,7 @@ fn about(guilds: u64, users: u64) -> Subject {
         user_id: Some(user(users)),
         discord_id: Some(account(users)),
         role_id: None,
+        webhook_id: None,
     }
 }
 
@@ -379,7 +380,7 @@ pub(crate) async fn jobs_are_told_apart_by_guild_and_by_cause<F: Fixture>(fixtur
     );
 }
 
-pub(crate) async fn jobs_are_found_by_role_parent_lane_and_time<F: Fixture>(fixture: F) {
+pub(crate) async fn jobs_are_found_by_role_parent_endpoint_lane_and_time<F: Fixture>(fixture: F) {
     let ledger = &fixture.stores().ledger;
     let parent = stored(ledger.as_ref(), job()).await;
     let mut child = NewJob {
@@ -387,7 +388,9 @@ pub(crate) async fn jobs_are_found_by_role_parent_lane_and_time<F: Fixture>(fixt
         lane: Lane::Bulk,
         ..job()
     };
+    let endpoint = EndpointId(uuid::Uuid::from_u128(7));
     child.subject.role_id = Some(role(7));
+    child.subject.webhook_id = Some(endpoint);
     let child = stored(ledger.as_ref(), child).await;
     let found = |filter: JobFilter| async move {
         let jobs = ledger.list(&filter, None, 10).await.unwrap();
@@ -395,6 +398,9 @@ pub(crate) async fn jobs_are_found_by_role_parent_lane_and_time<F: Fixture>(fixt
     };
     assert_eq!(found(only(|f| f.parent_id = Some(parent))).await, [child]);
     assert_eq!(found(only(|f| f.role_id = Some(role(7)))).await, [child]);
+    assert_eq!(found(only(|f| f.webhook_id = Some(endpoint))).await, [child]);
+    let other = EndpointId(uuid::Uuid::from_u128(8));
+    assert_eq!(found(only(|f| f.webhook_id = Some(other))).await, []);
     assert_eq!(found(only(|f| f.lane = Some(Lane::Normal))).await, [parent]);
     let now = ledger.now().await.unwrap();
     assert_eq!(found(only(|f| f.since = Some(now + LONG))).await, []);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rolecall_core::ids::{JobId, RunId};
 use rolecall_core::job::{JobState, NewJob};
 use rolecall_core::link::Link;
-use rolecall_core::ports::JobFilter;
+use rolecall_core::ports::{JobFilter, RunFilter};
 use rolecall_core::run::{RunResults, RunState};
 use rolecall_core::time::Timestamp;
 
@@ -112,7 +112,7 @@ pub(crate) async fn runs_that_are_over_are_deleted_and_running_ones_stay<F: Fixt
     assert_eq!(retention.delete_runs(later(9), 2).await.unwrap(), 2);
     assert_eq!(retention.delete_runs(later(9), 2).await.unwrap(), 1);
     assert_eq!(retention.delete_runs(later(9), 2).await.unwrap(), 0);
-    let left = runs.list(None, None, 9).await.unwrap();
+    let left = runs.list(RunFilter::default(), None, 9).await.unwrap();
     assert_eq!(left.iter().map(|r| r.id).collect::<Vec<_>>(), [young.id, open.id]);
     assert_eq!(runs.count(Some(guilds[0])).await.unwrap(), 2);
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rolecall_core::ids::MappingId;
+use rolecall_core::ids::{MappingId, RunId};
+use rolecall_core::ports::RunFilter;
 use rolecall_core::run::{Run, RunError, RunKind, RunResults, RunState, Scope};
 use rolecall_core::time::Timestamp;
 
@@ -103,13 +104,56 @@ pub(crate) async fn runs_are_listed_newest_first_and_page_stably<F: Fixture>(fix
     wanted.reverse();
     let (mut walked, mut after) = (Vec::new(), None);
     loop {
-        let page = runs.list(None, after, 2).await.unwrap();
+        let page = runs.list(RunFilter::default(), after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some((last.started_at, last.id));
         walked.extend(page);
         runs.insert(&run(later(99), Vec::new())).await.unwrap();
     }
     assert_eq!(walked, wanted);
+}
+
+pub(crate) async fn runs_are_listed_by_state_in_all_guilds_and_in_one<F: Fixture>(fixture: F) {
+    let runs = &fixture.stores().runs;
+    let mut made = Vec::new();
+    for (seconds, guilds, end) in [
+        (1, vec![guild(1)], Some(RunState::Failed)),
+        (2, Vec::new(), Some(RunState::Failed)),
+        (3, vec![guild(1)], None),
+        (4, vec![guild(1)], Some(RunState::Partial)),
+        (5, vec![guild(2)], Some(RunState::Completed)),
+    ] {
+        let given = run(later(seconds), guilds);
+        runs.insert(&given).await.unwrap();
+        if let Some(end) = end {
+            assert!(runs.close(given.id, end, &results(), later(9)).await.unwrap());
+        }
+        made.push(given);
+    }
+    for (one, state, wanted) in [
+        (None, RunState::Failed, vec![1, 0]),
+        (Some(guild(1)), RunState::Failed, vec![0]),
+        (None, RunState::Running, vec![2]),
+        (Some(guild(1)), RunState::Partial, vec![3]),
+        (Some(guild(1)), RunState::Completed, vec![]),
+        (None, RunState::Held, vec![]),
+    ] {
+        let filter = RunFilter {
+            guild: one,
+            state: Some(state),
+        };
+        let found = runs.list(filter, None, 9).await.unwrap();
+        let found: Vec<RunId> = found.iter().map(|run| run.id).collect();
+        let wanted: Vec<RunId> = wanted.into_iter().map(|n: usize| made[n].id).collect();
+        assert_eq!(found, wanted, "{one:?} {state}");
+    }
+    let failed = RunFilter {
+        guild: None,
+        state: Some(RunState::Failed),
+    };
+    let after = Some((made[1].started_at, made[1].id));
+    let found = runs.list(failed, after, 9).await.unwrap();
+    assert_eq!(found.iter().map(|run| run.id).collect::<Vec<_>>(), [made[0].id]);
 }
 
 pub(crate) async fn runs_of_a_guild_are_those_that_name_it<F: Fixture>(fixture: F) {
@@ -124,12 +168,25 @@ pub(crate) async fn runs_of_a_guild_are_those_that_name_it<F: Fixture>(fixture: 
     }
     let ids = |found: Vec<Run>| found.into_iter().map(|r| r.id).collect::<Vec<_>>();
     assert_eq!(
-        ids(runs.list(Some(guild(1)), None, 10).await.unwrap()),
+        ids(runs
+            .list(RunFilter::of_guild(Some(guild(1))), None, 10)
+            .await
+            .unwrap()),
         [both.id, first.id]
     );
-    assert_eq!(ids(runs.list(Some(guild(2)), None, 10).await.unwrap()), [both.id]);
+    assert_eq!(
+        ids(runs
+            .list(RunFilter::of_guild(Some(guild(2))), None, 10)
+            .await
+            .unwrap()),
+        [both.id]
+    );
     let second_page = runs
-        .list(Some(guild(1)), Some((both.started_at, both.id)), 10)
+        .list(
+            RunFilter::of_guild(Some(guild(1))),
+            Some((both.started_at, both.id)),
+            10,
+        )
         .await;
     assert_eq!(ids(second_page.unwrap()), [first.id]);
     assert_eq!(runs.count(Some(guild(1))).await.unwrap(), 2);

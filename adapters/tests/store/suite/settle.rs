@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_core::Timestamp;
 use rolecall_core::job::{ATTEMPTS_KEPT, JobState, NewJob};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::ports::{Claim, Settlement};
@@ -23,7 +24,10 @@ pub(crate) async fn a_completed_job_keeps_its_outcome_and_frees_its_keys<F: Fixt
     .await;
     let fence = claimed(ledger.as_ref(), id, LONG).await.fence;
     let (given, taken) = ([role(1), role(2)].into(), [role(3)].into());
-    let mut outcome = Outcome::moved(given, taken).with_note("Gave pilot and wing");
+    let mut outcome = Outcome::moved(given, taken)
+        .of_member_with([role(3), role(4)].into())
+        .with_note("Gave pilot and wing");
+    outcome.newest_join = Some(Timestamp(1_430_066_417_213));
     outcome.count("members", 7);
     let settlement = Settlement {
         attempt: Some(attempt(1, "applied")),

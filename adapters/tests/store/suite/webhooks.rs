@@ -28,8 +28,10 @@ pub(super) fn endpoint(n: u128, seconds: u64) -> StoredEndpoint {
             description: "the operators' pager".to_owned(),
             enabled: true,
             disabled_reason: None,
+            disabled_at: None,
             failures: 0,
             failing_since: None,
+            failed_at: None,
             old_secret_until: None,
             created_at: PAST + Duration::from_secs(seconds),
             created_by: "cli:ada".to_owned(),
@@ -52,8 +54,10 @@ pub(crate) async fn an_endpoint_reads_back_as_it_was_given_and_its_id_is_taken<F
         events: BTreeSet::new(),
         enabled: false,
         disabled_reason: Some("it said that it is gone".to_owned()),
+        disabled_at: Some(PAST + Duration::from_millis(3)),
         failures: 7,
         failing_since: Some(PAST),
+        failed_at: Some(PAST + Duration::from_millis(2)),
         old_secret_until: Some(PAST + Duration::from_millis(1)),
         ..full.endpoint
     };

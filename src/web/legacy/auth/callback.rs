@@ -176,6 +176,7 @@ async fn complete(
     let by = By {
         cause: Cause::new(format!("user:{user_id}"), "login at Discord"),
         request_id: Some(names.request_id),
+        repeatable: None,
     };
     let new = NewLink {
         user_id,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::job::Lane;
 
 #[test]
 fn names_are_the_ones_already_sent_and_read_back() {
@@ -47,15 +48,22 @@ fn an_event_is_the_same_whoever_notices_it_when_and_another_one_when_it_begins_a
     assert_eq!(late(61, 5).id(), late(99, 5).id());
     assert_eq!(late(61, 5).delivery(endpoint), late(99, 5).delivery(endpoint));
     assert_ne!(late(61, 5).id(), late(61, 6).id());
-    let lost = |at| Event {
+    let lost = |seen_at, at| Event {
         occasion: Occasion::WorkerLost {
             worker: "host-1-ab".to_owned(),
-            job_id: JobId(Uuid::from_u128(2)),
-            kind: "add_role".to_owned(),
+            host: "host".to_owned(),
+            roles: Vec::new(),
+            running: 0,
+            seen_at: Timestamp(seen_at),
         },
         at: Timestamp(at),
     };
-    assert_eq!(lost(5).id(), lost(6).id(), "a worker is lost once");
+    assert_eq!(lost(1, 5).id(), lost(1, 6).id(), "a loss is told once");
+    assert_ne!(
+        lost(1, 5).id(),
+        lost(4, 5).id(),
+        "it came back and was lost again"
+    );
     assert_ne!(
         late(61, 5).delivery(endpoint),
         late(61, 5).delivery(Uuid::from_u128(8))
@@ -87,5 +95,15 @@ proptest! {
         prop_assert_eq!(is_late(was_late, waited, limit), was_late);
         prop_assert!(is_late(was_late, limit * 2, limit));
         prop_assert!(!is_late(was_late, limit / 3, limit));
+    }
+
+    #[test]
+    fn a_count_of_refused_calls_that_swings_between_half_the_limit_and_the_limit_changes_nothing(
+        limit in 2u64..10_000, part in 0.5f64..1.0, was: bool,
+    ) {
+        let refused = (limit / 2).max((limit as f64 * part) as u64).min(limit - 1);
+        prop_assert_eq!(is_ban_risk(was, refused, limit), was);
+        prop_assert!(is_ban_risk(was, limit, limit));
+        prop_assert!(!is_ban_risk(was, (limit / 2).saturating_sub(1), limit));
     }
 }

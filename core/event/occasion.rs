@@ -1,138 +1,16 @@
-//! What operators are told of without asking: the events, their names, and what each of them says.
+//! What each event says, for programs and for people.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::kind::EventType;
 use crate::ids::{GuildId, JobId, RunId};
 use crate::job::Lane;
 use crate::time::Timestamp;
-
-/// A kind of event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
-pub enum EventType {
-    /// Jobs fail for good for a cause of which there was no dead letter.
-    GroupOpened,
-    /// A cause that somebody called mended, or put off, is back.
-    GroupReopened,
-    /// A lane's first job waits for too long.
-    QueueLate,
-    /// A worker went away in the middle of a job.
-    WorkerLost,
-    /// Ticks of a schedule had no process to make them at their time.
-    TickMissed,
-    /// A run would have taken too much away, and took nothing.
-    RunHeld,
-    /// Discord refused so many calls that it may ban the address.
-    BanRisk,
-    /// An endpoint failed for so long that it was switched off.
-    EndpointDisabled,
-    /// Somebody tried whether an endpoint hears.
-    Test,
-}
-
-/// Name and meaning of each kind. Names are sent and stored: never change one.
-const NAMES: [(EventType, &str, &str); 9] = [
-    (
-        EventType::GroupOpened,
-        "group.opened",
-        "Jobs fail for good for a cause of which there was no dead letter before.",
-    ),
-    (
-        EventType::GroupReopened,
-        "group.reopened",
-        "A cause that somebody called resolved, or ignored until a time, is back.",
-    ),
-    (
-        EventType::QueueLate,
-        "queue.late",
-        "The first job of a lane waits for longer than ROLECALL_QUEUE_LATE_AFTER; told once until the lane has recovered.",
-    ),
-    (
-        EventType::WorkerLost,
-        "worker.lost",
-        "A worker went away in the middle of a job; what it held was taken back.",
-    ),
-    (
-        EventType::TickMissed,
-        "tick.missed",
-        "No process made a schedule's ticks at their time; they were made up for, or left out, as the schedule says.",
-    ),
-    (
-        EventType::RunHeld,
-        "run.held",
-        "A sync would have taken too many roles away in a guild, and took none.",
-    ),
-    (
-        EventType::BanRisk,
-        "discord.ban_risk",
-        "Discord refused so many calls that it may ban the address; only interactive calls go on.",
-    ),
-    (
-        EventType::EndpointDisabled,
-        "webhook.disabled",
-        "An endpoint was switched off, because nothing reached it for days or because it said that it is gone.",
-    ),
-    (
-        EventType::Test,
-        "webhook.test",
-        "Somebody tried whether an endpoint hears. Sent to that endpoint, whatever it asked for.",
-    ),
-];
-
-impl EventType {
-    /// All kinds.
-    pub fn all() -> impl Iterator<Item = Self> {
-        NAMES.iter().map(|(kind, ..)| *kind)
-    }
-
-    /// The written name.
-    pub fn as_str(self) -> &'static str {
-        self.entry().1
-    }
-
-    /// What it tells, in a sentence.
-    pub fn meaning(self) -> &'static str {
-        self.entry().2
-    }
-
-    /// The kind of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        NAMES
-            .iter()
-            .find(|(_, own, _)| *own == name)
-            .map(|(kind, ..)| *kind)
-    }
-
-    fn entry(self) -> &'static (Self, &'static str, &'static str) {
-        // The order of the table is that of the type; a test compares them.
-        &NAMES[self as usize]
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl From<EventType> for &'static str {
-    fn from(kind: EventType) -> Self {
-        kind.as_str()
-    }
-}
-
-impl TryFrom<String> for EventType {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        Self::from_name(&name).ok_or_else(|| format!("{name:?} is no event"))
-    }
-}
+use crate::worker::Role;
 
 /// Something that operators are told of.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,12 +50,16 @@ pub enum Occasion {
     },
     /// See [`EventType::WorkerLost`].
     WorkerLost {
-        /// Its name.
+        /// Its name, new with every start.
         worker: String,
-        /// A job that it held.
-        job_id: JobId,
-        /// The job's kind.
-        kind: String,
+        /// Where it ran.
+        host: String,
+        /// What it did.
+        roles: Vec<Role>,
+        /// Jobs that it ran when it was last heard of.
+        running: u32,
+        /// When that was, by the store's clock.
+        seen_at: Timestamp,
     },
     /// See [`EventType::TickMissed`].
     TickMissed {
@@ -205,8 +87,12 @@ pub enum Occasion {
     },
     /// See [`EventType::BanRisk`].
     BanRisk {
-        /// The process whose calls were refused.
+        /// The process that noticed it.
         instance: String,
+        /// Calls that were refused in the last ten minutes.
+        refused: u64,
+        /// So many are too many.
+        limit: u64,
     },
     /// See [`EventType::EndpointDisabled`].
     EndpointDisabled {
@@ -216,6 +102,8 @@ pub enum Occasion {
         description: String,
         /// Why, in words.
         why: String,
+        /// When.
+        disabled_at: Timestamp,
     },
     /// See [`EventType::Test`].
     Test {
@@ -259,15 +147,14 @@ impl Occasion {
 
     /// Whether the same subject may have it again: such events are told apart by when they began. The others are one event,
     /// whenever it is noticed.
-    const fn recurs(&self) -> bool {
+    pub(super) const fn recurs(&self) -> bool {
         match self {
-            Self::GroupOpened { .. }
-            | Self::QueueLate { .. }
-            | Self::BanRisk { .. }
-            | Self::EndpointDisabled { .. }
-            | Self::Test { .. } => true,
+            Self::GroupOpened { .. } | Self::QueueLate { .. } | Self::BanRisk { .. } | Self::Test { .. } => {
+                true
+            }
             Self::GroupReopened { .. }
             | Self::WorkerLost { .. }
+            | Self::EndpointDisabled { .. }
             | Self::TickMissed { .. }
             | Self::RunHeld { .. } => false,
         }
@@ -281,7 +168,8 @@ impl Occasion {
                 fingerprint, said_at, ..
             } => format!("{fingerprint}:{}", said_at.0),
             Self::QueueLate { lane, .. } => lane.to_string(),
-            Self::WorkerLost { worker, .. } => worker.clone(),
+            // One that comes back and is lost again is lost twice.
+            Self::WorkerLost { worker, seen_at, .. } => format!("{worker}:{}", seen_at.0),
             Self::TickMissed { schedule, after, .. } => format!("{schedule}:{}", after.0),
             Self::RunHeld {
                 run_id,
@@ -289,10 +177,14 @@ impl Occasion {
                 guild_id,
                 ..
             } => format!("{}:{guild_id}", run_id.map_or(job_id.0, |run| run.0)),
-            Self::BanRisk { instance } => instance.clone(),
-            Self::EndpointDisabled { endpoint_id, .. } | Self::Test { endpoint_id, .. } => {
-                endpoint_id.to_string()
-            }
+            // Discord bans addresses, and the refused calls of all processes are counted together.
+            Self::BanRisk { .. } => "address".to_owned(),
+            Self::EndpointDisabled {
+                endpoint_id,
+                disabled_at,
+                ..
+            } => format!("{endpoint_id}:{}", disabled_at.0),
+            Self::Test { endpoint_id, .. } => endpoint_id.to_string(),
         }
     }
 
@@ -318,9 +210,15 @@ impl Occasion {
             Self::QueueLate { lane, waited, limit } => json!({
                 "queue": lane, "waited_seconds": waited.as_secs(), "limit_seconds": limit.as_secs(),
             }),
-            Self::WorkerLost { worker, job_id, kind } => {
-                json!({ "worker": worker, "job_id": job_id, "kind": kind })
-            }
+            Self::WorkerLost {
+                worker,
+                host,
+                roles,
+                running,
+                seen_at,
+            } => json!({
+                "worker": worker, "host": host, "roles": roles, "running": running, "seen_at": seen_at.to_rfc3339(),
+            }),
             Self::TickMissed {
                 schedule,
                 after,
@@ -338,11 +236,16 @@ impl Occasion {
             } => json!({
                 "run_id": run_id, "job_id": job_id, "guild_id": guild_id, "removals": removals, "why": why,
             }),
-            Self::BanRisk { instance } => json!({ "instance": instance }),
+            Self::BanRisk {
+                instance,
+                refused,
+                limit,
+            } => json!({ "instance": instance, "refused": refused, "limit": limit }),
             Self::EndpointDisabled {
                 endpoint_id,
                 description,
                 why,
+                ..
             } => json!({ "endpoint_id": endpoint_id, "description": description, "why": why }),
             Self::Test { endpoint_id, by } => json!({ "endpoint_id": endpoint_id, "by": by }),
         }
@@ -350,13 +253,6 @@ impl Occasion {
 
     /// What is told of it, for people. Names no person but operators.
     pub fn sentence(&self) -> String {
-        let such_as = |example: &Option<Example>| {
-            example.as_ref().map_or_else(String::new, |example| {
-                let words = [example.message.as_deref(), example.remedy.as_deref()];
-                let words: Vec<&str> = words.into_iter().flatten().collect();
-                format!(" Job {}: {}", example.job_id, words.join(" "))
-            })
-        };
         match self {
             Self::GroupOpened {
                 fingerprint, example, ..
@@ -379,9 +275,17 @@ impl Occasion {
                 waited.as_secs(),
                 limit.as_secs()
             ),
-            Self::WorkerLost { worker, job_id, kind } => {
-                format!("The worker {worker} went away in the middle of job {job_id} ({kind}).")
-            }
+            Self::WorkerLost {
+                worker,
+                host,
+                running,
+                seen_at,
+                ..
+            } => format!(
+                "The process {worker} on {host} was not heard of since {}, and did not say that it stops. It ran {running} \
+                 jobs, which others take up.",
+                seen_at.to_rfc3339()
+            ),
             Self::TickMissed {
                 schedule,
                 after,
@@ -397,63 +301,30 @@ impl Occasion {
                 why,
                 ..
             } => format!("A sync of guild {guild_id} was held, and {removals} roles were not taken: {why}."),
-            Self::BanRisk { instance } => format!(
-                "Discord refused so many calls of {instance} that it may ban its address. Only interactive calls go on."
+            Self::BanRisk {
+                instance,
+                refused,
+                limit,
+            } => format!(
+                "Discord refused {refused} calls within ten minutes, and may ban the address (noticed by {instance}). From \
+                 {limit} on only interactive calls go on."
             ),
             Self::EndpointDisabled {
                 endpoint_id,
                 description,
                 why,
+                ..
             } => format!("The endpoint {endpoint_id} ({description}) was switched off: {why}."),
             Self::Test { by, .. } => format!("{by} tried whether this endpoint hears. It does."),
         }
     }
 }
 
-/// An event: an occasion, and when it began.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// What.
-    pub occasion: Occasion,
-    /// Since when.
-    pub at: Timestamp,
+/// One of the dead letters, for people.
+fn such_as(example: &Option<Example>) -> String {
+    example.as_ref().map_or_else(String::new, |example| {
+        let words = [example.message.as_deref(), example.remedy.as_deref()];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        format!(" Job {}: {}", example.job_id, words.join(" "))
+    })
 }
-
-impl Event {
-    /// Its id: the same whoever notices it, and however often.
-    pub fn id(&self) -> Uuid {
-        let mut name = format!("rolecall:{}:{}", self.occasion.kind(), self.occasion.subject());
-        if self.occasion.recurs() {
-            name.push_str(&format!(":{}", self.at.0));
-        }
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
-    }
-
-    /// The id of its delivery to one endpoint.
-    pub fn delivery(&self, endpoint: Uuid) -> JobId {
-        JobId(JobId(self.id()).child(&format!("endpoint:{endpoint}")))
-    }
-
-    /// What is sent: `{"type", "timestamp", "data"}`, as Standard Webhooks recommends.
-    pub fn body(&self) -> Value {
-        json!({
-            "type": self.occasion.kind(),
-            "timestamp": self.at.to_rfc3339(),
-            "data": self.occasion.data(),
-        })
-    }
-}
-
-/// Whether a lane is late. One that was stays so until its first job waits for less than half of the limit: a lane that
-/// swings around the limit is one event.
-pub fn is_late(was_late: bool, waited: Duration, limit: Duration) -> bool {
-    if was_late {
-        waited >= limit / 2
-    } else {
-        waited > limit
-    }
-}
-
-#[cfg(test)]
-#[path = "event_tests.rs"]
-mod tests;
