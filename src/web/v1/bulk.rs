@@ -9,7 +9,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
-use rolecall_core::ports::{JobFilter, Share};
+use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query};
 use rolecall_core::spread::LONGEST;
 use rolecall_core::{JobId, Timestamp};
@@ -21,9 +21,10 @@ use utoipa::ToSchema;
 
 use super::asked_jobs::unfound;
 use super::bulk_view::{self, BulkView};
-use super::job_view::{JobView, Pausing};
 use super::order_job::reason;
 use crate::config::parse_duration;
+use crate::dead_letter_view::ShareView;
+use crate::job_view::{JobView, Pausing};
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -97,24 +98,6 @@ impl CostView {
             seconds,
             minutes: seconds.div_ceil(60),
             at_least: cost.open_ended,
-        }
-    }
-}
-
-/// Jobs that are alike in one thing.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ShareView {
-    /// The guild's id or the fingerprint; null: those without one.
-    value: Option<String>,
-    /// How many.
-    total: u64,
-}
-
-impl From<&Share> for ShareView {
-    fn from(share: &Share) -> Self {
-        Self {
-            value: share.value.clone(),
-            total: share.jobs,
         }
     }
 }
@@ -208,7 +191,7 @@ impl Ordering {
     pub(super) async fn look(&self, web: &Web, now: Timestamp) -> Result<BulkPreview, ApiError> {
         let registry = &web.steering.registry;
         let seen = preview(&web.services, registry, self.action, &self.filter, now).await?;
-        let pausing = Pausing::now(web).await?;
+        let pausing = Pausing::now(&web.services).await?;
         Ok(BulkPreview {
             action: self.action.as_str().to_owned(),
             query: query::write(&self.filter),

@@ -12,11 +12,10 @@ use rolecall_jobs::kernel::dead_letters::groups;
 use rolecall_workflows::progress;
 
 use super::own_run;
-use super::results_view::ResultsView;
-use super::run_view::{self, RunView};
+use crate::run_view::{ResultsView, RunView};
 use crate::web::auth::Caller;
 use crate::web::http::etag;
-use crate::web::http::problem::{ApiError, Problem};
+use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::state::Web;
 
 /// A run: where it is, how far, and what it did.
@@ -42,9 +41,9 @@ pub(crate) async fn get_run(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = run_view::parse_id(&id)?;
+    let id = parse_id(&id)?;
     own_run::allow(&web, &caller, id).await?;
-    let (mut view, eta, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    let (mut view, eta, ended) = read(&web, id).await?.ok_or_else(|| unknown(id))?;
     // When it ends is guessed anew each time: that alone is no change.
     let tag = etag::of(&serde_json::to_vec(&view).unwrap_or_default());
     view.eta = eta;
@@ -58,7 +57,7 @@ pub(crate) async fn get_run(
         response.headers_mut().insert(ETAG, tag);
     }
     if !ended {
-        response.headers_mut().insert(RETRY_AFTER, run_view::POLL_AFTER);
+        response.headers_mut().insert(RETRY_AFTER, POLL_AFTER);
     }
     Ok(response)
 }
@@ -88,4 +87,18 @@ async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, Option<String>, b
     };
     let view = RunView::of(&run).with(progress, progress::outcomes(&tally), &failed, so_far);
     Ok(Some((view, eta.map(Timestamp::to_rfc3339), run.state.is_final())))
+}
+
+/// How many seconds to wait before asking for a running run again.
+pub(crate) const POLL_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// The id of a path.
+pub(crate) fn parse_id(text: &str) -> Result<RunId, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::invalid(vec![Detail::at("path.run_id", "expected a run's id: a UUID")]))
+}
+
+/// There is no such run.
+pub(crate) fn unknown(id: RunId) -> ApiError {
+    ApiError::not_found("unknown_run", format!("there is no run {id}"))
 }

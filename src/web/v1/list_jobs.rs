@@ -12,8 +12,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked_jobs::{self, Asked};
-use super::job_view::{JobView, Pausing};
 use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use crate::job_view::detail::every_state;
+use crate::job_view::{JobView, Pausing};
 use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::problem::{ApiError, Problem};
@@ -110,20 +111,11 @@ async fn page(
     next: Option<String>,
     counts: Vec<(JobState, u64)>,
 ) -> Result<JobPage, ApiError> {
-    let pausing = Pausing::now(web).await?;
+    let pausing = Pausing::now(&web.services).await?;
     Ok(JobPage {
         jobs: jobs.iter().map(|job| JobView::brief(job, &pausing)).collect(),
         next,
         total: counts.iter().map(|(_, n)| n).sum(),
         counts: every_state(&counts),
     })
-}
-
-/// With zeros for states without a job.
-pub(crate) fn every_state(counts: &[(JobState, u64)]) -> BTreeMap<String, u64> {
-    let of = |state| counts.iter().filter(|(s, _)| *s == state).map(|(_, n)| n).sum();
-    JobState::ALL
-        .into_iter()
-        .map(|state| (state.to_string(), of(state)))
-        .collect()
 }

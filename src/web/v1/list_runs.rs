@@ -10,7 +10,7 @@ use rolecall_core::{GuildId, RunId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::run_view::RunView;
+use crate::run_view::RunView;
 use crate::web::auth::right::{Allowed, ReadRuns};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::fields::SNOWFLAKE;
