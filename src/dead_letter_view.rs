@@ -29,6 +29,24 @@ impl From<&Share> for ShareView {
     }
 }
 
+/// Dead letters by cause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeadLetters {
+    /// The largest group first.
+    groups: Vec<DeadLetterGroup>,
+    /// Whether there are more groups than were asked for.
+    more: bool,
+}
+
+impl DeadLetters {
+    pub(crate) fn of(groups: &[Group], more: bool) -> Self {
+        Self {
+            groups: groups.iter().map(DeadLetterGroup::from).collect(),
+            more,
+        }
+    }
+}
+
 /// Dead letters of one cause.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeadLetterGroup {

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod budget_view;
+mod bulk_preview;
 pub mod cli;
 pub mod config;
 mod cursor;

@@ -1,6 +1,7 @@
 //! A job, as it is sent.
 
 pub(crate) mod detail;
+pub(crate) mod page;
 mod progress;
 
 pub(crate) use progress::JobProgressView;

@@ -1,15 +1,17 @@
 //! A run, as it is sent.
 
+pub(crate) mod page;
 mod results;
+mod whole;
 
 pub(crate) use results::ResultsView;
+pub(crate) use whole::WholeRun;
 
 use std::collections::BTreeMap;
 
 use rolecall_core::cause::Cause;
 use rolecall_core::run::{Run, Scope};
 use rolecall_core::{RunId, Timestamp};
-use rolecall_jobs::kernel::dead_letters::Group;
 use rolecall_workflows::progress::Progress;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,7 +42,7 @@ pub(crate) struct RunView {
     progress: Option<ProgressView>,
     /// When it will be over, if it goes on as it did; null: nothing can be said, or it is over. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) eta: Option<String>,
+    eta: Option<String>,
     /// How its jobs that are completed ended: `applied`, `unchanged`, or `skipped: ` and why. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<BTreeMap<String, u64>>,
@@ -163,21 +165,6 @@ impl RunView {
                 retry: format!("{}/retry", path(run.id)),
             },
         }
-    }
-
-    /// With how far it is, what it did so far, and what failed.
-    pub(crate) fn with(
-        mut self,
-        progress: Progress,
-        outcomes: BTreeMap<String, u64>,
-        failed: &[Group],
-        results: Option<ResultsView>,
-    ) -> Self {
-        self.progress = Some(progress.into());
-        self.outcomes = Some(outcomes);
-        self.error_groups = Some(failed.iter().map(DeadLetterGroup::from).collect());
-        self.results = results.or(self.results);
-        self
     }
 }
 

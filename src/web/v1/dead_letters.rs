@@ -4,11 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use rolecall_core::dead_letter::Standing;
 use rolecall_jobs::kernel::dead_letters::groups_standing;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::asked_jobs;
-use crate::dead_letter_view::DeadLetterGroup;
+use crate::dead_letter_view::DeadLetters;
 use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::problem::ApiError;
 use crate::web::http::query::Params;
@@ -19,15 +17,6 @@ use crate::web::state::Web;
 pub(crate) const MOST: usize = 100;
 /// Groups of an answer.
 pub(crate) const DEFAULT: usize = 20;
-
-/// Dead letters by cause.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DeadLetters {
-    /// The largest group first.
-    groups: Vec<DeadLetterGroup>,
-    /// Whether there are more groups than were asked for.
-    more: bool,
-}
 
 /// Jobs that failed for good, by cause, the largest group first. A group is run again with `POST /v1/bulk` and the query
 /// `state:discarded fingerprint:…`.
@@ -59,10 +48,7 @@ pub(crate) async fn list_dead_letters(
     let mut found = groups_standing(&web.services, &filter, &standings, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    Ok(Json(DeadLetters {
-        groups: found.iter().map(DeadLetterGroup::from).collect(),
-        more,
-    }))
+    Ok(Json(DeadLetters::of(&found, more)))
 }
 
 /// `standing` of a query.

@@ -14,11 +14,12 @@ use rolecall_jobs::cancel_run::CancelRun;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::bulk::{BulkPreview, Ordering, spread};
+use super::bulk::{Ordering, spread};
 use super::bulk_view::BulkView;
 use super::get_job::detail;
 use super::get_run;
 use super::order_job::{OrderBody, reason};
+use crate::bulk_preview::BulkPreview;
 use crate::job_view::JobView;
 use crate::job_view::detail::path;
 use crate::web::auth::right::{Allowed, ManageJobs};
