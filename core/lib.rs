@@ -51,6 +51,7 @@ pub mod retire;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
+pub mod shares;
 pub mod spread;
 pub mod throughput;
 pub mod time;

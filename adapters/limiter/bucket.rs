@@ -10,6 +10,9 @@ use rolecall_core::ports::RateHeaders;
 
 /// Share of a window that is waited longer than Discord says.
 pub(super) const MARGIN: f64 = 0.01;
+/// The last part of a window, for which no permits are kept: a call that goes so late may already be the first one of
+/// Discord's next window, and then all of that window's others come too late.
+pub(super) const LAST_PART: f64 = 0.2;
 /// For how many windows a budget that others use, too, is used with care.
 pub(super) const CAREFUL_WINDOWS: u64 = 3;
 
@@ -160,7 +163,7 @@ impl Bucket {
 
     /// Until when the permits that are free now have to last.
     pub fn horizon(&self, now: f64) -> f64 {
-        self.reset_at.unwrap_or(now + self.window)
+        self.reset_at.unwrap_or(now + self.window) - self.window * LAST_PART
     }
 
     /// A call is sent. Gives the epoch for its ticket.

@@ -291,12 +291,11 @@ async fn a_dropped_caller_leaves_no_trace() {
     assert!(go(&limiter, "role-write", Lane::Normal).await.is_some());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_thousand_invalid_requests_stop_all_but_interactive_calls() {
-    let limiter = limiter();
+/// As many calls as stop all but interactive ones.
+async fn refuse(limiter: &MemoryLimiter) {
     for _ in 0..1000 {
         let ticket = loop {
-            match go(&limiter, "role-write", Lane::Normal).await {
+            match go(limiter, "role-write", Lane::Normal).await {
                 Some(ticket) => break ticket,
                 None => sleep(Duration::from_millis(50)).await,
             }
@@ -309,11 +308,39 @@ async fn a_thousand_invalid_requests_stop_all_but_interactive_calls() {
             },
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_invalid_requests_stop_all_but_interactive_calls() {
+    let limiter = limiter();
+    refuse(&limiter).await;
     assert!(wait(&limiter, "member-edit", 1).await > 500.0);
     sleep(Duration::from_secs(2)).await;
     assert!(go(&limiter, "member-edit", Lane::Interactive).await.is_some());
     sleep(Duration::from_secs(600)).await;
     assert!(go(&limiter, "me", Lane::Normal).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn interactive_calls_share_with_nobody_while_the_others_may_not_call() {
+    let limiter = limiter();
+    refuse(&limiter).await;
+    let first = go(&limiter, "member-edit", Lane::Interactive).await.unwrap();
+    limiter.complete(first, &ok(headers(10, 0, 10.0)));
+    for n in 0..40 {
+        assert!(wait(&limiter, "member-edit", n).await > 500.0);
+    }
+    for n in 0..20 {
+        let route = route("member-edit", 1);
+        let told = limiter
+            .acquire(&route, Lane::Interactive, job(100 + n), NO_TIME)
+            .await;
+        let Permission::Wait(told) = told else {
+            panic!("nothing is left")
+        };
+        let window = if n < 10 { 10.0..11.0 } else { 20.0..22.0 };
+        assert!(window.contains(&told.as_secs_f64()), "{n}: {told:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

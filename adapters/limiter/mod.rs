@@ -20,4 +20,6 @@ mod memory_tests;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod throughput_tests;

@@ -152,3 +152,56 @@ pub(super) async fn run_job(
         }
     }
 }
+
+/// So many jobs want calls of one bucket; gives the lanes of the first `count` that were done, in that order.
+///
+/// `lanes` come one after another, so many of each at a time. What is still open then is given up.
+pub(super) async fn first_done(
+    limiters: &[Arc<dyn Limiter>],
+    model: &Arc<Model>,
+    lanes: &[(Lane, usize)],
+    count: usize,
+    seed: u64,
+) -> Vec<Lane> {
+    // What is not known yet cannot be divided.
+    let first = Arc::clone(&limiters[0]);
+    run_job(
+        first,
+        Arc::clone(model),
+        route("role-write", 1),
+        Lane::Bulk,
+        u64::MAX,
+        seed,
+    )
+    .await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut jobs = tokio::task::JoinSet::new();
+    let all = lanes
+        .iter()
+        .flat_map(|(lane, many)| std::iter::repeat_n(*lane, *many));
+    for (n, lane) in all.enumerate() {
+        let (limiter, tell) = (Arc::clone(&limiters[n % limiters.len()]), tell.clone());
+        let job = run_job(
+            limiter,
+            Arc::clone(model),
+            route("role-write", 1),
+            lane,
+            n as u64,
+            seed,
+        );
+        jobs.spawn(async move {
+            job.await;
+            let _ = tell.send(lane);
+        });
+    }
+    let mut done = Vec::new();
+    while done.len() < count {
+        done.extend(told.recv().await);
+    }
+    done
+}
+
+/// How many of these are of each lane.
+pub(super) fn by_lane(done: &[Lane]) -> [usize; 3] {
+    Lane::ALL.map(|lane| done.iter().filter(|l| **l == lane).count())
+}

@@ -1,11 +1,13 @@
-//! Who is next at a bucket: callers that wait here, and jobs that were sent away with a time of their own.
+//! Who is next at a bucket: callers that wait here, and jobs that were sent away with a time of their own. Within a lane
+//! it is who came first; between lanes their shares decide.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
+use rolecall_core::shares::{PerLane, Shares, Turn};
 
-/// A place's rank: the lane first, then the order of arrival. Smaller is earlier.
+/// A place's name: its lane, and the order of arrival, which is the order within the lane.
 pub type Rank = (Lane, u64);
 
 /// How long a place counts, in Discord seconds.
@@ -28,7 +30,9 @@ struct Place {
 /// The places of one bucket.
 #[derive(Debug, Default)]
 pub struct Queue {
-    lanes: [BTreeMap<u64, Place>; 3],
+    lanes: PerLane<BTreeMap<u64, Place>>,
+    /// What each lane was given.
+    shares: Shares,
     by_job: HashMap<JobId, Rank>,
     /// Places that are remembered but hold no permit back any more: rank, and until when.
     late: HashMap<JobId, (Rank, f64)>,
@@ -44,6 +48,7 @@ impl Queue {
     pub fn arrive(&mut self, lane: Lane, job: Option<JobId>, seq: u64) -> Rank {
         let mut rank = (lane, seq);
         let mut named = job;
+        let mut is_new = true;
         if let Some(id) = job {
             if let Some((old, _)) = self.late.remove(&id) {
                 rank = (lane, old.1.min(seq));
@@ -57,9 +62,13 @@ impl Queue {
                 } else {
                     self.leave(old);
                     rank = (lane, old.1);
+                    is_new = false;
                 }
                 self.no_shows = 0;
             }
+        }
+        if is_new {
+            self.shares.wake(lane, self.queued());
         }
         if let Some(id) = named {
             self.by_job.insert(id, rank);
@@ -71,6 +80,16 @@ impl Queue {
         };
         self.lanes[usize::from(rank.0.rank())].insert(rank.1, place);
         rank
+    }
+
+    fn queued(&self) -> PerLane<usize> {
+        self.lanes.each_ref().map(BTreeMap::len)
+    }
+
+    /// A caller goes with a permit; `held` are those of [`Self::held`] before it.
+    pub fn serve(&mut self, rank: Rank, held: PerLane<usize>) {
+        self.leave(rank);
+        self.shares.serve(rank.0, self.queued(), held);
     }
 
     /// A caller goes, with a permit or without.
@@ -93,14 +112,12 @@ impl Queue {
     /// that and different from everybody's. A caller without a job is not remembered.
     pub fn reserve(&mut self, rank: Rank, wanted: f64, gap: f64) -> f64 {
         let lane = usize::from(rank.0.rank());
+        // Less urgent lanes may have times that say nothing to this one: of a breaker, or of the global window.
         let before = (0..=lane)
             .filter_map(|l| {
-                let upto = if l == lane { rank.1 } else { u64::MAX };
-                self.lanes[l]
-                    .range(..upto)
-                    .rev()
-                    .find(|(_, p)| !p.present)
-                    .map(|(_, p)| p.planned)
+                let many = self.before(Lane::ALL[l], rank);
+                let mut first = self.lanes[l].values().take(many).rev();
+                first.find(|p| !p.present).map(|p| p.planned)
             })
             .fold(f64::MIN, f64::max);
         let planned = self.own_time(wanted.max(before + gap), gap);
@@ -125,34 +142,57 @@ impl Queue {
         time as f64 / 1e6
     }
 
-    /// Everybody that is to be served before `rank`.
-    pub fn ahead(&self, rank: Rank) -> usize {
-        let lane = usize::from(rank.0.rank());
-        let urgent: usize = self.lanes[..lane].iter().map(BTreeMap::len).sum();
-        // A newcomer, the usual case, is behind its whole lane.
-        let own = &self.lanes[lane];
-        let newest = own.last_key_value().is_some_and(|(seq, _)| *seq == rank.1);
-        urgent
-            + if newest {
-                own.len() - 1
-            } else {
-                own.range(..rank.1).count()
+    /// How many of its lane are before it. Looks from both ends at once, because most ask near one of them.
+    fn index(&self, rank: Rank) -> usize {
+        let own = &self.lanes[usize::from(rank.0.rank())];
+        let (mut before, mut from) = (own.range(..rank.1), own.range(rank.1..));
+        let mut steps = 0;
+        loop {
+            if before.next().is_none() {
+                return steps;
             }
+            if from.next().is_none() {
+                return own.len() - steps;
+            }
+            steps += 1;
+        }
     }
 
-    /// Absent jobs before `rank` whose time comes before `horizon`: permits are held for them.
-    pub fn held(&self, rank: Rank, horizon: f64) -> usize {
-        let lane = usize::from(rank.0.rank());
-        (0..=lane)
-            .map(|l| {
-                let upto = if l == lane { rank.1 } else { u64::MAX };
-                self.lanes[l]
-                    .range(..upto)
-                    .filter(|(_, p)| !p.present)
-                    .take_while(|(_, p)| p.planned < horizon)
-                    .count()
-            })
-            .sum()
+    /// When it is its turn, by the shares of the lanes.
+    pub fn turn(&self, rank: Rank) -> Turn {
+        self.shares.turn(rank.0, self.index(rank))
+    }
+
+    /// How many of a lane are to be served before `rank`: so many of its first.
+    fn before(&self, lane: Lane, rank: Rank) -> usize {
+        if lane == rank.0 {
+            return self.index(rank);
+        }
+        let all = self.lanes[usize::from(lane.rank())].len();
+        if all == 0 {
+            return 0;
+        }
+        self.shares.before(lane, self.turn(rank)).min(all)
+    }
+
+    /// Everybody of these lanes that is to be served before `rank`.
+    pub fn ahead(&self, rank: Rank, rivals: &[Lane]) -> usize {
+        rivals.iter().map(|lane| self.before(*lane, rank)).sum()
+    }
+
+    /// Absent jobs of these lanes before `rank` whose time comes before `horizon`: permits are held for them.
+    pub fn held(&self, rank: Rank, rivals: &[Lane], horizon: f64) -> PerLane<usize> {
+        let mut held = PerLane::default();
+        for lane in rivals {
+            let l = usize::from(lane.rank());
+            held[l] = self.lanes[l]
+                .values()
+                .take(self.before(*lane, rank))
+                .filter(|p| !p.present)
+                .take_while(|p| p.planned < horizon)
+                .count();
+        }
+        held
     }
 
     /// Lets go of jobs that did not come. When as many as `many` in a row stayed away (their run was cancelled), the
@@ -185,7 +225,7 @@ impl Queue {
         }
     }
 
-    fn absent(&self) -> usize {
+    pub(super) fn absent(&self) -> usize {
         self.lanes
             .iter()
             .flat_map(BTreeMap::values)
@@ -203,83 +243,19 @@ impl Queue {
         self.lanes.iter().map(BTreeMap::len).sum()
     }
 
-    /// Takes over the places of another queue.
+    #[cfg(test)]
+    pub(super) fn forget_shares(&mut self) {
+        self.shares = Shares::default();
+    }
+
+    /// Takes over the places of another queue. What lanes were given in two buckets says nothing about the one.
     pub fn absorb(&mut self, other: Self) {
+        self.shares = Shares::default();
         for (lane, places) in self.lanes.iter_mut().zip(other.lanes) {
             lane.extend(places);
         }
         self.by_job.extend(other.by_job);
         self.late.extend(other.late);
         self.taken.extend(other.taken);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job(n: u128) -> Option<JobId> {
-        Some(JobId(uuid::Uuid::from_u128(n)))
-    }
-    const PATIENCE: Patience = Patience {
-        hold: 5.0,
-        memory: 60.0,
-    };
-
-    #[test]
-    fn a_job_that_comes_back_has_its_old_rank() {
-        let mut queue = Queue::default();
-        let rank = queue.arrive(Lane::Normal, job(1), 1);
-        assert_eq!(queue.reserve(rank, 10.0, 0.1), 10.0);
-        let newcomer = queue.arrive(Lane::Normal, job(2), 2);
-        assert_eq!(queue.ahead(newcomer), 1);
-        assert_eq!(queue.arrive(Lane::Normal, job(1), 3), rank);
-    }
-
-    #[test]
-    fn a_late_job_holds_nothing_back_but_is_still_ahead_of_newcomers() {
-        let mut queue = Queue::default();
-        let rank = queue.arrive(Lane::Bulk, job(1), 1);
-        queue.reserve(rank, 10.0, 0.1);
-        let newcomer = queue.arrive(Lane::Bulk, job(2), 2);
-        assert_eq!(queue.held(newcomer, 12.0), 1);
-        queue.expire(16.0, PATIENCE, 10);
-        assert_eq!(queue.held(newcomer, 16.0), 0);
-        assert!(queue.arrive(Lane::Bulk, job(1), 3) < newcomer);
-    }
-
-    #[test]
-    fn an_interactive_caller_does_not_wait_for_bulk_reservations() {
-        let mut queue = Queue::default();
-        let bulk = queue.arrive(Lane::Bulk, job(1), 1);
-        queue.reserve(bulk, 10.0, 0.1);
-        let urgent = queue.arrive(Lane::Interactive, job(2), 2);
-        assert_eq!((queue.ahead(urgent), queue.held(urgent, 99.0)), (0, 0));
-    }
-
-    #[test]
-    fn places_are_void_when_a_burst_of_jobs_stayed_away() {
-        let mut queue = Queue::default();
-        for n in 0..100 {
-            let rank = queue.arrive(Lane::Bulk, job(n), n as u64);
-            queue.reserve(rank, n as f64, 0.1);
-        }
-        queue.expire(7.0, PATIENCE, 10);
-        assert_eq!(queue.absent(), 98);
-        queue.expire(30.0, PATIENCE, 10);
-        assert_eq!(queue.absent(), 0);
-    }
-
-    #[test]
-    fn times_differ_within_and_across_lanes() {
-        let mut queue = Queue::default();
-        let mut times = Vec::new();
-        for n in 0..30_u64 {
-            let lane = Lane::ALL[(n % 3) as usize];
-            let rank = queue.arrive(lane, job(u128::from(n)), n);
-            times.push(queue.reserve(rank, 10.0, 0.1));
-        }
-        times.sort_by(f64::total_cmp);
-        assert!(times.windows(2).all(|w| w[1] - w[0] > 1e-6), "{times:?}");
     }
 }

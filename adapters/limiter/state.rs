@@ -12,6 +12,8 @@ use super::bucket::{Bucket, Tuning};
 use super::budget::{Global, Invalid};
 use super::queue::{Patience, Queue, Rank};
 
+mod dispatch;
+
 /// Least time without calls after Discord's edge refused this address.
 pub(super) const EDGE_PAUSE: f64 = 600.0;
 
@@ -102,6 +104,13 @@ impl State {
         self.tickets.len() + self.waiters.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_shares(&mut self) {
+        for slot in &mut self.slots {
+            slot.queue.forget_shares();
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.counter += 1;
         self.counter
@@ -150,71 +159,6 @@ impl State {
         rank
     }
 
-    /// Gives out the permits that are free, most urgent first, and says to whom.
-    pub(super) fn dispatch(&mut self, now: f64) -> Vec<Rank> {
-        let waiting: Vec<(Rank, Waiter)> = self
-            .waiters
-            .iter()
-            .filter(|(_, w)| w.granted.is_none())
-            .map(|(r, w)| (*r, *w))
-            .collect();
-        let mut granted = Vec::new();
-        for (rank, Waiter { slot, job, .. }) in waiting {
-            let slot = self.resolve(slot);
-            if self.may_go(now, rank, slot) {
-                let ticket = self.next();
-                let epoch = self.slots[slot].bucket.send(now);
-                self.globals.entry(self.slots[slot].principal).or_default().send();
-                self.slots[slot].queue.leave(rank);
-                self.tickets.insert(
-                    ticket,
-                    Ticket {
-                        slot,
-                        epoch,
-                        rank,
-                        job,
-                    },
-                );
-                let waiter = Waiter {
-                    slot,
-                    job,
-                    granted: Some(ticket),
-                };
-                self.waiters.insert(rank, waiter);
-                granted.push(rank);
-            }
-        }
-        granted
-    }
-
-    fn may_go(&mut self, now: f64, rank: Rank, slot: usize) -> bool {
-        let lane = rank.0;
-        if now < self.edge_until || (lane != Lane::Interactive && self.invalid.open_until(now) > now) {
-            return false;
-        }
-        let Slot {
-            bucket,
-            queue,
-            principal,
-            ..
-        } = &mut self.slots[slot];
-        if !self
-            .globals
-            .entry(*principal)
-            .or_default()
-            .has_room(now, self.rules.cap(lane))
-        {
-            return false;
-        }
-        bucket.roll(now);
-        let free = bucket.free(now, &self.rules.tuning);
-        if free <= 0 {
-            return false;
-        }
-        queue.expire(now, self.rules.patience, bucket.limit().max(10) as usize);
-        usize::try_from(free).is_ok_and(|free| free > queue.held(rank, bucket.horizon(now)))
-    }
-
     /// The permit of a caller, once granted. The caller is then no longer known.
     pub(super) fn take(&mut self, rank: Rank) -> Option<u64> {
         let ticket = self.waiters.get(&rank)?.granted?;
@@ -228,6 +172,7 @@ impl State {
             return (now, now);
         };
         let slot = self.resolve(waiter.slot);
+        let rivals = self.rivals(now, rank.0);
         let mut from = now.max(self.edge_until);
         if rank.0 != Lane::Interactive {
             from = from.max(self.invalid.open_until(now));
@@ -243,7 +188,7 @@ impl State {
         bucket.roll(now);
         let from = from.max(global.blocked_until());
         (
-            bucket.time_of(now, from, queue.ahead(rank), &self.rules.tuning),
+            bucket.time_of(now, from, queue.ahead(rank, rivals), &self.rules.tuning),
             room,
         )
     }

@@ -7,7 +7,7 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::{Answer, Limiter, Permission};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::model::{Kind, Model, job, route, run_job};
+use super::model::{Kind, Model, by_lane, first_done, job, route, run_job};
 use super::{LimiterSettings, MemoryLimiter};
 
 async fn all_jobs(limiters: &[Arc<MemoryLimiter>], model: &Arc<Model>, calls: u64, seed: u64) -> Duration {
@@ -153,4 +153,72 @@ async fn lost_answers_dropped_callers_and_dead_jobs_cause_no_429() {
             assert_eq!(limiter.in_flight(), 0);
         }
     }
+}
+
+const URGENT: Lane = Lane::Interactive;
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_all_want_more_get_six_to_three_to_one_whoever_came_first() {
+    let orders = [
+        vec![(URGENT, 300), (Lane::Normal, 300), (Lane::Bulk, 300)],
+        vec![(Lane::Bulk, 300), (Lane::Normal, 300), (URGENT, 300)],
+        [(Lane::Normal, 1), (Lane::Bulk, 1), (URGENT, 1)].repeat(300),
+    ];
+    for (kind, limit) in [
+        (Kind::Fixed, 10),
+        (Kind::Sliding, 10),
+        (Kind::Fixed, 50),
+        (Kind::Sliding, 50),
+    ] {
+        for (order, seed) in orders.iter().zip(0..) {
+            let model = Model::new(kind, limit, 10.0);
+            let started = Instant::now();
+            let done = first_done(&[limiter()], &model, order, 400, seed).await;
+            let what = format!("{kind:?} {limit} seed {seed}");
+            assert_eq!(model.counts().1, 0, "{what}");
+            let most = started.elapsed().as_secs_f64() * f64::from(limit) / 10.0 + f64::from(limit);
+            let least = if limit > 10 { 0.75 } else { 0.9 };
+            assert!(400.0 / most > least, "{what}: {most}");
+            // What is left of the first window goes to those that come first: nobody else wants it yet.
+            for part in done[limit as usize..].windows(100) {
+                let [urgent, normal, bulk] = by_lane(part);
+                let what = format!("{what}: {urgent} : {normal} : {bulk}");
+                // Within a burst they overtake each other by their latency.
+                let most = if limit > 10 { 3 } else { 1 };
+                assert!(urgent.abs_diff(60) <= 6 * most, "{what}");
+                assert!(normal.abs_diff(30) <= 6 * most, "{what}");
+                assert!(bulk.abs_diff(10) <= 4 * most && bulk > 2, "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_interactive_call_at_a_time_is_always_next() {
+    let model = Model::new(Kind::Fixed, 10, 10.0);
+    let limiter: Arc<dyn Limiter> = limiter();
+    let flood = {
+        let (limiter, model) = (Arc::clone(&limiter), Arc::clone(&model));
+        let lanes = [(Lane::Bulk, 1), (Lane::Normal, 1)].repeat(500);
+        tokio::spawn(async move { first_done(&[limiter], &model, &lanes, 400, 5).await })
+    };
+    let mut dice = fastrand::Rng::with_seed(9);
+    for n in 5_000..5_020 {
+        sleep(Duration::from_secs_f64(1.0 + 15.0 * dice.f64())).await;
+        let asked = Instant::now();
+        run_job(
+            Arc::clone(&limiter),
+            Arc::clone(&model),
+            route("role-write", 1),
+            URGENT,
+            n,
+            5,
+        )
+        .await;
+        // The budget is full again after ten seconds at the latest, and then this one goes.
+        let took = asked.elapsed().as_secs_f64();
+        assert!(took < 10.8, "{n}: {took}");
+    }
+    assert_eq!(model.counts().1, 0);
+    flood.abort();
 }

@@ -3,7 +3,6 @@
 -- their time.
 --
 -- Answers {1, '0', slot, processes} or {0, seconds, reason, processes}.
-local LANE = 1e15 -- order = lane * LANE + arrival
 local lane, me = ask.lane, ask.member
 local slot = slot_of(ask.group, ask.guild)
 local b, places, g = load(slot), place_keys(slot), load_global()
@@ -19,6 +18,7 @@ local function arrive()
         b.no_shows = 0
         leave(me)
     else
+        wake(b, places, lane)
         known = redis.call('HGET', places.rank, me)
         redis.call('ZREM', places.late, me)
         redis.call('HDEL', places.rank, me)
@@ -59,27 +59,33 @@ local function expire()
     if b.no_shows >= many and redis.call('ZCARD', places.order) == 0 then b.no_shows = 0 end
 end
 
--- The end of a lane's range before `order`.
-local function before(l, order) return '(' .. num(l == lane and order or (l + 1) * LANE) end
-
--- Places before ours whose time comes before the horizon; it is enough to know whether they are as many as `free`.
-local function held(order, horizon, free)
-    local count, most = 0, math.min(free, 1000) + 1
-    for l = 0, lane do
-        for _, name in ipairs(redis.call('ZRANGEBYSCORE', places.order, num(l * LANE), before(l, order), 'LIMIT', 0, most)) do
+-- Of places before ours, those whose time comes before the horizon, by lane + 1, and their sum; it is enough to know
+-- whether they are as many as `free`.
+local function held(before, horizon, free)
+    local counts, sum, most = { 0, 0, 0 }, 0, math.min(free, 1000) + 1
+    for l = 0, 2 do
+        local many = math.min(before[l + 1], most)
+        local first = many > 0
+                and redis.call('ZRANGEBYSCORE', places.order, num(l * LANE), '(' .. num((l + 1) * LANE), 'LIMIT', 0, many)
+            or {}
+        for _, name in ipairs(first) do
             local planned = tonumber(redis.call('ZSCORE', places.plan, name) or 0)
             if planned >= horizon then break end
-            count = count + 1
+            counts[l + 1], sum = counts[l + 1] + 1, sum + 1
         end
     end
-    return count
+    return counts, sum
 end
 
-local function last_planned(order)
+-- Less urgent lanes may have times that say nothing to this one: of a breaker, or of the global window.
+local function last_planned(before)
     local last = 0
     for l = 0, lane do
-        for _, name in ipairs(redis.call('ZREVRANGEBYSCORE', places.order, before(l, order), num(l * LANE), 'LIMIT', 0, 1)) do
-            last = math.max(last, tonumber(redis.call('ZSCORE', places.plan, name) or 0))
+        if before[l + 1] > 0 then
+            local at = redis.call('ZCOUNT', places.order, '-inf', '(' .. num(l * LANE)) + before[l + 1] - 1
+            for _, name in ipairs(redis.call('ZRANGE', places.order, num(at), num(at))) do
+                last = math.max(last, tonumber(redis.call('ZSCORE', places.plan, name) or 0))
+            end
         end
     end
     return last
@@ -87,7 +93,10 @@ end
 
 local cap = lane == 0 and rules.cap_interactive or rules.cap_others
 local refused = tonumber(redis.call('GET', edge) or 0)
-local barrier = math.max(refused, lane == 0 and now or open_until(), now)
+local open = open_until()
+local barrier = math.max(refused, lane == 0 and now or open, now)
+-- Lanes that may not call now while this one may are none that it shares with.
+local rivals = lane == 0 and open > now and 0 or 2
 local has_room = now >= g.blocked_until and redis.call('ZCARD', calls) < cap
 
 redis.call('ZADD', workers, num(real), ask.process)
@@ -99,7 +108,12 @@ if ask.doubt then b.careful_until = math.max(b.careful_until, b.epoch + 1) end
 local order = arrive()
 local free = barrier <= now and has_room and free_of(b) or 0
 if free > 0 then expire() end
-if free > 0 and held(order, b.reset_at or now + b.window, free) < free then
+local before = befores(b, places, order, rivals)
+local kept, kept_sum = { 0, 0, 0 }, 0
+local horizon = (b.reset_at or now + b.window) - b.window * rules.last_part
+if free > 0 then kept, kept_sum = held(before, horizon, free) end
+if kept_sum < free then
+    serve(b, places, lane, kept)
     b.sent, b.last_sent = b.sent + 1, now
     b.flight[ask.ticket] = { epoch = b.epoch, till = now + rules.flight, member = me, order = order }
     redis.call('ZADD', calls, num(now + rules.flight), ask.ticket)
@@ -113,13 +127,13 @@ if not has_room then
     local first = redis.call('ZRANGE', calls, 0, 0, 'WITHSCORES')[2]
     room = math.max(barrier, g.blocked_until, math.min(tonumber(first or math.huge), now + rules.global_window))
 end
-local ahead = redis.call('ZCOUNT', places.order, '-inf', '(' .. num(order))
+local ahead = before[1] + before[2] + before[3]
 local wanted = time_of(b, math.max(barrier, g.blocked_until), ahead)
 if room > wanted then
     g.planned = math.max(room, g.planned + rules.global_window / cap)
     wanted = g.planned
 end
-local time = math.max(wanted, now + rules.gap, last_planned(order) + rules.gap)
+local time = math.max(wanted, now + rules.gap, last_planned(before) + rules.gap)
 while redis.call('ZCOUNT', places.plan, num(time), num(time)) > 0 do time = time + rules.gap / 4 end
 if string.sub(me, 1, 1) == 'j' or time <= now + ask.patience then
     redis.call('ZADD', places.order, num(order), me)

@@ -17,7 +17,7 @@ local function new_bucket()
     return {
         known = -1, prior = ask.prior_limit, window = ask.prior_window, window_seen = 0, epoch = 0, sent = 0,
         answered = 0, foreign = 0, suspected = 0, blocked_until = 0, careful_until = 0, distrusted = false,
-        flight = {}, seq = 0, no_shows = 0,
+        flight = {}, seq = 0, no_shows = 0, passes = { 0, 0, 0 },
     }
 end
 
@@ -174,4 +174,6 @@ local function absorb(b, other)
     b.careful_until = math.max(b.careful_until, b.epoch + 1)
     b.distrusted = b.distrusted or other.distrusted
     if b.known <= 0 then b.known = other.known end
+    -- What lanes were given in two buckets says nothing about the one.
+    b.passes = { 0, 0, 0 }
 end

@@ -49,6 +49,7 @@ local function load(slot)
         forget(place_keys(slot))
         b = new_bucket()
     end
+    b.passes = b.passes or { 0, 0, 0 }
     for ticket, call in pairs(b.flight) do
         -- Its process died, or the answer's report was lost.
         if call.till <= now then lost(b, ticket) end

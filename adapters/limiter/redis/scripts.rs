@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 
 use redis::Script;
 use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
+use rolecall_core::shares::{PerLane, STRIDES};
 use serde::Serialize;
 
 use crate::limiter::LimiterSettings;
-use crate::limiter::bucket::{CAREFUL_WINDOWS, MARGIN, assumed};
+use crate::limiter::bucket::{CAREFUL_WINDOWS, LAST_PART, MARGIN, assumed};
 use crate::limiter::budget::{GLOBAL_WINDOW, INVALID_MOST, INVALID_WINDOW};
 use crate::limiter::state::{EDGE_PAUSE, teaches};
 
@@ -23,6 +24,7 @@ pub(super) static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("bucket.lua"),
         include_str!("keys.lua"),
+        include_str!("shares.lua"),
         include_str!("acquire.lua")
     ))
 });
@@ -44,9 +46,10 @@ pub(super) static LEFT: LazyLock<Script> = LazyLock::new(|| {
 /// The settings and constants that all scripts go by. Discord seconds unless said otherwise.
 #[derive(Debug, Serialize)]
 pub(super) struct Rules {
-    prefix: String,
+    pub(super) prefix: String,
     speed: f64,
     margin: f64,
+    last_part: f64,
     careful_windows: u64,
     least_margin: f64,
     min_spacing: f64,
@@ -55,6 +58,7 @@ pub(super) struct Rules {
     memory: f64,
     cap_interactive: usize,
     cap_others: usize,
+    strides: PerLane<u64>,
     global_window: f64,
     invalid_window: f64,
     invalid_most: usize,
@@ -76,6 +80,7 @@ impl Rules {
             prefix,
             speed,
             margin: MARGIN,
+            last_part: LAST_PART,
             careful_windows: CAREFUL_WINDOWS,
             least_margin: rules.tuning.least_margin,
             min_spacing: rules.tuning.min_spacing,
@@ -84,6 +89,7 @@ impl Rules {
             memory: rules.patience.memory,
             cap_interactive: rules.caps.0,
             cap_others: rules.caps.1,
+            strides: STRIDES,
             global_window: GLOBAL_WINDOW,
             invalid_window: INVALID_WINDOW,
             invalid_most: INVALID_MOST,

@@ -213,6 +213,36 @@ async fn a_permit_whose_process_died_lasts_longer_than_any_call_and_ends_before_
 }
 
 #[tokio::test]
+async fn what_an_older_release_left_in_redis_is_gone_on_with() {
+    let mut both = Both::new(1).await;
+    for _ in 0..60 {
+        both.acquire().await;
+        both.now += 0.01;
+    }
+    // Such a release writes the same, but for what lanes were given.
+    let older = redis::Script::new(
+        "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+             local b = cmsgpack.unpack(redis.call('GET', key))
+             b.passes = nil
+             redis.call('SET', key, cmsgpack.pack(b), 'KEEPTTL')
+         end
+         return #redis.call('KEYS', ARGV[1])",
+    );
+    let keys = format!("{}*:bucket", both.rules.prefix);
+    let buckets: usize = older.arg(keys).invoke_async(&mut both.redis).await.unwrap();
+    assert!(buckets > 0);
+    both.state.forget_shares();
+    for _ in 0..200 {
+        if both.dice.bool() {
+            both.acquire().await;
+        } else {
+            both.complete().await;
+        }
+        both.now += 0.2;
+    }
+}
+
+#[tokio::test]
 async fn without_redis_nobody_knows_how_many_calls_were_refused() {
     let url = std::env::var("TEST_REDIS_URL").expect("run by scripts/test-services, which starts a Redis");
     let of = |url: &str| {

@@ -58,6 +58,12 @@ impl From<Fault> for StoreError {
             // Not from SQLite but from reading what it gave: a wrong type, a missing column.
             return Self::corrupt(error);
         };
+        if code == ErrorCode::DatabaseCorrupt {
+            return Self::Corrupt(format!(
+                "the data file is damaged ({error}); keep a copy of it and put back a backup, or save what can be read with the \
+                 command `sqlite3 FILE .recover`"
+            ));
+        }
         Self::Unavailable(match code {
             ErrorCode::DiskFull => {
                 "the disk that holds the data file is full; free some space, and work goes on by itself"

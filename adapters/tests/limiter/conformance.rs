@@ -8,7 +8,7 @@ use rolecall_core::GuildId;
 use rolecall_core::job::Lane;
 use rolecall_core::ports::{Answer, Barrier, Keeper, Limiter, Permission, RateHeaders, RateScope};
 
-use crate::model::{Kind, Model, job, route, run_job};
+use crate::model::{Kind, Model, by_lane, first_done, job, route, run_job};
 use crate::server::Server;
 use crate::support::until;
 use crate::{SPEED, Way, go, headers, ok, redis_pair};
@@ -215,6 +215,53 @@ async fn no_two_waiting_jobs_get_the_same_time() {
         // Ten a window of 1,000 s: the last one is nine windows after the first.
         let last = told.iter().map(|(_, wait)| *wait).max().unwrap();
         assert!(last > discord(9_000.0), "{way:?}: {last:?}");
+    }
+}
+
+#[tokio::test]
+async fn lanes_that_all_want_more_get_six_to_three_to_one() {
+    for way in Way::ALL {
+        let model = Model::at_speed(Kind::Fixed, 50, 10.0, SPEED);
+        let lanes = [(Lane::Bulk, 150), (Lane::Normal, 150), (Lane::Interactive, 150)];
+        let done = first_done(&way.pair(50), &model, &lanes, 250, 11).await;
+        assert_eq!(model.counts().1, 0, "{way:?}");
+        // What is left of the first window goes to those that come first.
+        let [urgent, normal, bulk] = by_lane(&done[50..]);
+        let what = format!("{way:?}: {urgent} : {normal} : {bulk}");
+        assert!(urgent.abs_diff(120) <= 15, "{what}");
+        assert!(normal.abs_diff(60) <= 12, "{what}");
+        assert!(bulk.abs_diff(20) <= 8, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_interactive_caller_is_next_while_the_other_lanes_are_full() {
+    for way in Way::ALL {
+        let [one, two] = way.pair(50);
+        let first = go(&one, "role-write", Lane::Normal).await.unwrap();
+        one.complete(first, &ok(10, 0, 40.0));
+        until("nothing is left", async || {
+            go(&two, "role-write", Lane::Normal).await.is_err()
+        })
+        .await;
+        let route = route("role-write", 1);
+        let mut asked = Vec::new();
+        for n in 0..60 {
+            let lane = if n % 2 == 0 { Lane::Bulk } else { Lane::Normal };
+            asked.push(one.acquire(&route, lane, job(n), Duration::ZERO).await);
+        }
+        assert!(
+            asked.iter().all(|told| matches!(told, Permission::Wait(_))),
+            "{way:?}"
+        );
+        // Those have five windows and more; the urgent one the first.
+        let told = two
+            .acquire(&route, Lane::Interactive, job(99), Duration::ZERO)
+            .await;
+        let Permission::Wait(wait) = told else {
+            panic!("{way:?}: nothing is left")
+        };
+        assert!(wait < discord(45.0), "{way:?}: {wait:?}");
     }
 }
 

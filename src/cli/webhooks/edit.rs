@@ -58,6 +58,7 @@ pub struct AddArgs {
 ///
 /// Example: rolecall webhooks update 019a2c8e-5b1d-7c3a-9f00-0123456789ab --event group.opened --description "the pager"
 #[derive(Debug, Args)]
+#[command(override_usage = "rolecall webhooks update [OPTIONS] <WEBHOOK_ID>")]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args([
     "url", "channel", "events", "all_events", "description",
 ]))]

@@ -129,7 +129,8 @@ fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
             (json!({"type": "string"}), json!("50013"))
         }
         "code" if operation == "listDeliveries" => (json!({"type": "string"}), json!("webhook_refused")),
-        "since" | "until" => (json!({"type": "string"}), json!("2h")),
+        "since" => (json!({"type": "string"}), json!("2h")),
+        "until" => (json!({"type": "string"}), json!("30m")),
         "text" => (json!({"type": "string"}), json!("is above")),
         _ => return None,
     })
