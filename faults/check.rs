@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
-use crate::case::Case;
+use crate::case::{Case, LedgerAt};
 use crate::evidence::Evidence;
 use crate::flight::single_flight;
 use crate::lanes::order;
@@ -15,6 +15,8 @@ use crate::outside::{clocks, converged, honest, lived, recovered, secrets, stops
 use crate::runs::{runs, ticks};
 use crate::stale::not_stale;
 
+/// What is stored on a server may be there so much later than it says, in milliseconds.
+const WRITE_MS: i64 = 1_000;
 /// A worker's third death puts a job aside.
 const CRASHES: i64 = 3;
 
@@ -235,9 +237,14 @@ fn conservation(case: &Case, evidence: &Evidence) -> Verdict {
     for job in writes.filter(|j| j.about.1.is_some()) {
         wishes.entry((&job.kind, &job.about)).or_default().push(job);
     }
-    let there = |job: &JobRow| match job.began_at {
-        Some(began) if case.late_writes => began,
-        _ => job.inserted_at,
+    let there = |job: &JobRow| {
+        let began = job.began_at.unwrap_or(i64::MAX);
+        match &case.ledger {
+            _ if case.late_writes && job.began_at.is_some() => began,
+            // A server's clock is asked before it is written to.
+            LedgerAt::Mongo { .. } => began.min(job.inserted_at + WRITE_MS),
+            LedgerAt::Sqlite(_) => job.inserted_at,
+        }
     };
     for lives in wishes.values_mut() {
         lives.sort_by_key(|j| there(j));

@@ -156,6 +156,29 @@ fn two_live_jobs_for_one_wish_break_the_second() {
     };
     assert_eq!(broken_by(twice(15)), ["I2"]);
     assert_eq!(broken_by(twice(20)), Vec::<String>::new(), "one after the other");
+    let on_a_server = |ended_later| {
+        move |case: &mut Case, e: &mut Evidence| {
+            twice(15)(case, e);
+            let first = e
+                .ledger
+                .jobs
+                .iter_mut()
+                .find(|j| j.id != "again" && j.kind == "add_role");
+            if let Some(end) = first.and_then(|j| j.finished_at.as_mut()) {
+                *end += ended_later;
+            }
+            case.ledger = LedgerAt::Mongo {
+                uri: String::new(),
+                database: String::new(),
+            };
+        }
+    };
+    assert_eq!(
+        broken_by(on_a_server(0)),
+        Vec::<String>::new(),
+        "its clock was asked before"
+    );
+    assert_eq!(broken_by(on_a_server(1_000)), ["I2"], "but not so long before");
     let late = |began_at| {
         move |case: &mut Case, e: &mut Evidence| {
             twice(15)(case, e);

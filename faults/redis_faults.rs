@@ -28,6 +28,8 @@ pub(crate) enum Ill {
     NoConnections,
 }
 
+/// The name of connections that only keep places.
+const HELD: &str = "held";
 /// How soon /readyz says what is wrong.
 const SAID_WITHIN: Duration = Duration::from_secs(15);
 
@@ -163,7 +165,11 @@ async fn no_connections(stage: &Stage) -> Result<(), String> {
     let mut held = Vec::new();
     for _ in 0..12 {
         let connection = client.get_multiplexed_async_connection().await;
-        held.push(connection.map_err(|e| e.to_string())?);
+        let mut connection = connection.map_err(|e| e.to_string())?;
+        let name = redis::cmd("CLIENT").arg("SETNAME").arg(HELD).to_owned();
+        let named: redis::RedisResult<()> = name.query_async(&mut connection).await;
+        named.map_err(|e| e.to_string())?;
+        held.push(connection);
     }
     let mut own = held.pop().ok_or("no connection")?;
     let mut ask = async |words: &[&str]| -> Result<String, String> {
@@ -175,15 +181,13 @@ async fn no_connections(stage: &Stage) -> Result<(), String> {
         let text: redis::RedisResult<String> = answer.and_then(|v| Ok(redis::from_redis_value(v)?));
         Ok(text.unwrap_or_default())
     };
-    // Ours are the newest; everybody else is thrown out, and finds no place.
-    let listed = ask(&["CLIENT", "LIST"]).await?;
-    let addresses: Vec<&str> = listed
-        .lines()
-        .filter_map(|line| line.split(' ').find_map(|field| field.strip_prefix("addr=")))
-        .collect();
     ask(&["CONFIG", "SET", "maxclients", "10"]).await?;
-    for address in &addresses[..addresses.len().saturating_sub(12)] {
-        ask(&["CLIENT", "KILL", "ADDR", address]).await?;
+    // From now on nobody comes in; who is in and is not ours is thrown out.
+    let listed = ask(&["CLIENT", "LIST"]).await?;
+    let name = format!(" name={HELD} ");
+    for line in listed.lines().filter(|line| !line.contains(&name)) {
+        let address = line.split(' ').find_map(|field| field.strip_prefix("addr="));
+        ask(&["CLIENT", "KILL", "ADDR", address.unwrap_or_default()]).await?;
     }
     let went_on = goes_on(stage, Ill::NoConnections).await;
     ask(&["CONFIG", "SET", "maxclients", "1000"]).await?;
