@@ -2,9 +2,12 @@
 
 pub mod app;
 mod budget_view;
+mod bulk_preview;
 pub mod cli;
 pub mod config;
+mod cursor;
 pub mod data_folder;
+mod dead_letter_view;
 mod delivery_view;
 pub mod demo;
 mod endpoint_view;
@@ -15,6 +18,7 @@ mod fleet_view;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod healthcheck;
+mod job_view;
 #[cfg(test)]
 mod join_tests;
 #[cfg(test)]
@@ -32,6 +36,7 @@ mod refresh_tests;
 pub mod release;
 #[cfg(test)]
 mod retention_tests;
+mod run_view;
 pub mod scheduler;
 pub mod schedules;
 pub mod secret_files;

@@ -6,8 +6,9 @@ use rolecall_workflows::follow_up::Asked;
 use serde_json::{Value, json};
 
 use super::sync::{exit_of, follow, results_told};
-use super::{CliError, Exit, output, seams, view};
+use super::{CliError, Exit, output, seams};
 use crate::app::App;
+use crate::run_view::RunView;
 
 /// Who types.
 pub(super) fn asked() -> Asked {
@@ -48,7 +49,7 @@ pub(super) async fn tell(
         Some(id) => match follow::to_the_end(app, id, follow::LOOK).await? {
             Some(ended) => {
                 exit = exit_of(ended.state);
-                document["run"] = view::run(&ended, None);
+                document["run"] = json!(RunView::of(&ended));
                 if !tell.json {
                     output::say(&results_told(&ended));
                 }

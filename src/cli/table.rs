@@ -201,7 +201,7 @@ fn gaps(columns: usize) -> usize {
 }
 
 /// Lines of at most so many characters; a longer word has a line of its own.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -2,13 +2,11 @@
 
 use rolecall_core::Timestamp;
 use rolecall_core::guild::GuildConfig;
-use rolecall_core::job::{Job, Subject, WaitNote};
+use rolecall_core::job::Subject;
 use rolecall_core::mapping::Mapping;
 use rolecall_core::progress::Progress as JobProgress;
-use rolecall_core::run::{Run, RunResults};
-use rolecall_workflows::progress::Progress;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A moment for people, in UTC.
 pub(super) fn moment(at: Timestamp) -> String {
@@ -71,84 +69,6 @@ pub(super) fn mapping(mapping: &Mapping) -> Value {
     value(mapping)
 }
 
-/// What a run did.
-pub(super) fn results(results: &RunResults) -> Value {
-    value(results)
-}
-
-/// A run; what it did so far is `results` or, while it runs, `progress`.
-pub(super) fn run(run: &Run, progress: Option<&Progress>) -> Value {
-    json!({
-        "id": run.id,
-        "kind": run.kind,
-        "state": run.state,
-        "dry_run": run.dry_run,
-        "scope": run.scope,
-        "actor": run.cause.actor,
-        "reason": run.cause.reason,
-        "started_at": rfc3339(run.started_at),
-        "finished_at": run.finished_at.map(rfc3339),
-        "progress": progress,
-        "results": run.results.as_ref().map(results),
-    })
-}
-
-/// A job, with all that is known of it.
-pub(super) fn job(job: &Job) -> Value {
-    json!({
-        "id": job.id,
-        "kind": job.kind,
-        "version": job.version,
-        "payload": job.payload,
-        "lane": job.lane,
-        "state": job.state,
-        "attempt": job.attempt,
-        "max_attempts": job.max_attempts,
-        "crashes": job.crashes,
-        "snoozes": job.snoozes,
-        "run_id": job.run_id,
-        "parent_id": job.parent_id,
-        "subject": job.subject,
-        "actor": job.cause.actor,
-        "reason": job.cause.reason,
-        "trace": job.trace,
-        "unique_key": job.unique_key,
-        "concurrency": job.concurrency,
-        "lease": job.lease.as_ref().map(|l| json!({ "owner": l.owner, "until": rfc3339(l.until) })),
-        "fingerprint": job.fingerprint,
-        "attempts": value(&job.attempts),
-        "waits": job.waits.iter().map(wait).collect::<Vec<_>>(),
-        "progress": job.progress.as_ref().map(|progress| job_progress(progress, job.eta())),
-        "outcome": job.outcome,
-        "inserted_at": rfc3339(job.inserted_at),
-        "run_at": rfc3339(job.due_since()),
-        "sent_at": job.sent_at.map(rfc3339),
-        "finished_at": job.finished_at.map(rfc3339),
-    })
-}
-
-fn wait(wait: &WaitNote) -> Value {
-    json!({
-        "at": rfc3339(wait.at),
-        "until": rfc3339(wait.until),
-        "code": wait.code,
-        "message": wait.message,
-        "route": wait.route,
-    })
-}
-
-fn job_progress(progress: &JobProgress, eta: Option<Timestamp>) -> Value {
-    json!({
-        "total": progress.total,
-        "done": progress.done,
-        "failed": progress.failed,
-        "counts": progress.counts,
-        "started_at": rfc3339(progress.started_at),
-        "updated_at": rfc3339(progress.at),
-        "eta": eta.map(rfc3339),
-    })
-}
-
 /// How far a long job is, for people: `250 of 600, 2 in vain; over at about 12:10:19 UTC`.
 pub(super) fn progress(progress: &JobProgress, eta: Option<Timestamp>) -> String {
     let failed = match progress.failed {
@@ -178,6 +98,8 @@ pub(super) fn subject(subject: &Subject) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -20,7 +20,7 @@ use super::auth::Caller;
 use super::http::problem::ApiError;
 use super::http::trace::RequestNames;
 use super::state::Web;
-use super::v1::run_view;
+use crate::run_view;
 
 /// Who changes something, by which request.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ mod accounts;
 mod answers;
 mod api;
 mod bad_input;
+mod both_doors;
 mod browser_login;
 mod callers;
 mod canary;

@@ -226,7 +226,7 @@ async fn a_run_is_cancelled_after_a_look(at: &Terminal<'_>) {
     at.says(&["runs", "cancel", &run, "--reason", "wrong import"]);
     let of_run = format!("run:{run}");
     wait_for("the run to end", PATIENCE, || async {
-        let state = at.json(&["runs", "show", &run])["run"]["state"].clone();
+        let state = at.json(&["runs", "show", &run])["state"].clone();
         (state != "running").then_some(())
     })
     .await;

@@ -10,13 +10,13 @@ use rolecall_core::Timestamp;
 use rolecall_core::dead_letter::Said;
 use rolecall_core::order::BulkAction;
 use rolecall_jobs::kernel::dead_letters::{Group, group, groups_standing, of};
-use serde_json::{Value, json};
 
 use super::jobs::bulk::{self, Manner};
 use super::jobs::meant;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
+use crate::dead_letter_view::{DeadLetterGroup, DeadLetters};
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
@@ -142,36 +142,14 @@ pub(super) async fn run(app: &App, command: DeadLettersCommand) -> Result<Exit, 
     }
 }
 
-/// A group, as JSON.
-pub(super) fn told(group: &Group) -> Value {
-    let guilds: Vec<Value> = group
-        .guilds
-        .iter()
-        .map(|share| json!({ "guild_id": share.value, "total": share.jobs }))
-        .collect();
-    json!({
-        "fingerprint": group.fingerprint,
-        "total": group.jobs,
-        "first_seen": group.first.to_rfc3339(),
-        "last_seen": group.last.to_rfc3339(),
-        "guilds": guilds,
-        "example": group.example.as_ref().map(view::job),
-        "remedy": group.remedy(),
-        "shared_cause": group.shared_query().map(|query| json!({
-            "code": group.code(), "fingerprints": group.same_cause, "query": query,
-        })),
-        "by_hour": group.by_hour.iter().map(|(hour, n)| json!({ "hour": hour.to_rfc3339(), "total": n })).collect::<Vec<_>>(),
-        "standing": group.standing.as_str(),
-        "standing_note": group.standing.told(),
-    })
-}
-
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
     let filter = meant(app, &args.query).await?;
-    let found = groups_standing(&app.services, &filter, &args.standing, args.limit.into()).await?;
+    let limit = usize::from(args.limit);
+    let mut found = groups_standing(&app.services, &filter, &args.standing, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
     if args.format.json {
-        let all: Vec<Value> = found.iter().map(told).collect();
-        output::json(&json!({ "groups": all }));
+        output::json(&DeadLetters::of(&found, more));
         return Ok(Exit::Done);
     }
     if found.is_empty() {
@@ -230,7 +208,7 @@ fn hours(group: &Group) -> String {
 async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     let group = &one(app, &args.fingerprint).await?;
     if args.format.json {
-        output::json(&told(group));
+        output::json(&DeadLetterGroup::from(group));
         return Ok(Exit::Done);
     }
     let guilds: Vec<String> = group

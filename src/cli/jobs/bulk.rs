@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use super::{BulkArgs, find};
 use crate::app::App;
+use crate::bulk_preview::BulkPreview;
 use crate::cli::{CliError, Exit, Format, confirm, output, seams, values, view};
+use crate::job_view::Pausing;
 
 /// How an order about many jobs is given, whatever finds them.
 #[derive(Debug, Args)]
@@ -66,7 +68,7 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
     }
     if asked.manner.dry_run || seen.jobs == 0 {
         if asked.manner.format.json {
-            output::json(&told(&asked, &seen, None));
+            output::json(&told(app, &asked, &seen, None).await?);
         }
         return Ok(Exit::Done);
     }
@@ -86,7 +88,7 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
     let job = Enqueue::new(&order, by.cause.clone());
     let id = give(&app.services, &app.queue, job, &by).await?;
     if asked.manner.format.json {
-        output::json(&told(&asked, &seen, Some(id)));
+        output::json(&told(app, &asked, &seen, Some(id)).await?);
     } else {
         output::say(&format!(
             "Job {id} does it. `rolecall jobs show {id}` shows how far it is, `rolecall jobs cancel {id}` stops it."
@@ -145,25 +147,11 @@ fn shares(title: &str, shares: &[Share]) {
     }
 }
 
-fn told(asked: &Asked, seen: &Preview, job: Option<JobId>) -> Value {
-    let shares = |all: &[Share]| -> Vec<Value> {
-        all.iter()
-            .map(|s| json!({ "value": s.value, "total": s.jobs }))
-            .collect()
-    };
-    json!({
-        "action": asked.action,
-        "query": query::write(&asked.filter),
-        "total": seen.jobs,
-        "samples": seen.samples.iter().map(view::job).collect::<Vec<_>>(),
-        "by_guild": shares(&seen.by_guild),
-        "by_fingerprint": shares(&seen.by_fingerprint),
-        "cost": {
-            "calls": seen.cost.calls,
-            "most_in_a_guild": seen.cost.most_in_a_guild,
-            "seconds": takes(&seen.cost, asked.manner.spread).as_secs(),
-            "at_least": seen.cost.open_ended,
-        },
-        "job_id": job,
-    })
+/// What it is about, and the job that does it.
+async fn told(app: &App, asked: &Asked, seen: &Preview, job: Option<JobId>) -> Result<Value, CliError> {
+    let pausing = Pausing::now(&app.services).await?;
+    let preview = BulkPreview::of(seen, asked.action, &asked.filter, asked.manner.spread, &pausing);
+    let mut document = json!(preview);
+    document["job_id"] = json!(job);
+    Ok(document)
 }

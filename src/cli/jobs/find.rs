@@ -1,6 +1,5 @@
 //! Which jobs a command is about: a query, and flags that say the same.
 
-use rolecall_core::job::Job;
 use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query, word};
 use rolecall_jobs::kernel::find::{self, Unfound};
@@ -8,14 +7,8 @@ use rolecall_jobs::kernel::find::{self, Unfound};
 use super::ListArgs;
 use crate::app::App;
 use crate::cli::CliError;
-
-/// What a command is about.
-pub(super) enum Found {
-    /// Jobs that are alike.
-    Alike(Box<JobFilter>),
-    /// The one whose id was given, if it is stored.
-    One(Option<Box<Job>>),
-}
+use crate::cursor::{self, Place};
+use crate::job_view::page::{Found, list_name};
 
 /// Reads words as a query, see [`query::from_arguments`].
 pub(in crate::cli) fn read(app: &App, words: &[String]) -> Result<Query, CliError> {
@@ -47,7 +40,7 @@ pub(in crate::cli) async fn meant(app: &App, words: &[String]) -> Result<JobFilt
     Ok(find::filter(&app.services, asked).await?)
 }
 
-/// What the query and the flags say together.
+/// The page of what the query and the flags say together.
 pub(super) async fn found(app: &App, args: &ListArgs) -> Result<Found, CliError> {
     let mut words = args.query.clone();
     let states = args.states.iter().map(|state| word("state", state.as_str()));
@@ -59,13 +52,30 @@ pub(super) async fn found(app: &App, args: &ListArgs) -> Result<Found, CliError>
     ];
     words.extend(states.chain(flags.into_iter().flatten()));
     let asked = read(app, &words)?;
+    let fixed = query::name(&query::from_arguments(&words)).map_err(|wrong| bad_query(&wrong.join("; ")))?;
+    let list = list_name(&fixed);
+    let after = args
+        .cursor
+        .as_deref()
+        .map(|text| place(text, &list))
+        .transpose()?;
     let Some(id) = asked.job else {
-        return Ok(Found::Alike(Box::new(find::filter(&app.services, asked).await?)));
+        let filter = find::filter(&app.services, asked).await?;
+        return Ok(Found::page(&app.services, &filter, &list, after, args.limit.into()).await?);
     };
     if asked.filter != JobFilter::default() || asked.snowflake.is_some() {
         return Err(CliError::bad_input(
             "a job's id stands for one job; leave the other words out",
         ));
     }
-    Ok(Found::One(app.services.ledger.get(id).await?.map(Box::new)))
+    Ok(Found::one(app.services.ledger.get(id).await?))
+}
+
+/// Where a page of this list begins.
+pub(in crate::cli) fn place(text: &str, list: &str) -> Result<Place, CliError> {
+    cursor::read(text, list).ok_or_else(|| {
+        CliError::bad_input(cursor::FOREIGN).hint(
+            "Take `next` of a page without changing what is asked for, or begin again without --cursor.",
+        )
+    })
 }

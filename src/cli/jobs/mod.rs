@@ -6,22 +6,21 @@ mod find;
 mod order;
 mod show;
 
-use self::find::Found;
-pub(super) use find::{meant, read};
+pub(super) use find::{meant, place, read};
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rolecall_core::job::{Job, JobState, Lane};
 use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::{GuildId, JobId, RunId, UserId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::bulk::Manner;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, values, view};
 use crate::app::App;
+use crate::job_view::Pausing;
 
 /// What to show of jobs.
 #[derive(Debug, Subcommand)]
@@ -151,6 +150,9 @@ pub struct ListArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
+    /// Those that follow a page: its `next`
+    #[arg(long, value_name = "NEXT", value_parser = values::not_empty)]
+    pub cursor: Option<String>,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -186,36 +188,32 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
 }
 
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
-    let ledger = &app.services.ledger;
-    let (jobs, counts) = match find::found(app, &args).await? {
-        Found::Alike(filter) => {
-            let jobs = ledger.list(&filter, None, args.limit.into()).await?;
-            (jobs, ledger.counts(&filter).await?)
-        }
-        Found::One(job) => {
-            let jobs: Vec<Job> = job.into_iter().map(|job| *job).collect();
-            let counts = jobs.iter().map(|job| (job.state, 1)).collect();
-            (jobs, counts)
-        }
-    };
-    let total: u64 = counts.iter().map(|(_, n)| n).sum();
+    let found = find::found(app, &args).await?;
     if args.format.json {
-        let all: Vec<Value> = jobs.iter().map(view::job).collect();
-        let counts: BTreeMap<&str, u64> = counts.iter().map(|(s, n)| (s.as_str(), *n)).collect();
-        output::json(&json!({ "jobs": all, "counts": counts, "total": total }));
+        let pausing = Pausing::now(&app.services).await?;
+        output::json(&found.view(&pausing));
         return Ok(Exit::Done);
     }
-    if jobs.is_empty() {
+    if found.jobs.is_empty() {
         output::note("No job is like that.");
         return Ok(Exit::Done);
     }
-    table(&jobs).print();
-    let shown = jobs.len() as u64;
-    if total > shown {
-        let states: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    table(&found.jobs).print();
+    let (shown, total) = (found.jobs.len(), found.total());
+    if let Some(next) = &found.next {
+        let states: Vec<String> = found
+            .counts
+            .iter()
+            .map(|(state, n)| format!("{n} {state}"))
+            .collect();
         let states = states.join(", ");
+        let which = if args.cursor.is_some() {
+            "The next"
+        } else {
+            "The newest"
+        };
         output::note(&format!(
-            "The newest {shown} of {total} ({states}); --limit shows more."
+            "{which} {shown} of {total} ({states}); --limit shows more, --cursor {next} what follows."
         ));
     }
     Ok(Exit::Done)

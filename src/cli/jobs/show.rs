@@ -2,39 +2,36 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_core::RoleId;
 use rolecall_core::job::{Attempt, Job};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::waiting::Wait;
-use rolecall_core::{RoleId, Timestamp};
+use rolecall_core::ports::JobFilter;
+use rolecall_core::timeline::{Event, timeline};
 use rolecall_jobs::kernel::waiting::why_it_waits;
-use serde_json::{Value, json};
 
 use super::ShowArgs;
 use crate::app::App;
+use crate::cli::table::wrapped;
 use crate::cli::{CliError, Exit, output, view};
+use crate::job_view::JobView;
 
 pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     let job = app.services.ledger.get(args.id).await?.ok_or_else(|| {
         CliError::failed(format!("there is no job {}", args.id))
             .hint("`rolecall jobs list` shows the newest.")
     })?;
-    let waits = why_it_waits(&app.services, &job).await?;
     if args.format.json {
-        let told: Vec<Value> = waits.iter().map(wait).collect();
-        output::json(&json!({ "job": view::job(&job), "waits_for": told }));
+        output::json(&JobView::whole(&app.services, &job).await?);
         return Ok(Exit::Done);
     }
-    output::say(&output::facts(&facts(&job)));
-    for wait in &waits {
+    let mut facts = facts(&job);
+    facts.extend(children(app, &job).await?.map(|told| ("made jobs", told)));
+    output::say(&output::facts(&facts));
+    for wait in &why_it_waits(&app.services, &job).await? {
         output::say(&format!("Waits: {}", wait.told()));
     }
-    for wait in &job.waits {
-        let (at, until) = (view::moment(wait.at), view::moment(wait.until));
-        output::say(&format!(
-            "Told to wait at {at} UTC until {until}: {} ({})",
-            wait.message, wait.code
-        ));
-    }
+    output::say("");
+    output::say(&life(&timeline(&job), output::width()));
     for attempt in &job.attempts {
         output::say("");
         output::say(&told(attempt));
@@ -61,6 +58,18 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// `12 (10 completed, 2 running)`; `None`: it made none.
+async fn children(app: &App, job: &Job) -> Result<Option<String>, CliError> {
+    let filter = JobFilter {
+        parent_id: Some(job.id),
+        ..JobFilter::default()
+    };
+    let counts = app.services.ledger.counts(&filter).await?;
+    let total: u64 = counts.iter().map(|(_, n)| n).sum();
+    let states: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    Ok((total > 0).then(|| format!("{total} ({})", states.join(", "))))
+}
+
 /// Which roles went, and what the member has.
 fn moved(outcome: &Outcome) -> Vec<(&'static str, String)> {
     let list = |roles: &BTreeSet<RoleId>| -> String {
@@ -84,12 +93,29 @@ fn moved(outcome: &Outcome) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn wait(wait: &Wait) -> Value {
-    json!({
-        "cause": wait.as_str(),
-        "message": wait.told(),
-        "until": wait.until().map(Timestamp::to_rfc3339),
-    })
+/// Details beside what happened are never narrower than this; otherwise they are below it.
+const NARROWEST: usize = 24;
+
+/// The job's life, a line or more for each thing that happened, or will. `width`: characters of a line of the terminal.
+fn life(events: &[Event], width: Option<usize>) -> String {
+    let told = |event: &Event| event.event.replace('_', " ");
+    let longest = events.iter().map(|event| told(event).len()).max().unwrap_or(0);
+    let width = width.unwrap_or(usize::MAX);
+    let mut lines = vec!["Timeline (UTC):".to_owned()];
+    for event in events {
+        let when = view::moment(event.at);
+        let head = format!("{when}  {:longest$}  ", told(event));
+        let beside = width.saturating_sub(head.len());
+        if beside < NARROWEST {
+            lines.push(head.trim_end().to_owned());
+            let below = wrapped(&event.detail, width.saturating_sub(2));
+            lines.extend(below.iter().map(|line| format!("  {line}")));
+        } else {
+            let indent = format!("\n{:1$}", "", head.len());
+            lines.push(format!("{head}{}", wrapped(&event.detail, beside).join(&indent)));
+        }
+    }
+    lines.join("\n")
 }
 
 fn facts(job: &Job) -> Vec<(&'static str, String)> {
@@ -180,7 +206,38 @@ fn answer(attempt: &Attempt) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use rolecall_core::Timestamp;
+
     use super::*;
+
+    #[test]
+    fn a_life_is_told_in_order_and_fits_the_terminal() {
+        let event = |at, event, detail: &str| Event {
+            at: Timestamp(at),
+            event,
+            detail: detail.to_owned(),
+        };
+        let why = "until 1970-01-01T00:01:00.000Z: rate_limited: Discord asks to wait";
+        let events = [
+            event(0, "stored", "asked for by cli:ada: checked\nby hand"),
+            event(1_000, "told_to_wait", why),
+        ];
+        let wide = format!(
+            "Timeline (UTC):\n\
+             1970-01-01 00:00:00  stored        asked for by cli:ada: checked by hand\n\
+             1970-01-01 00:00:01  told to wait  {why}"
+        );
+        assert_eq!(life(&events, None), wide);
+        for width in [40, 60, 80] {
+            let narrow = life(&events, Some(width));
+            assert!(
+                narrow.lines().all(|line| line.chars().count() <= width),
+                "{narrow}"
+            );
+            let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+            assert_eq!(words(&narrow), words(&wide), "nothing is left out");
+        }
+    }
 
     #[test]
     fn an_attempt_tells_code_call_answer_and_remedy() {

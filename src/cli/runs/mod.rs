@@ -3,19 +3,19 @@
 mod order;
 
 use clap::{Args, Subcommand};
-use rolecall_core::ports::{JobFilter, RunFilter};
+use rolecall_core::ports::RunFilter;
 use rolecall_core::run::{Run, RunState};
-use rolecall_core::{GuildId, RunId, Timestamp};
+use rolecall_core::{GuildId, RunId};
 use rolecall_jobs::finish_run;
-use rolecall_jobs::kernel::dead_letters::groups;
-use rolecall_workflows::progress::{self, Progress};
-use serde_json::{Value, json};
+use rolecall_workflows::progress::Progress;
 
-use super::dead_letters::told;
 use super::jobs::bulk::Manner;
+use super::jobs::place;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, sync, values, view};
 use crate::app::App;
+use crate::run_view::WholeRun;
+use crate::run_view::page::{Found, list_name};
 
 /// What to show of runs.
 #[derive(Debug, Subcommand)]
@@ -40,6 +40,9 @@ pub struct ListArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
+    /// Those that follow a page: its `next`
+    #[arg(long, value_name = "NEXT", value_parser = values::not_empty)]
+    pub cursor: Option<String>,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -108,12 +111,18 @@ async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
         guild: args.guild,
         state: args.state,
     };
-    let runs = app.services.runs.list(filter, None, args.limit.into()).await?;
+    let list = list_name(filter);
+    let after = args
+        .cursor
+        .as_deref()
+        .map(|text| place(text, &list))
+        .transpose()?;
+    let found = Found::page(&app.services, filter, after, args.limit.into()).await?;
     if args.format.json {
-        let all: Vec<Value> = runs.iter().map(|r| view::run(r, None)).collect();
-        output::json(&json!({ "runs": all }));
+        output::json(&found.view());
         return Ok(Exit::Done);
     }
+    let runs = &found.runs;
     if runs.is_empty() {
         output::note(match filter == RunFilter::default() {
             true => "There was no sync yet; `rolecall sync` asks for one.",
@@ -132,7 +141,7 @@ async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
         number("FAILED"),
         text("ASKED BY"),
     ]);
-    for run in &runs {
+    for run in runs {
         let of = |n: fn(&rolecall_core::run::RunResults) -> u64| {
             run.results
                 .as_ref()
@@ -155,51 +164,46 @@ async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
         ]);
     }
     table.print();
+    if let Some(next) = &found.next {
+        let shown = runs.len();
+        output::note(&format!(
+            "There are more than these {shown}; --limit shows more, --cursor {next} what follows."
+        ));
+    }
     Ok(Exit::Done)
 }
 
 async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
-    let services = &app.services;
-    let mut run = one(app, args.id).await?;
-    let tally = services.ledger.tally(args.id).await?;
-    let progress = progress::from_tally(run.state, &tally);
-    let outcomes = progress::outcomes(&tally);
-    let eta = progress.eta(run.started_at, services.clock.now());
-    let filter = JobFilter {
-        run_id: Some(args.id),
-        ..JobFilter::default()
-    };
-    let failed = groups(services, &filter, CAUSES).await?;
-    if run.results.is_none() {
-        run.results = Some(finish_run::results(services, args.id).await?);
-    }
+    let whole = WholeRun::read::<CliError>(&app.services, args.id).await?;
+    let whole = whole.ok_or_else(|| unknown(args.id))?;
     if args.format.json {
-        let causes: Vec<Value> = failed.iter().map(told).collect();
-        output::json(&json!({
-            "run": view::run(&run, Some(&progress)),
-            "eta": eta.map(Timestamp::to_rfc3339),
-            "outcomes": outcomes,
-            "error_groups": causes,
-        }));
+        output::json(&whole.view());
         return Ok(Exit::Done);
     }
+    let WholeRun {
+        run,
+        progress,
+        outcomes,
+        failed,
+        eta,
+    } = &whole;
     output::say(&format!(
         "Asked for by {} at {} UTC: {}",
         run.cause.actor,
         view::moment(run.started_at),
         run.cause.reason
     ));
-    output::say(&scope(&run));
-    output::say(&so_far(&progress));
+    output::say(&scope(run));
+    output::say(&so_far(progress));
     if let Some(at) = eta {
-        output::say(&format!("Over at about {} UTC.", view::moment(at)));
+        output::say(&format!("Over at about {} UTC.", view::moment(*at)));
     }
     if !outcomes.is_empty() {
         let parts: Vec<String> = outcomes.iter().map(|(what, n)| format!("{n} {what}")).collect();
         output::say(&format!("Outcomes: {}.", parts.join(", ")));
     }
-    output::say(&sync::results_told(&run));
-    for group in &failed {
+    output::say(&sync::results_told(run));
+    for group in failed {
         let cause = group.fingerprint.as_deref().unwrap_or("(none)");
         output::say(&format!(
             "{} failed for {cause}",
@@ -219,14 +223,13 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Causes of failure that are shown.
-const CAUSES: usize = 20;
-
 /// A run, by its id.
 async fn one(app: &App, id: RunId) -> Result<Run, CliError> {
-    app.services.runs.get(id).await?.ok_or_else(|| {
-        CliError::failed(format!("there is no run {id}")).hint("`rolecall runs list` shows all.")
-    })
+    app.services.runs.get(id).await?.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: RunId) -> CliError {
+    CliError::failed(format!("there is no run {id}")).hint("`rolecall runs list` shows all.")
 }
 
 fn scope(run: &Run) -> String {

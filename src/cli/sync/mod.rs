@@ -12,8 +12,9 @@ use rolecall_core::{GuildId, MappingId, UserId};
 use rolecall_workflows::request::{Refusal, SyncRequest, order_sync};
 use serde_json::json;
 
-use super::{CliError, Exit, Format, output, seams, values, view};
+use super::{CliError, Exit, Format, output, seams, values};
 use crate::app::App;
+use crate::run_view::RunView;
 
 pub(super) use summary::told as results_told;
 
@@ -89,7 +90,7 @@ pub async fn run(app: Arc<App>, mut args: SyncArgs) -> Result<Exit, CliError> {
         Vec::new()
     };
     if args.format.json {
-        output::json(&json!({ "run": view::run(&ended, None), "changes": changes }));
+        output::json(&json!({ "run": RunView::of(&ended), "changes": changes }));
     } else {
         output::say(&summary::told(&ended));
         if ended.dry_run {
@@ -101,7 +102,7 @@ pub async fn run(app: Arc<App>, mut args: SyncArgs) -> Result<Exit, CliError> {
 
 fn accepted(run: &Run, format: Format) {
     if format.json {
-        output::json(&json!({ "run": view::run(run, None) }));
+        output::json(&json!({ "run": RunView::of(run) }));
         return;
     }
     output::say(&run.id.to_string());

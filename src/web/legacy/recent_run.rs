@@ -6,7 +6,7 @@ use rolecall_workflows::progress::Progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::web::v1::results_view::ResultsView;
+use crate::run_view::ResultsView;
 
 /// One sync of the history.
 #[derive(Debug, Serialize, ToSchema)]

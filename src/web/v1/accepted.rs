@@ -13,7 +13,8 @@ use rolecall_workflows::request::{SyncRequest, order_sync};
 use serde::Serialize;
 use tracing::Instrument;
 
-use super::run_view;
+use super::get_run;
+use crate::run_view;
 use crate::web::http::problem::ApiError;
 use crate::web::state::Web;
 use crate::web::wait::{Preference, until_ended};
@@ -53,7 +54,7 @@ pub(crate) fn answer(web: &Web, run: &Run, preference: Preference, body: impl Se
     let mut response = (status, location, Json(body)).into_response();
     let headers = response.headers_mut();
     if !ended {
-        headers.insert(RETRY_AFTER, run_view::POLL_AFTER);
+        headers.insert(RETRY_AFTER, get_run::POLL_AFTER);
     }
     preference.note(headers, ended, web.config.api.sync_wait);
     response

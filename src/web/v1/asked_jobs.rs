@@ -5,6 +5,7 @@ use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query};
 use rolecall_jobs::kernel::find::{self, Unfound};
 
+use crate::job_view::page::list_name;
 use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::query::Params;
 use crate::web::state::Web;
@@ -66,12 +67,7 @@ pub(crate) fn read(params: &mut Params, now: Timestamp) -> Asked {
             if query.job.is_some() && (query.filter != Query::default().filter || query.snowflake.is_some()) {
                 params.wrong("q", "a job's id stands for one job; leave the other words out");
             }
-            let list = format!(
-                "jobs?{} {:?} {:?}",
-                query::write(&fixed.filter),
-                fixed.snowflake,
-                fixed.job
-            );
+            let list = list_name(&fixed);
             Asked { query, pairs, list }
         }
         (Err(wrong), _) | (_, Err(wrong)) => {

@@ -7,23 +7,23 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
-use rolecall_core::ports::{JobFilter, Share};
+use rolecall_core::ports::JobFilter;
 use rolecall_core::query::{self, Query};
 use rolecall_core::spread::LONGEST;
 use rolecall_core::{JobId, Timestamp};
 use rolecall_jobs::bulk_order::{self, BulkOrder, preview};
 use rolecall_jobs::kernel::find;
 use rolecall_jobs::kernel::queue::Enqueue;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::asked_jobs::unfound;
 use super::bulk_view::{self, BulkView};
-use super::job_view::{JobView, Pausing};
 use super::order_job::reason;
+use crate::bulk_preview::BulkPreview;
 use crate::config::parse_duration;
+use crate::job_view::Pausing;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -52,71 +52,6 @@ pub(crate) struct BulkBody {
     spread: Option<String>,
     /// Why, for the record of who did what.
     reason: Option<String>,
-}
-
-/// What an order would be about.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BulkPreview {
-    /// The action.
-    action: String,
-    /// The query, with times that stay the same.
-    query: String,
-    /// How many jobs.
-    total: u64,
-    /// The newest five of them.
-    samples: Vec<JobView>,
-    /// By guild, the largest share first, at most 50.
-    by_guild: Vec<ShareView>,
-    /// By the cause for which they failed.
-    by_fingerprint: Vec<ShareView>,
-    /// What it costs at Discord.
-    cost: CostView,
-}
-
-/// What jobs that run again cost at Discord, as far as it can be told before.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CostView {
-    /// Calls, if all that the jobs are for is still wanted; those that find nothing to do call less.
-    calls: u64,
-    /// Writes in the guild that has most of them: it takes one a second.
-    most_in_a_guild: u64,
-    /// How long it takes at least: Discord's limits, or the time over which it is spread.
-    seconds: u64,
-    /// The same in minutes, rounded up.
-    minutes: u64,
-    /// Some of the jobs make further jobs, which nobody can count before: then it is at least this.
-    at_least: bool,
-}
-
-impl CostView {
-    fn of(cost: &Prediction, spread: Option<Duration>) -> Self {
-        let seconds = cost.takes.max(spread.unwrap_or_default()).as_secs();
-        Self {
-            calls: cost.calls,
-            most_in_a_guild: cost.most_in_a_guild,
-            seconds,
-            minutes: seconds.div_ceil(60),
-            at_least: cost.open_ended,
-        }
-    }
-}
-
-/// Jobs that are alike in one thing.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ShareView {
-    /// The guild's id or the fingerprint; null: those without one.
-    value: Option<String>,
-    /// How many.
-    total: u64,
-}
-
-impl From<&Share> for ShareView {
-    fn from(share: &Share) -> Self {
-        Self {
-            value: share.value.clone(),
-            total: share.jobs,
-        }
-    }
 }
 
 struct Asked {
@@ -208,20 +143,14 @@ impl Ordering {
     pub(super) async fn look(&self, web: &Web, now: Timestamp) -> Result<BulkPreview, ApiError> {
         let registry = &web.steering.registry;
         let seen = preview(&web.services, registry, self.action, &self.filter, now).await?;
-        let pausing = Pausing::now(web).await?;
-        Ok(BulkPreview {
-            action: self.action.as_str().to_owned(),
-            query: query::write(&self.filter),
-            total: seen.jobs,
-            samples: seen
-                .samples
-                .iter()
-                .map(|job| JobView::brief(job, &pausing))
-                .collect(),
-            by_guild: seen.by_guild.iter().map(ShareView::from).collect(),
-            by_fingerprint: seen.by_fingerprint.iter().map(ShareView::from).collect(),
-            cost: CostView::of(&seen.cost, self.spread),
-        })
+        let pausing = Pausing::now(&web.services).await?;
+        Ok(BulkPreview::of(
+            &seen,
+            self.action,
+            &self.filter,
+            self.spread,
+            &pausing,
+        ))
     }
 }
 

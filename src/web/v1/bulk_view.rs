@@ -1,51 +1,14 @@
 //! An order about many jobs, as it is sent: what it is about, and how far it is.
 
-use std::collections::BTreeMap;
-
 use rolecall_core::Timestamp;
 use rolecall_core::job::Job;
 use rolecall_jobs::bulk_order::BulkOrder;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::job_detail;
-use super::run_view::CauseView;
+use crate::job_view::{JobProgressView, detail};
+use crate::run_view::CauseView;
 use crate::web::http::problem::ApiError;
-
-/// How far a long job is.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobProgressView {
-    /// How much there is to do.
-    total: u64,
-    /// How much of it is done, well or not.
-    done: u64,
-    /// How much of that came to nothing.
-    failed: u64,
-    /// Further numbers.
-    counts: BTreeMap<String, u64>,
-    /// When the work began.
-    started_at: String,
-    /// When this was told.
-    updated_at: String,
-    /// When it will be over, if it goes on as it did; null: it is over, or nothing can be said yet.
-    eta: Option<String>,
-}
-
-impl JobProgressView {
-    /// `None`: the job does not tell.
-    pub(super) fn of(job: &Job) -> Option<Self> {
-        let progress = job.progress.as_ref()?;
-        Some(Self {
-            total: progress.total,
-            done: progress.done,
-            failed: progress.failed,
-            counts: progress.counts.clone(),
-            started_at: progress.started_at.to_rfc3339(),
-            updated_at: progress.at.to_rfc3339(),
-            eta: job.eta().map(Timestamp::to_rfc3339),
-        })
-    }
-}
 
 /// An order about many jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -88,7 +51,7 @@ impl BulkView {
     /// The order of a job. `None`: it is of another kind, or cannot be read.
     pub(super) fn of(job: &Job) -> Option<Self> {
         let order: BulkOrder = serde_json::from_value(job.payload.clone()).ok()?;
-        let its = job_detail::path(job.id);
+        let its = detail::path(job.id);
         Some(Self {
             id: job.id.to_string(),
             action: order.action.as_str().to_owned(),

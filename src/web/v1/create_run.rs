@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::accepted;
-use super::run_view::RunView;
+use crate::run_view::RunView;
 use crate::web::auth::right::{Allowed, ManageSync, Right, demand};
 use crate::web::http::body::Body;
 use crate::web::http::fields::{Fields, is_mapping_id};

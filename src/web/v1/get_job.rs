@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use rolecall_core::JobId;
 
-use super::job_detail::detail;
-use super::job_view::JobView;
+use crate::job_view::JobView;
 use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::state::Web;
@@ -35,4 +34,15 @@ pub(crate) async fn get_job(
 pub(super) fn id_of(text: &str) -> Result<JobId, ApiError> {
     text.parse()
         .map_err(|_| ApiError::invalid(vec![Detail::at("path.job_id", "expected a job's id: a UUID")]))
+}
+
+/// The whole job.
+pub(super) async fn detail(web: &Web, id: JobId) -> Result<JobView, ApiError> {
+    let job = web.services.ledger.get(id).await?.ok_or_else(|| unknown(id))?;
+    Ok(JobView::whole(&web.services, &job).await?)
+}
+
+/// What an unknown job is told.
+pub(super) fn unknown(id: JobId) -> ApiError {
+    ApiError::not_found("unknown_job", format!("there is no job {id}"))
 }

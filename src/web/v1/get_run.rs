@@ -4,19 +4,13 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rolecall_core::job::JobState;
-use rolecall_core::ports::JobFilter;
-use rolecall_core::{RunId, Timestamp};
-use rolecall_jobs::finish_run;
-use rolecall_jobs::kernel::dead_letters::groups;
-use rolecall_workflows::progress;
+use rolecall_core::RunId;
 
 use super::own_run;
-use super::results_view::ResultsView;
-use super::run_view::{self, RunView};
+use crate::run_view::{RunView, WholeRun};
 use crate::web::auth::Caller;
 use crate::web::http::etag;
-use crate::web::http::problem::{ApiError, Problem};
+use crate::web::http::problem::{ApiError, Detail, Problem};
 use crate::web::state::Web;
 
 /// A run: where it is, how far, and what it did.
@@ -42,13 +36,13 @@ pub(crate) async fn get_run(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = run_view::parse_id(&id)?;
+    let id = parse_id(&id)?;
     own_run::allow(&web, &caller, id).await?;
-    let (mut view, eta, ended) = read(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    let run = WholeRun::read::<ApiError>(&web.services, id).await?;
+    let run = run.ok_or_else(|| unknown(id))?;
     // When it ends is guessed anew each time: that alone is no change.
-    let tag = etag::of(&serde_json::to_vec(&view).unwrap_or_default());
-    view.eta = eta;
-    let body = serde_json::to_vec(&view).unwrap_or_default();
+    let tag = etag::of(&serde_json::to_vec(&run.view_without_eta()).unwrap_or_default());
+    let body = serde_json::to_vec(&run.view()).unwrap_or_default();
     let mut response = if etag::is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -57,35 +51,22 @@ pub(crate) async fn get_run(
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }
-    if !ended {
-        response.headers_mut().insert(RETRY_AFTER, run_view::POLL_AFTER);
+    if !run.run.state.is_final() {
+        response.headers_mut().insert(RETRY_AFTER, POLL_AFTER);
     }
     Ok(response)
 }
 
-/// Causes of failure that are told.
-const CAUSES: usize = 20;
+/// How many seconds to wait before asking for a running run again.
+pub(crate) const POLL_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// The run, when it will have ended, and whether it has.
-async fn read(web: &Web, id: RunId) -> Result<Option<(RunView, Option<String>, bool)>, ApiError> {
-    let Some(run) = web.services.runs.get(id).await? else {
-        return Ok(None);
-    };
-    let tally = web.services.ledger.tally(id).await?;
-    let so_far = match &run.results {
-        Some(_) => None,
-        None => Some(ResultsView::from(&finish_run::results(&web.services, id).await?)),
-    };
-    let progress = progress::from_tally(run.state, &tally);
-    let eta = progress.eta(run.started_at, web.services.clock.now());
-    let filter = JobFilter {
-        run_id: Some(id),
-        ..JobFilter::default()
-    };
-    let failed = match progress.jobs.contains_key(JobState::Discarded.as_str()) {
-        true => groups(&web.services, &filter, CAUSES).await?,
-        false => Vec::new(),
-    };
-    let view = RunView::of(&run).with(progress, progress::outcomes(&tally), &failed, so_far);
-    Ok(Some((view, eta.map(Timestamp::to_rfc3339), run.state.is_final())))
+/// The id of a path.
+pub(crate) fn parse_id(text: &str) -> Result<RunId, ApiError> {
+    text.parse()
+        .map_err(|_| ApiError::invalid(vec![Detail::at("path.run_id", "expected a run's id: a UUID")]))
+}
+
+/// There is no such run.
+pub(crate) fn unknown(id: RunId) -> ApiError {
+    ApiError::not_found("unknown_run", format!("there is no run {id}"))
 }

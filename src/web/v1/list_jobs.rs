@@ -1,37 +1,18 @@
 //! `GET /v1/jobs`.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use rolecall_core::JobId;
-use rolecall_core::job::{Job, JobState};
-use rolecall_core::ports::JobCursor;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::asked_jobs::{self, Asked};
-use super::job_view::{JobView, Pausing};
 use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use crate::job_view::Pausing;
+use crate::job_view::page::{Found, JobPage};
 use crate::web::auth::right::{Allowed, ReadJobs};
-use crate::web::http::cursor::{self, Place};
+use crate::web::http::cursor;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::query::Params;
 use crate::web::state::Web;
-
-/// A page of jobs.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobPage {
-    /// Jobs, newest first.
-    jobs: Vec<JobView>,
-    /// Cursor of the next page; null on the last.
-    next: Option<String>,
-    /// How many jobs of the whole list are in each state.
-    counts: BTreeMap<String, u64>,
-    /// How many jobs the whole list has.
-    total: u64,
-}
 
 /// Jobs, newest first. `q` says in one line what the other parameters say word by word, such as
 /// `guild:123456789012345678 kind:add_role state:discarded code:50013 since:2h "is above"`; it also takes a pasted id or
@@ -78,52 +59,14 @@ pub(crate) async fn list_jobs(
     params.finish_strictly()?;
     let after = cursor.map(|text| cursor::read(&text, &asked.list)).transpose()?;
     let Asked { query, pairs, list } = asked;
-    if let Some(id) = query.job {
-        let found: Vec<Job> = web.services.ledger.get(id).await?.into_iter().collect();
-        let counts = found.iter().map(|job| (job.state, 1)).collect();
-        let page = page(&web, &found, None, counts).await?;
-        return Ok((HeaderMap::new(), Json(page)));
-    }
-    let filter = asked_jobs::filter(&web, query).await?;
-    let after = after.map(|place| JobCursor {
-        inserted_at: place.at,
-        id: JobId(place.id),
-    });
-    let mut jobs = web.services.ledger.list(&filter, after, limit + 1).await?;
-    let more = jobs.len() > limit;
-    jobs.truncate(limit);
-    let next = jobs.last().filter(|_| more).map(|job| {
-        let place = Place {
-            at: job.inserted_at,
-            id: job.id.0,
-        };
-        cursor::write(place, &list)
-    });
-    let headers = link_header(next.as_deref(), "/v1/jobs", &pairs, limit);
-    let counts = web.services.ledger.counts(&filter).await?;
-    Ok((headers, Json(page(&web, &jobs, next, counts).await?)))
-}
-
-async fn page(
-    web: &Web,
-    jobs: &[Job],
-    next: Option<String>,
-    counts: Vec<(JobState, u64)>,
-) -> Result<JobPage, ApiError> {
-    let pausing = Pausing::now(web).await?;
-    Ok(JobPage {
-        jobs: jobs.iter().map(|job| JobView::brief(job, &pausing)).collect(),
-        next,
-        total: counts.iter().map(|(_, n)| n).sum(),
-        counts: every_state(&counts),
-    })
-}
-
-/// With zeros for states without a job.
-pub(crate) fn every_state(counts: &[(JobState, u64)]) -> BTreeMap<String, u64> {
-    let of = |state| counts.iter().filter(|(s, _)| *s == state).map(|(_, n)| n).sum();
-    JobState::ALL
-        .into_iter()
-        .map(|state| (state.to_string(), of(state)))
-        .collect()
+    let found = match query.job {
+        Some(id) => Found::one(web.services.ledger.get(id).await?),
+        None => {
+            let filter = asked_jobs::filter(&web, query).await?;
+            Found::page(&web.services, &filter, &list, after, limit).await?
+        }
+    };
+    let headers = link_header(found.next.as_deref(), "/v1/jobs", &pairs, limit);
+    let pausing = Pausing::now(&web.services).await?;
+    Ok((headers, Json(found.view(&pausing))))
 }

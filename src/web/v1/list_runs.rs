@@ -4,15 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LINK;
+use rolecall_core::GuildId;
 use rolecall_core::ports::RunFilter;
 use rolecall_core::run::RunState;
-use rolecall_core::{GuildId, RunId};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::run_view::RunView;
+use crate::run_view::page::{Found, RunPage, list_name, words};
 use crate::web::auth::right::{Allowed, ReadRuns};
-use crate::web::http::cursor::{self, Place};
+use crate::web::http::cursor;
 use crate::web::http::fields::SNOWFLAKE;
 use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::query::Params;
@@ -22,15 +20,6 @@ use crate::web::state::Web;
 pub(crate) const DEFAULT_LIMIT: usize = 50;
 /// Most entries of a page.
 pub(crate) const MOST: usize = 200;
-
-/// A page of runs.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RunPage {
-    /// Runs, newest first.
-    runs: Vec<RunView>,
-    /// Cursor of the next page; null on the last.
-    next: Option<String>,
-}
 
 /// Runs, newest first.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", operation_id = "listRuns",
@@ -69,28 +58,13 @@ pub(crate) async fn list_runs(
     let limit = params.limit(DEFAULT_LIMIT, MOST);
     let cursor = params.text(&["cursor"]);
     params.finish_strictly()?;
-    let mut filter: Vec<(&str, String)> = guild.iter().map(|g| ("guild", g.to_string())).collect();
-    filter.extend(state.map(|state| ("state", state.to_string())));
-    let list = format!("runs?{filter:?}");
-    let after = cursor.map(|text| cursor::read(&text, &list)).transpose()?;
-    let after = after.map(|place| (place.at, RunId(place.id)));
-    let mut runs = web
-        .services
-        .runs
-        .list(RunFilter { guild, state }, after, limit + 1)
-        .await?;
-    let more = runs.len() > limit;
-    runs.truncate(limit);
-    let next = runs.last().filter(|_| more).map(|run| {
-        let place = Place {
-            at: run.started_at,
-            id: run.id.0,
-        };
-        cursor::write(place, &list)
-    });
-    let headers = link_header(next.as_deref(), "/v1/runs", &filter, limit);
-    let runs = runs.iter().map(RunView::of).collect();
-    Ok((headers, Json(RunPage { runs, next })))
+    let filter = RunFilter { guild, state };
+    let after = cursor
+        .map(|text| cursor::read(&text, &list_name(filter)))
+        .transpose()?;
+    let found = Found::page(&web.services, filter, after, limit).await?;
+    let headers = link_header(found.next.as_deref(), "/v1/runs", &words(filter), limit);
+    Ok((headers, Json(found.view())))
 }
 
 /// `Link` to the next page, if there is one.

@@ -8,8 +8,8 @@ use rolecall_jobs::kernel::dead_letters::group;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::dead_letters::DeadLetterGroup;
 use super::order_job::{reason, time};
+use crate::dead_letter_view::DeadLetterGroup;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;

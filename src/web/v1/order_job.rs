@@ -13,10 +13,10 @@ use rolecall_jobs::kernel::steering::{Changes, Cloned};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::get_job::id_of;
-use super::job_detail::{detail, path, unknown};
-use super::job_view::JobView;
+use super::get_job::{detail, id_of, unknown};
 use crate::config::parse_duration;
+use crate::job_view::JobView;
+use crate::job_view::detail::path;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;

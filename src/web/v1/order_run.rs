@@ -14,12 +14,14 @@ use rolecall_jobs::cancel_run::CancelRun;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::bulk::{BulkPreview, Ordering, spread};
+use super::bulk::{Ordering, spread};
 use super::bulk_view::BulkView;
-use super::job_detail::{detail, path};
-use super::job_view::JobView;
+use super::get_job::detail;
+use super::get_run;
 use super::order_job::{OrderBody, reason};
-use super::run_view;
+use crate::bulk_preview::BulkPreview;
+use crate::job_view::JobView;
+use crate::job_view::detail::path;
 use crate::web::auth::right::{Allowed, ManageJobs};
 use crate::web::change::Change;
 use crate::web::http::body::Body;
@@ -60,7 +62,7 @@ pub(crate) async fn cancel_run(
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response, ApiError> {
-    let id = run_view::parse_id(&id)?;
+    let id = get_run::parse_id(&id)?;
     let reason = reason(&mut fields);
     fields.finish()?;
     let run = found(&web, id).await?;
@@ -107,7 +109,7 @@ pub(crate) async fn retry_run(
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response, ApiError> {
-    let id = run_view::parse_id(&id)?;
+    let id = get_run::parse_id(&id)?;
     let (dry_run, reason) = (fields.flag("dry_run").unwrap_or(false), reason(&mut fields));
     let spread = spread(&mut fields, None);
     fields.finish()?;
@@ -150,5 +152,5 @@ async fn is_ordered(web: &Web, names: &RequestNames) -> Result<bool, ApiError> {
 
 async fn found(web: &Web, id: rolecall_core::RunId) -> Result<Run, ApiError> {
     let run = web.services.runs.get(id).await?;
-    run.ok_or_else(|| run_view::unknown(id))
+    run.ok_or_else(|| get_run::unknown(id))
 }

@@ -15,8 +15,9 @@ use rolecall_workflows::progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::get_run;
 use super::own_run;
-use super::run_view::{self, ProgressView};
+use crate::run_view::ProgressView;
 use crate::web::auth::Caller;
 use crate::web::http::etag;
 use crate::web::http::problem::{ApiError, Problem};
@@ -81,10 +82,10 @@ pub(crate) async fn run_events(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let id = run_view::parse_id(&id)?;
+    let id = get_run::parse_id(&id)?;
     own_run::allow(&web, &caller, id).await?;
     // What can be an error has to be one before the first event.
-    let first = look(&web, id).await?.ok_or_else(|| run_view::unknown(id))?;
+    let first = look(&web, id).await?.ok_or_else(|| get_run::unknown(id))?;
     let known = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let mut teller = Teller::new(known.map(ToOwned::to_owned));
     teller.tell(&first);

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::job_detail;
 use super::order_job::{OrderBody, reason};
-use super::run_view;
+use crate::job_view::detail;
+use crate::run_view;
 use crate::timetable::{self, Asked, Failure, ScheduleView};
 use crate::web::auth::right::{Allowed, ManageJobs, ReadJobs};
 use crate::web::change::Change;
@@ -94,7 +94,7 @@ pub(crate) async fn run_schedule(
             Asked::Nothing => (None, None, "There is nothing to do."),
             Asked::Busy => return Err(busy(&name)),
         };
-        let place = job.map(job_detail::path).or(run.map(run_view::path));
+        let place = job.map(detail::path).or(run.map(run_view::path));
         let body = Json(ScheduleRun {
             schedule: name,
             job_id: job.map(|id| id.to_string()),

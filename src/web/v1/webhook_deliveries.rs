@@ -12,10 +12,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked_jobs::{self, Asked};
-use super::list_jobs::every_state;
 use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
 use super::webhooks::id_of;
 use crate::delivery_view::DeliveryView;
+use crate::job_view::detail::every_state;
 use crate::web::auth::right::{Allowed, ManageWebhooks};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::problem::{ApiError, Problem};

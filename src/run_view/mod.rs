@@ -1,19 +1,22 @@
 //! A run, as it is sent.
 
+pub(crate) mod page;
+mod results;
+mod whole;
+
+pub(crate) use results::ResultsView;
+pub(crate) use whole::WholeRun;
+
 use std::collections::BTreeMap;
 
-use axum::http::HeaderValue;
 use rolecall_core::cause::Cause;
 use rolecall_core::run::{Run, Scope};
 use rolecall_core::{RunId, Timestamp};
-use rolecall_jobs::kernel::dead_letters::Group;
 use rolecall_workflows::progress::Progress;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::dead_letters::DeadLetterGroup;
-use super::results_view::ResultsView;
-use crate::web::http::problem::{ApiError, Detail};
+use crate::dead_letter_view::DeadLetterGroup;
 
 /// A run: one sync.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,7 +42,7 @@ pub(crate) struct RunView {
     progress: Option<ProgressView>,
     /// When it will be over, if it goes on as it did; null: nothing can be said, or it is over. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) eta: Option<String>,
+    eta: Option<String>,
     /// How its jobs that are completed ended: `applied`, `unchanged`, or `skipped: ` and why. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcomes: Option<BTreeMap<String, u64>>,
@@ -163,38 +166,9 @@ impl RunView {
             },
         }
     }
-
-    /// With how far it is, what it did so far, and what failed.
-    pub(crate) fn with(
-        mut self,
-        progress: Progress,
-        outcomes: BTreeMap<String, u64>,
-        failed: &[Group],
-        results: Option<ResultsView>,
-    ) -> Self {
-        self.progress = Some(progress.into());
-        self.outcomes = Some(outcomes);
-        self.error_groups = Some(failed.iter().map(DeadLetterGroup::from).collect());
-        self.results = results.or(self.results);
-        self
-    }
 }
 
 /// Where a run is found.
 pub(crate) fn path(id: RunId) -> String {
     format!("/v1/runs/{id}")
-}
-
-/// How many seconds to wait before asking for a running run again.
-pub(crate) const POLL_AFTER: HeaderValue = HeaderValue::from_static("1");
-
-/// The id of a path.
-pub(crate) fn parse_id(text: &str) -> Result<RunId, ApiError> {
-    text.parse()
-        .map_err(|_| ApiError::invalid(vec![Detail::at("path.run_id", "expected a run's id: a UUID")]))
-}
-
-/// There is no such run.
-pub(crate) fn unknown(id: RunId) -> ApiError {
-    ApiError::not_found("unknown_run", format!("there is no run {id}"))
 }

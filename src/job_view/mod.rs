@@ -1,20 +1,25 @@
 //! A job, as it is sent.
 
+pub(crate) mod detail;
+pub(crate) mod page;
+mod progress;
+
+pub(crate) use progress::JobProgressView;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use rolecall_core::error::StoreError;
 use rolecall_core::job::{Attempt, Job, WaitNote};
 use rolecall_core::outcome::Outcome;
 use rolecall_core::pause::{Face, Pause, holding};
 use rolecall_core::{RoleId, Timestamp};
+use rolecall_jobs::kernel::services::Services;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::bulk_view::JobProgressView;
-use super::job_detail::{ChildView, ChildrenView, EventView, WaitView};
-use super::run_view::CauseView;
-use crate::web::http::problem::ApiError;
-use crate::web::state::Web;
+use self::detail::{ChildView, ChildrenView, EventView, WaitView};
+use crate::run_view::CauseView;
 
 /// A job: one stored piece of work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,16 +79,16 @@ pub(crate) struct JobView {
     paused_by: Option<PausedBy>,
     /// Why it waits: all that stands in its way now, what has to go first first. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) waits_for: Option<Vec<WaitView>>,
+    pub(crate) waits_for: Option<Vec<WaitView>>,
     /// Its life in the order of time. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) timeline: Option<Vec<EventView>>,
+    pub(crate) timeline: Option<Vec<EventView>>,
     /// The job that made it, if that is still stored. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) parent: Option<ChildView>,
+    pub(crate) parent: Option<ChildView>,
     /// The jobs that it made. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) children: Option<ChildrenView>,
+    pub(crate) children: Option<ChildrenView>,
     /// Who asked to cancel it, while it runs.
     cancel_by: Option<String>,
     /// When somebody last ran it again after its end.
@@ -223,15 +228,15 @@ pub(crate) struct PausedBy {
 
 /// What is held back at this moment.
 pub(crate) struct Pausing {
-    pub(super) pauses: Vec<Pause>,
-    pub(super) now: Timestamp,
+    pub(crate) pauses: Vec<Pause>,
+    pub(crate) now: Timestamp,
 }
 
 impl Pausing {
-    pub(crate) async fn now(web: &Web) -> Result<Self, ApiError> {
+    pub(crate) async fn now(services: &Services) -> Result<Self, StoreError> {
         Ok(Self {
-            pauses: web.services.pauses.list().await?,
-            now: web.services.clock.now(),
+            pauses: services.pauses.list().await?,
+            now: services.clock.now(),
         })
     }
 
@@ -297,7 +302,7 @@ impl From<&Attempt> for AttemptView {
     }
 }
 
-pub(super) fn error(attempt: &Attempt) -> Option<AttemptError> {
+pub(crate) fn error(attempt: &Attempt) -> Option<AttemptError> {
     attempt.error_code.as_ref().or(attempt.message.as_ref())?;
     Some(AttemptError {
         class: attempt.error_class.clone(),
@@ -370,7 +375,7 @@ impl JobView {
     }
 
     /// A job with its history.
-    pub(super) fn with_attempts(job: &Job, pausing: &Pausing) -> Self {
+    pub(crate) fn with_attempts(job: &Job, pausing: &Pausing) -> Self {
         Self {
             attempts: Some(job.attempts.iter().map(AttemptView::from).collect()),
             waits: Some(job.waits.iter().map(WaitNoteView::from).collect()),

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::job::Job;
+use rolecall_core::error::StoreError;
+use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::JobFilter;
 use rolecall_core::timeline::{Event, timeline};
 use rolecall_core::waiting::Wait;
 use rolecall_core::{JobId, Timestamp};
+use rolecall_jobs::kernel::services::Services;
 use rolecall_jobs::kernel::waiting::why_it_waits;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::job_view::{JobView, Pausing};
-use super::list_jobs::every_state;
-use crate::web::http::problem::ApiError;
-use crate::web::state::Web;
+use super::{JobView, Pausing};
 
 /// Children that are shown.
 const CHILDREN: usize = 50;
@@ -118,44 +117,49 @@ impl From<&Job> for ChildView {
 }
 
 /// Where a job is found.
-pub(super) fn path(id: JobId) -> String {
+pub(crate) fn path(id: JobId) -> String {
     format!("/v1/jobs/{id}")
 }
 
-/// The whole job.
-pub(crate) async fn detail(web: &Web, id: JobId) -> Result<JobView, ApiError> {
-    let ledger = &web.services.ledger;
-    let job = ledger.get(id).await?.ok_or_else(|| unknown(id))?;
-    let pausing = Pausing::now(web).await?;
-    let waits = why_it_waits(&web.services, &job).await?;
-    let parent = match job.parent_id {
-        Some(parent) => ledger.get(parent).await?,
-        None => None,
-    };
-    let mut view = JobView::with_attempts(&job, &pausing);
-    view.waits_for = Some(waits.iter().map(WaitView::from).collect());
-    view.timeline = Some(timeline(&job).into_iter().map(EventView::from).collect());
-    view.parent = parent.as_ref().map(ChildView::from);
-    view.children = Some(children(web, id).await?);
-    Ok(view)
+impl JobView {
+    /// The whole job.
+    pub(crate) async fn whole(services: &Services, job: &Job) -> Result<Self, StoreError> {
+        let ledger = &services.ledger;
+        let pausing = Pausing::now(services).await?;
+        let waits = why_it_waits(services, job).await?;
+        let parent = match job.parent_id {
+            Some(parent) => ledger.get(parent).await?,
+            None => None,
+        };
+        let mut view = Self::with_attempts(job, &pausing);
+        view.waits_for = Some(waits.iter().map(WaitView::from).collect());
+        view.timeline = Some(timeline(job).into_iter().map(EventView::from).collect());
+        view.parent = parent.as_ref().map(ChildView::from);
+        view.children = Some(children(services, job.id).await?);
+        Ok(view)
+    }
 }
 
-/// What an unknown job is told.
-pub(super) fn unknown(id: JobId) -> ApiError {
-    ApiError::not_found("unknown_job", format!("there is no job {id}"))
-}
-
-async fn children(web: &Web, id: JobId) -> Result<ChildrenView, ApiError> {
+async fn children(services: &Services, id: JobId) -> Result<ChildrenView, StoreError> {
     let filter = JobFilter {
         parent_id: Some(id),
         ..JobFilter::default()
     };
-    let newest = web.services.ledger.list(&filter, None, CHILDREN).await?;
-    let counts = web.services.ledger.counts(&filter).await?;
+    let newest = services.ledger.list(&filter, None, CHILDREN).await?;
+    let counts = services.ledger.counts(&filter).await?;
     Ok(ChildrenView {
         newest: newest.iter().map(ChildView::from).collect(),
         total: counts.iter().map(|(_, n)| n).sum(),
         counts: every_state(&counts),
         all: format!("/v1/jobs?parent={id}"),
     })
+}
+
+/// With zeros for states without a job.
+pub(crate) fn every_state(counts: &[(JobState, u64)]) -> BTreeMap<String, u64> {
+    let of = |state| counts.iter().filter(|(s, _)| *s == state).map(|(_, n)| n).sum();
+    JobState::ALL
+        .into_iter()
+        .map(|state| (state.to_string(), of(state)))
+        .collect()
 }
