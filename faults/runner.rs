@@ -1,16 +1,20 @@
 //! Plays scenarios, a few at a time, and has each checked by a process of its own.
 
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use serde::Serialize;
 
 use crate::check::Report;
+use crate::ledger::JobRow;
 use crate::mechanisms::Proof;
 use crate::processes::now_ms;
 use crate::scenarios::Scenario;
 use crate::stage::{Stage, Tools};
+
+/// How long they are waited for: as long as a lease, and a look of the rescuer.
+const LAST_ENDS: Duration = Duration::from_secs(18);
 
 /// A scenario that is to be played.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +162,13 @@ async fn play_and_check(scenario: &Scenario, tools: &Tools, played: &mut Played)
 
 /// By a process of its own, which is told where the evidence lies.
 pub(crate) async fn check(stage: &Stage, played: &mut Played) -> Result<(), String> {
+    // Whoever looked while a run was being closed may ask for its end once more, which closes nothing. Where no process is
+    // left that could run it, it stays, and is the checker's.
+    let last_ends = stage.see("the last ends of runs", |ledger| {
+        let live = |job: &JobRow| job.kind == "finish_run" && job.finished_at.is_none();
+        (!ledger.jobs.iter().any(live)).then_some(())
+    });
+    let _ = tokio::time::timeout(LAST_ENDS, last_ends).await;
     (played.recovery_ms, played.drained_ms) = stage.recovery().await?;
     let case = stage.case(&played.name).await?;
     let file = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
