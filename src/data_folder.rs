@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rolecall_adapters::store::sqlite::SqliteStore;
+use rolecall_adapters::store::sqlite::{OpenError, SqliteStore};
 
 use crate::config::Config;
 use crate::keys::KEYS_FILE;
@@ -100,14 +100,15 @@ async fn check(store: &SqliteStore, folder: &Path) -> Result<(), StartError> {
             Ok(())
         }
         Some(damage) if damage.is_empty() => Ok(()),
-        Some(damage) => Err(StartError::of_store(format!(
-            "the data file {} is damaged ({}); keep a copy of it and put back a backup, or save what can be read with the \
-             command `sqlite3 FILE .recover`",
-            folder.join(STORE_FILE).display(),
-            damage
+        Some(damage) => {
+            let first = damage
                 .first()
-                .map_or("", |line| line.lines().last().unwrap_or(line))
-        ))),
+                .map_or("", |line| line.lines().last().unwrap_or(line));
+            Err(StartError::of_store(OpenError::Damaged {
+                path: folder.join(STORE_FILE),
+                reason: first.to_owned(),
+            }))
+        }
     }
 }
 

@@ -48,6 +48,10 @@ impl From<serde_json::Error> for Fault {
     }
 }
 
+/// What to do about a damaged file.
+const SAVE_IT: &str = "keep a copy of it and put back a backup, or save what can be read with the command \
+                       `sqlite3 FILE .recover`";
+
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         let error = match fault {
@@ -59,10 +63,7 @@ impl From<Fault> for StoreError {
             return Self::corrupt(error);
         };
         if code == ErrorCode::DatabaseCorrupt {
-            return Self::Corrupt(format!(
-                "the data file is damaged ({error}); keep a copy of it and put back a backup, or save what can be read with the \
-                 command `sqlite3 FILE .recover`"
-            ));
+            return Self::Corrupt(format!("the data file is damaged ({error}); {SAVE_IT}"));
         }
         Self::Unavailable(match code {
             ErrorCode::DiskFull => {
@@ -111,10 +112,7 @@ pub enum OpenError {
     #[error("{0:?} is the database of another program; choose another folder for the data")]
     Foreign(PathBuf),
     /// It is damaged.
-    #[error(
-        "the data file {path:?} is damaged ({reason}); keep a copy of it and put back a backup, or save what can be \
-         read with the command `sqlite3 FILE .recover`"
-    )]
+    #[error("the data file {path:?} is damaged ({reason}); {}", SAVE_IT)]
     Damaged {
         /// The file.
         path: PathBuf,
