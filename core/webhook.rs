@@ -119,6 +119,25 @@ impl fmt::Debug for StoredEndpoint {
 }
 
 impl Endpoint {
+    /// A new one, which hears of everything.
+    pub const fn new(id: EndpointId, sink: Sink, created_at: Timestamp, created_by: String) -> Self {
+        Self {
+            id,
+            sink,
+            events: BTreeSet::new(),
+            description: String::new(),
+            enabled: true,
+            disabled_reason: None,
+            disabled_at: None,
+            failures: 0,
+            failing_since: None,
+            failed_at: None,
+            old_secret_until: None,
+            created_at,
+            created_by,
+        }
+    }
+
     /// Whether it is told of an event. It hears of nothing that began before it was there.
     pub fn hears(&self, event: &Event) -> bool {
         let kind = event.occasion.kind();
@@ -210,23 +229,9 @@ mod tests {
     use crate::event::Occasion;
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            id: EndpointId(Uuid::from_u128(1)),
-            sink: Sink::Webhook {
-                url: "https://ops.example/hook".to_owned(),
-            },
-            events: BTreeSet::new(),
-            description: String::new(),
-            enabled: true,
-            disabled_reason: None,
-            disabled_at: None,
-            failures: 0,
-            failing_since: None,
-            failed_at: None,
-            old_secret_until: None,
-            created_at: Timestamp(1_000),
-            created_by: "user:eve".to_owned(),
-        }
+        let url = "https://ops.example/hook".to_owned();
+        let id = EndpointId(Uuid::from_u128(1));
+        Endpoint::new(id, Sink::Webhook { url }, Timestamp(1_000), "user:eve".to_owned())
     }
 
     fn event(at: i64) -> Event {

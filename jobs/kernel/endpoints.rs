@@ -64,20 +64,11 @@ impl Steering {
         by: &By,
     ) -> Result<(Endpoint, Option<SecretString>), EndpointError> {
         self.check_sink(&sink)?;
+        let (id, now) = (EndpointId(by.new_id()), self.services.clock.now());
         let endpoint = Endpoint {
-            id: EndpointId(by.new_id()),
-            sink,
             events,
             description,
-            enabled: true,
-            disabled_reason: None,
-            disabled_at: None,
-            failures: 0,
-            failing_since: None,
-            failed_at: None,
-            old_secret_until: None,
-            created_at: self.services.clock.now(),
-            created_by: by.cause.actor.clone(),
+            ..Endpoint::new(id, sink, now, by.cause.actor.clone())
         };
         let (secret, sealed) = match endpoint.sink {
             Sink::Webhook { .. } => {

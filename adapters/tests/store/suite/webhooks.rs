@@ -18,23 +18,19 @@ fn id(n: u128) -> EndpointId {
 }
 
 pub(super) fn endpoint(n: u128, seconds: u64) -> StoredEndpoint {
+    let sink = Sink::Webhook {
+        url: format!("https://ops.example.com/{n}"),
+    };
     StoredEndpoint {
         endpoint: Endpoint {
-            id: id(n),
-            sink: Sink::Webhook {
-                url: format!("https://ops.example.com/{n}"),
-            },
             events: [EventType::GroupOpened, EventType::QueueLate].into(),
             description: "the operators' pager".to_owned(),
-            enabled: true,
-            disabled_reason: None,
-            disabled_at: None,
-            failures: 0,
-            failing_since: None,
-            failed_at: None,
-            old_secret_until: None,
-            created_at: PAST + Duration::from_secs(seconds),
-            created_by: "cli:ada".to_owned(),
+            ..Endpoint::new(
+                id(n),
+                sink,
+                PAST + Duration::from_secs(seconds),
+                "cli:ada".to_owned(),
+            )
         },
         revision: 1,
         secret: format!("rc1:new:s{n}"),
