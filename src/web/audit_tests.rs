@@ -2,13 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rolecall_core::RunId;
 use rolecall_core::audit::AuditFilter;
-use rolecall_core::cause::Cause;
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
 use rolecall_core::worker::Beat;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::access_tests::Served;
 use super::guilds_tests::{TOKEN, World, world};
@@ -206,21 +202,9 @@ async fn of_jobs(served: &Served) -> Vec<Done> {
 }
 
 pub(super) async fn running(served: &Served) -> String {
-    let services = &served.app.services;
-    let run = Run {
-        id: RunId(Uuid::now_v7()),
-        kind: RunKind::Full,
-        scope: Scope::default(),
-        dry_run: false,
-        state: RunState::Running,
-        cause: Cause::new("test", ""),
-        started_at: services.clock.now(),
-        finished_at: None,
-        results: None,
-    };
-    services.runs.insert(&run).await.unwrap();
-    served.dead_of(Some(run.id), 5, 21).await;
-    run.id.to_string()
+    let run = served.running_run().await;
+    served.dead_of(Some(run), 5, 21).await;
+    run.to_string()
 }
 
 async fn of_runs_and_processes(served: &Served) -> Vec<Done> {

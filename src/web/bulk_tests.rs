@@ -3,18 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::RunId;
 use rolecall_core::cause::Cause;
 use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::ports::Ordered;
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::run::RunState;
 use rolecall_jobs::bulk_order::BulkOrder;
 use rolecall_jobs::kernel::heartbeat::Heartbeat;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::access_tests::served;
 use super::operators_tests::ADMIN;
@@ -270,28 +268,15 @@ async fn a_cause_that_was_called_mended_and_comes_back_is_open_again_and_says_so
 async fn what_failed_of_a_run_runs_again_and_the_run_with_it() {
     let mut served = served(&[]).await;
     let services = Arc::clone(&served.app.services);
-    let run = Run {
-        id: RunId(Uuid::now_v7()),
-        kind: RunKind::Full,
-        scope: Scope::default(),
-        dry_run: false,
-        state: RunState::Running,
-        cause: Cause::new("test", ""),
-        started_at: services.clock.now(),
-        finished_at: None,
-        results: None,
-    };
-    services.runs.insert(&run).await.unwrap();
-    let dead = served.dead_of(Some(run.id), 5, 1).await;
-    let results = rolecall_jobs::finish_run::results(&services, run.id)
-        .await
-        .unwrap();
+    let run = served.running_run().await;
+    let dead = served.dead_of(Some(run), 5, 1).await;
+    let results = rolecall_jobs::finish_run::results(&services, run).await.unwrap();
     services
         .runs
-        .close(run.id, RunState::Failed, &results, services.clock.now())
+        .close(run, RunState::Failed, &results, services.clock.now())
         .await
         .unwrap();
-    let path = format!("/v1/runs/{}", run.id);
+    let path = format!("/v1/runs/{}", run);
     let told = served.got(&path).await;
     assert_eq!(
         (&told["error_groups"][0]["total"], &told["eta"]),

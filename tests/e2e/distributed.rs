@@ -10,10 +10,10 @@ use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::{Installation, Running};
 use crate::support::servers::{Mongo, Redis};
+use crate::support::setup::SECRET;
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
 
 const SPEED: f64 = 20.0;
-const SECRET: &str = "an-e2e-secret-that-is-long-enough-0123456789";
 
 struct Fleet {
     world: World,

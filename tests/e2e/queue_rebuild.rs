@@ -9,13 +9,7 @@ use crate::support::world::World;
 async fn what_redis_forgot_or_holds_in_vain_is_sent_again() {
     let world = World::start(60.0, 40, 20).await;
     let (mongo, redis, port) = (Mongo::fresh(), Redis::start().await, free_port());
-    let installation = world
-        .embedded(port)
-        .set("MONGODB_URI", &mongo.uri)
-        .set("MONGODB_DATABASE", &mongo.database)
-        .set("REDIS_URL", &redis.url)
-        .set("JWT_SECRET", "an-e2e-secret-that-is-long-enough-0123456789");
-    installation.run(&["release"]).ok();
+    let installation = world.embedded(port).over(&mongo, &redis);
     world.set_up(&installation);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])

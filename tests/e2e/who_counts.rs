@@ -47,13 +47,7 @@ async fn each_process_tells_what_it_did_and_all_tell_what_is() {
     let world = World::start(60.0, 12, 10).await;
     let (mongo, redis) = (Mongo::fresh(), Redis::start().await);
     let (port, addresses) = (free_port(), Addresses::fresh());
-    let installation = world
-        .embedded(port)
-        .set("MONGODB_URI", &mongo.uri)
-        .set("MONGODB_DATABASE", &mongo.database)
-        .set("REDIS_URL", &redis.url)
-        .set("JWT_SECRET", "an-e2e-secret-that-is-long-enough-0123456789");
-    installation.run(&["release"]).ok();
+    let installation = world.embedded(port).over(&mongo, &redis);
     world.set_up(&installation);
     let _web = installation.start("web", &["web"], &at(&addresses.web));
     let mut worker = installation.start("worker", &["worker"], &at(&addresses.worker));

@@ -10,7 +10,7 @@ pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod seeded;
 pub(crate) mod servers;
-mod setup;
+pub(crate) mod setup;
 pub(crate) mod world;
 
 use std::future::Future;

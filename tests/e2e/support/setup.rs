@@ -1,7 +1,24 @@
 //! An installation as a newcomer makes it: a guild, its people, and a mapping for each group.
 
 use super::process::Installation;
+use super::servers::{Mongo, Redis};
 use super::world::{BOT_TOKEN, GROUPS, World};
+
+/// A secret for tokens that all processes know.
+pub(crate) const SECRET: &str = "an-e2e-secret-that-is-long-enough-0123456789";
+
+impl Installation {
+    /// The same, distributed over these servers, which are made ready.
+    pub(crate) fn over(self, mongo: &Mongo, redis: &Redis) -> Self {
+        let installation = self
+            .set("MONGODB_URI", &mongo.uri)
+            .set("MONGODB_DATABASE", &mongo.database)
+            .set("REDIS_URL", &redis.url)
+            .set("JWT_SECRET", SECRET);
+        installation.run(&["release"]).ok();
+        installation
+    }
+}
 
 impl World {
     /// Embedded, with this little Discord.

@@ -9,7 +9,6 @@ use super::stage::KINDS;
 use crate::support::process::{Installation, Running};
 use crate::support::servers::{Mongo, Redis};
 
-const SECRET: &str = "the-tours-secret-that-is-long-enough-0123456789";
 const JOBS: &str = "rolecall_jobs";
 const AUDIT: &str = "rolecall_audit";
 
@@ -34,13 +33,7 @@ impl Ground {
         let Self::Distributed { mongo, redis } = self else {
             return installation;
         };
-        let installation = installation
-            .set("MONGODB_URI", &mongo.uri)
-            .set("MONGODB_DATABASE", &mongo.database)
-            .set("REDIS_URL", &redis.url)
-            .set("JWT_SECRET", SECRET);
-        installation.run(&["release"]).ok();
-        installation
+        installation.over(mongo, redis)
     }
 
     /// Linked members of each guild. The Mongo server of the tests is slow.
