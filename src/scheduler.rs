@@ -137,8 +137,7 @@ async fn tick_forever(app: Arc<App>, schedule: Schedule, stop: CancellationToken
 /// own key, so whoever looks second inserts what is there.
 async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        let until: Timestamp = app.services.clock.now() - LATE;
-        if let Err(error) = look(app, schedules, until).await {
+        if let Err(error) = look(app, schedules, app.services.clock.now()).await {
             tracing::warn!(%error, "discord_sync: missed ticks could not be looked for; trying again in a minute");
         }
         tokio::select! {
@@ -148,13 +147,14 @@ async fn look_for_missed(app: &App, schedules: &[Schedule], stop: &CancellationT
     }
 }
 
-async fn look(app: &App, schedules: &[Schedule], until: Timestamp) -> Result<(), StoreError> {
+async fn look(app: &App, schedules: &[Schedule], now: Timestamp) -> Result<(), StoreError> {
+    let until = now - LATE;
     let states = app.schedules.states().await?;
     for schedule in schedules {
         let name = schedule.action.schedule_name();
         match states.iter().find(|state| state.name == name) {
-            // Of a schedule that is new here, nothing was missed.
-            None => app.schedules.begin(name, until).await?,
+            // Of a schedule that is new here, nothing was missed: not what was due just before, either.
+            None => app.schedules.begin(name, now).await?,
             Some(state) if until <= state.seen_until => {}
             Some(state) if state.enabled => make_up(app, schedule, state, until).await?,
             // What is switched off misses nothing.

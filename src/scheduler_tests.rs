@@ -158,6 +158,11 @@ async fn state(app: &App, name: &str) -> (Timestamp, u64) {
     (state.seen_until, state.missed)
 }
 
+/// Looks for what was missed up to this moment.
+async fn look_until(app: &App, schedules: &[Schedule], until: Timestamp) -> Result<(), StoreError> {
+    look(app, schedules, until + LATE).await
+}
+
 async fn jobs(app: &App) -> usize {
     let all = app.services.ledger.list(&JobFilter::default(), None, 99).await;
     all.unwrap().len()
@@ -182,15 +187,18 @@ async fn what_no_process_saw_is_made_up_for_as_the_schedule_says_and_only_once()
         })
         .collect();
     // The first process there ever was has missed nothing.
-    look(&app, &schedules, SEEN).await.unwrap();
+    look_until(&app, &schedules, SEEN).await.unwrap();
     assert_eq!(
         (jobs(&app).await, state(&app, "discord_health").await),
-        (0, (SEEN, 0))
+        (0, (SEEN + LATE, 0))
     );
 
     // Two processes begin after two hours and four minutes without any.
     let until = SEEN + Duration::from_secs(124 * 60);
-    let (a, b) = tokio::join!(look(&app, &schedules, until), look(&app, &schedules, until));
+    let (a, b) = tokio::join!(
+        look_until(&app, &schedules, until),
+        look_until(&app, &schedules, until)
+    );
     a.and(b).unwrap();
     let refreshes = ["08:30 missed", "09:00 missed", "09:30 begun", "10:00 begun"];
     assert_eq!(noted(&app, "discord_token_refresh").await, refreshes);
@@ -204,11 +212,28 @@ async fn what_no_process_saw_is_made_up_for_as_the_schedule_says_and_only_once()
 
     // A tick that came in time is not made up for.
     start(&app, &schedules[0], until.0 / 1_000 + 25 * 60 - 5 * 60).await;
-    look(&app, &schedules, until + Duration::from_secs(22 * 60))
+    look_until(&app, &schedules, until + Duration::from_secs(22 * 60))
         .await
         .unwrap();
     assert_eq!(jobs(&app).await, 3);
     assert_eq!(state(&app, "discord_token_refresh").await.1, 3 - 1);
+}
+
+#[tokio::test]
+async fn a_tick_just_before_the_first_process_there_ever_was_is_not_missed() {
+    let World {
+        app, folder: _folder, ..
+    } = world().await;
+    let schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
+    let first = Timestamp((TICK + 1_800) * 1_000) + Duration::from_secs(5);
+    for now in [first, first + LOOK_EVERY] {
+        look(&app, &schedules, now).await.unwrap();
+    }
+    for schedule in &schedules {
+        let name = schedule.action.schedule_name();
+        assert_eq!(noted(&app, name).await, [""; 0], "{name}");
+    }
+    assert_eq!(jobs(&app).await, 0);
 }
 
 #[tokio::test]
@@ -217,7 +242,7 @@ async fn what_is_switched_off_does_nothing_and_misses_nothing() {
         app, folder: _folder, ..
     } = world().await;
     let schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
-    look(&app, &schedules, SEEN).await.unwrap();
+    look_until(&app, &schedules, SEEN).await.unwrap();
     for schedule in &schedules {
         let name = schedule.action.schedule_name();
         assert!(app.schedules.switch(name, false, "user:eve", SEEN).await.unwrap());
@@ -225,7 +250,7 @@ async fn what_is_switched_off_does_nothing_and_misses_nothing() {
         assert_eq!(noted(&app, name).await, [""; 0]);
     }
     let until = SEEN + Duration::from_secs(7_200);
-    look(&app, &schedules, until).await.unwrap();
+    look_until(&app, &schedules, until).await.unwrap();
     for schedule in &schedules {
         assert_eq!(state(&app, schedule.action.schedule_name()).await, (until, 0));
     }
@@ -238,7 +263,7 @@ async fn what_is_switched_off_does_nothing_and_misses_nothing() {
             .await
             .unwrap()
     );
-    look(&app, &schedules, on_at + Duration::from_secs(60))
+    look_until(&app, &schedules, on_at + Duration::from_secs(60))
         .await
         .unwrap();
     assert_eq!((jobs(&app).await, state(&app, "retention").await.1), (0, 0));
@@ -251,12 +276,12 @@ async fn a_tick_that_was_skipped_for_an_earlier_one_is_not_made_up_for() {
     } = world().await;
     let mut schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
     schedules.retain(|s| s.action == Action::TokenRefresh);
-    look(&app, &schedules, SEEN).await.unwrap();
+    look_until(&app, &schedules, SEEN).await.unwrap();
     for tick in [TICK + 1_800, TICK + 3_600] {
         start(&app, &schedules[0], tick).await;
     }
     let until = SEEN + Duration::from_secs(3_600);
-    look(&app, &schedules, until).await.unwrap();
+    look_until(&app, &schedules, until).await.unwrap();
     assert_eq!(
         noted(&app, "discord_token_refresh").await,
         ["08:30 begun", "09:00 skipped"]
@@ -321,19 +346,19 @@ async fn ticks_that_nobody_made_are_told_once_with_all_of_them_also_if_a_process
     made.unwrap();
     let mut schedules = schedules(Duration::from_secs(900), chrono_tz::UTC).unwrap();
     schedules.retain(|s| s.action == Action::TokenRefresh);
-    look(&world.app, &schedules, SEEN).await.unwrap();
+    look_until(&world.app, &schedules, SEEN).await.unwrap();
     let until = SEEN + Duration::from_secs(124 * 60);
 
     let folder = world.folder.path().to_owned();
     let mut dying = app(folder, "http://127.0.0.1:9/api/v10", &world.simulator, &OPEN).await;
     let own = Arc::get_mut(&mut dying).unwrap();
     own.schedules = Arc::new(Dies(Arc::clone(&own.schedules)));
-    look(&dying, &schedules, until).await.unwrap_err();
+    look_until(&dying, &schedules, until).await.unwrap_err();
     assert_eq!(noted(&world.app, "discord_token_refresh").await.len(), 3);
     for _ in 0..2 {
         let looks = [
-            look(&world.app, &schedules, until),
-            look(&world.app, &schedules, until),
+            look_until(&world.app, &schedules, until),
+            look_until(&world.app, &schedules, until),
         ];
         let [a, b] = looks;
         let (a, b) = tokio::join!(a, b);
