@@ -7,6 +7,7 @@
 
 use rolecall_core::cost::{BUDGET_CALLS, BUDGET_WINDOW};
 use rolecall_core::ports::RateHeaders;
+use serde::{Deserialize, Serialize};
 
 /// Share of a window that is waited longer than Discord says.
 pub(super) const MARGIN: f64 = 0.01;
@@ -40,7 +41,7 @@ pub fn assumed(group: &str) -> Option<(u32, f64)> {
 }
 
 /// What is known of a bucket's rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Known {
     /// No answer yet: one call at a time.
     Nothing,
@@ -51,7 +52,7 @@ enum Known {
 }
 
 /// The state of one bucket. All times are Discord seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bucket {
     known: Known,
     /// Prior for waits, from [`assumed`].
@@ -317,6 +318,11 @@ impl Bucket {
         };
         let place = (index % limit) as f64 * pace.min(tuning.gap);
         spaced.max(reset.max(from) + burst + place)
+    }
+
+    /// The last time of which Discord said something: until then a call may be refused.
+    pub fn told_until(&self) -> f64 {
+        self.blocked_until.max(self.reset_at.unwrap_or(0.0))
     }
 
     /// Takes over what another bucket knew that turned out to be this one.
