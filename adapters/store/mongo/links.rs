@@ -41,6 +41,9 @@ impl MongoStore {
         let mut found = cursor(self.links().find(filter).projection(shape)).await?;
         let mut links: BTreeMap<DiscordId, ((Timestamp, String), Link)> = BTreeMap::new();
         while let Some(doc) = found.try_next().await.map_err(store_error)? {
+            if Fields::new(LINKS, &doc).is_of_nothing("discord_id") {
+                continue;
+            }
             let (link, age) = (read(&doc)?, order(&doc));
             match links.get(&link.discord_id) {
                 Some((other, _)) if *other > age => {}

@@ -13,7 +13,7 @@ use rolecall_core::ports::Mappings;
 use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
-use super::documents::{Fields, all, date, id_value, id_values};
+use super::documents::{Fields, all, date, dates, id_value, id_values};
 use super::errors::{is_duplicate, store_error};
 
 const MAPPINGS: &str = "discord_role_mappings";
@@ -35,6 +35,11 @@ fn by_id(id: &MappingId) -> Document {
 
 fn by_group(guild: GuildId, group: &GroupId) -> Document {
     doc! { "guild_id": guild.to_string(), "group_id": { "$in": id_values(group.as_str()) } }
+}
+
+fn is_of_nothing(doc: &Document) -> bool {
+    let f = Fields::new(MAPPINGS, doc);
+    f.is_of_nothing("guild_id") || f.is_of_nothing("discord_role_id")
 }
 
 fn read(doc: &Document) -> Result<Mapping, StoreError> {
@@ -115,7 +120,7 @@ fn since(at: Timestamp) -> Document {
     if at == Timestamp::default() {
         return doc! { "updated_at": { "$in": [date(at), Bson::Null] } };
     }
-    doc! { "updated_at": date(at) }
+    doc! { "updated_at": { "$in": dates(at) } }
 }
 
 #[async_trait]
@@ -146,7 +151,8 @@ impl Mappings for MongoStore {
     async fn list(&self, guild: Option<GuildId>) -> Result<Vec<Mapping>, StoreError> {
         let filter = guild.map_or_else(Document::new, |id| doc! { "guild_id": id.to_string() });
         let found = all(self.mappings().find(filter)).await?;
-        let mut mappings = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let real = found.iter().filter(|doc| !is_of_nothing(doc));
+        let mut mappings = real.map(read).collect::<Result<Vec<_>, _>>()?;
         mappings.sort_by(|a, b| {
             let order = |m: &Mapping| (m.guild_id, Reverse(m.priority), m.id.clone());
             order(a).cmp(&order(b))
