@@ -143,12 +143,15 @@ impl<'a> Fields<'a> {
         self.needed(at, field, "a date").map(Some)
     }
 
-    /// Whether the field holds a text that is no Discord id. go-falcon stores whatever it is given, and an empty text, too:
-    /// such a document is about nothing that Discord has, so it gives nobody a role and takes none.
+    /// Whether the field names nothing that Discord has: it holds a text that is no Discord id, or is not there. go-falcon
+    /// stores whatever it is given, and an empty text, too. Such a document gives nobody a role and takes none.
     pub(crate) fn is_of_nothing(&self, field: &str) -> bool {
-        self.value(field)
-            .and_then(Bson::as_str)
-            .is_some_and(|text| text.parse::<DiscordId>().is_err())
+        match self.value(field) {
+            None => true,
+            Some(value) => value
+                .as_str()
+                .is_some_and(|text| text.parse::<DiscordId>().is_err()),
+        }
     }
 
     pub(crate) fn at(&self, field: &str) -> Result<Timestamp, StoreError> {

@@ -17,6 +17,7 @@ use super::documents::{Fields, all, date, dates, id_value, id_values};
 use super::errors::{is_duplicate, store_error};
 
 const MAPPINGS: &str = "discord_role_mappings";
+const ROLE: &str = "discord_role_id";
 
 impl MongoStore {
     fn mappings(&self) -> Collection<Document> {
@@ -39,7 +40,8 @@ fn by_group(guild: GuildId, group: &GroupId) -> Document {
 
 fn is_of_nothing(doc: &Document) -> bool {
     let f = Fields::new(MAPPINGS, doc);
-    f.is_of_nothing("guild_id") || f.is_of_nothing("discord_role_id")
+    // A mapping without a role at all is broken, and not of nothing.
+    f.is_of_nothing("guild_id") || (f.value(ROLE).is_some() && f.is_of_nothing(ROLE))
 }
 
 fn read(doc: &Document) -> Result<Mapping, StoreError> {
@@ -50,7 +52,7 @@ fn read(doc: &Document) -> Result<Mapping, StoreError> {
         guild_id: f.parsed("guild_id")?,
         group_id: GroupId(f.id("group_id")?),
         group_name: f.opt_text("group_name")?.unwrap_or_default(),
-        role_id: f.parsed("discord_role_id")?,
+        role_id: f.parsed(ROLE)?,
         role_name: f.opt_text("discord_role_name")?.unwrap_or_default(),
         priority: f.number("priority")?,
         conditions: conditions(f)?,
@@ -100,7 +102,7 @@ fn changing(mapping: &Mapping) -> Document {
         .collect();
     doc! {
         "group_name": &mapping.group_name,
-        "discord_role_id": mapping.role_id.to_string(),
+        ROLE: mapping.role_id.to_string(),
         "discord_role_name": &mapping.role_name,
         "conditions": {
             "require_all": conditions.require_all,
@@ -167,7 +169,7 @@ impl Mappings for MongoStore {
         role: RoleId,
     ) -> Result<Option<Mapping>, StoreError> {
         let mut filter = by_group(guild, group);
-        filter.insert("discord_role_id", role.to_string());
+        filter.insert(ROLE, role.to_string());
         self.mapping_where(filter).await
     }
 

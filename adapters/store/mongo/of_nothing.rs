@@ -1,6 +1,6 @@
 //! Documents that name nothing that Discord has: they are left out everywhere, and told at the start.
 
-use mongodb::bson::doc;
+use mongodb::bson::{Bson, doc};
 use rolecall_core::error::StoreError;
 
 use super::MongoStore;
@@ -14,11 +14,12 @@ const NEEDED: [(&str, &str); 4] = [
     ("discord_role_mappings", "discord_role_id"),
 ];
 
-/// A sentence for each field that holds a text that is no Discord id, with one document as the example.
+/// A sentence for each field that is not there, or holds a text that is no Discord id, with one document as the example.
 pub(super) async fn told(store: &MongoStore) -> Result<Vec<String>, StoreError> {
     let mut sentences = Vec::new();
     for (collection, field) in NEEDED {
-        let wrong = doc! { field: { "$type": "string", "$not": { "$regex": "^[0-9]{1,20}$" } } };
+        let no_number = doc! { "$type": "string", "$not": { "$regex": "^[0-9]{1,20}$" } };
+        let wrong = doc! { "$or": [{ field: Bson::Null }, { field: no_number }] };
         let found = store
             .collection(collection)
             .find_one(wrong)
@@ -27,8 +28,8 @@ pub(super) async fn told(store: &MongoStore) -> Result<Vec<String>, StoreError> 
         sentences.extend(found.map(|document| {
             let id = document.get("_id").map_or_else(String::new, ToString::to_string);
             format!(
-                "{collection} holds a {field} that is no Discord id, for example in the document {id}: such documents are \
-                 left out; correct or remove them"
+                "{collection} holds documents whose {field} is no Discord id, for example {id}: they are left \
+                 out; correct or remove them"
             )
         }));
     }

@@ -364,6 +364,9 @@ async fn what_is_about_nothing_at_discord_is_left_out_and_hides_nothing_else() {
     let linked = |account: &str| doc! { "discord_id": account, "user_id": "ada", "is_active": true, "updated_at": now };
     let links = ["", "ada#1234", &account(1).to_string()].map(linked);
     put(&mongo, "discord_users", links.to_vec()).await;
+    let described =
+        doc! { "_id": "uuid", "go_falcon_user_id": "ada", "discord_user_id": account(2).to_string() };
+    put(&mongo, "discord_users", vec![described]).await;
     let active: Vec<_> = stores.links.active().await.unwrap();
     assert_eq!(
         active.iter().map(|l| l.discord_id).collect::<Vec<_>>(),
