@@ -20,6 +20,8 @@ use super::refreshes::{AT, REASON, SINCE};
 
 /// The name of the collection.
 pub(super) const LINKS: &str = "discord_users";
+/// How often an account is tried to be claimed that others change at the same moment.
+const CLAIMS: usize = 8;
 
 impl MongoStore {
     fn links(&self) -> Collection<Document> {
@@ -30,6 +32,25 @@ impl MongoStore {
     pub(super) async fn link(&self, account: DiscordId) -> Result<Option<Document>, StoreError> {
         let found = self.links().find_one(by_account(account)).sort(newest()).await;
         found.map_err(store_error)
+    }
+
+    /// Stores the link of an account that has none. `false`: somebody was quicker.
+    async fn first_link(&self, link: &Link, update: &Document) -> Result<bool, StoreError> {
+        let mut whole = Document::new();
+        for part in ["$setOnInsert", "$set"] {
+            whole.extend(update.get_document(part).cloned().unwrap_or_default());
+        }
+        let insert = doc! { "$setOnInsert": whole };
+        let links = self.links();
+        let answer = links
+            .update_one(by_account(link.discord_id), insert)
+            .upsert(true)
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.upserted_id.is_some()),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     /// The documents that count among those that match.
@@ -99,6 +120,36 @@ pub(super) fn written(link: &Link) -> Document {
     }
 }
 
+/// What stores a link: with tokens, these, too.
+fn update(link: &Link, tokens: Option<SealedTokens>) -> Document {
+    let mut set = written(link);
+    let mut once = no_tokens();
+    let mut over = Document::new();
+    if !link.needs_consent {
+        over.insert(REASON, "");
+    }
+    if let Some(tokens) = tokens {
+        over.insert(SINCE, "");
+        over.insert(AT, "");
+        set.insert("access_token", tokens.access);
+        set.insert("refresh_token", tokens.refresh);
+        set.insert("token_expiry", date(tokens.expiry));
+        once.remove("access_token");
+        once.remove("refresh_token");
+    }
+    let mut update = doc! { "$set": set, "$setOnInsert": once };
+    if !over.is_empty() {
+        update.insert("$unset", over);
+    }
+    update
+}
+
+fn changed_meanwhile(account: DiscordId) -> StoreError {
+    StoreError::Unavailable(format!(
+        "the link of account {account} changed while it was stored"
+    ))
+}
+
 /// What go-falcon expects of a link without tokens.
 pub(super) fn no_tokens() -> Document {
     doc! { "access_token": "", "refresh_token": "", "global_name": Bson::Null, "avatar": Bson::Null }
@@ -159,25 +210,7 @@ impl Links for MongoStore {
     }
 
     async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError> {
-        let mut set = written(link);
-        let mut once = no_tokens();
-        let mut over = Document::new();
-        if !link.needs_consent {
-            over.insert(REASON, "");
-        }
-        if let Some(tokens) = tokens {
-            over.insert(SINCE, "");
-            over.insert(AT, "");
-            set.insert("access_token", tokens.access);
-            set.insert("refresh_token", tokens.refresh);
-            set.insert("token_expiry", date(tokens.expiry));
-            once.remove("access_token");
-            once.remove("refresh_token");
-        }
-        let mut update = doc! { "$set": set, "$setOnInsert": once };
-        if !over.is_empty() {
-            update.insert("$unset", over);
-        }
+        let update = update(link, tokens);
         for attempt in 0..2 {
             let answer = self
                 .links()
@@ -193,10 +226,33 @@ impl Links for MongoStore {
                 Err(error) => return Err(store_error(error)),
             }
         }
-        Err(StoreError::Unavailable(format!(
-            "the link of account {} changed while it was stored",
-            link.discord_id
-        )))
+        Err(changed_meanwhile(link.discord_id))
+    }
+
+    async fn claim(&self, link: &Link, tokens: SealedTokens) -> Result<bool, StoreError> {
+        let update = update(link, Some(tokens));
+        for _ in 0..CLAIMS {
+            let stored = match self.link(link.discord_id).await? {
+                None => self.first_link(link, &update).await?,
+                Some(found) => {
+                    let held = read(&found)?;
+                    if held.is_active && held.user_id != link.user_id {
+                        return Ok(false);
+                    }
+                    let unchanged = |field: &str| found.get(field).cloned().unwrap_or(Bson::Null);
+                    // Null finds what is absent, too.
+                    let same = doc! {
+                        "_id": unchanged("_id"), "user_id": unchanged("user_id"), "is_active": unchanged("is_active"),
+                    };
+                    let answer = self.links().update_one(same, update.clone()).await;
+                    answer.map_err(store_error)?.matched_count == 1
+                }
+            };
+            if stored {
+                return Ok(true);
+            }
+        }
+        Err(changed_meanwhile(link.discord_id))
     }
 
     async fn tokens(&self, account: DiscordId) -> Result<Option<SealedTokens>, StoreError> {
