@@ -130,7 +130,7 @@ pub async fn link(
         // What was looked at above may have changed since: of several users at once, one gets the account.
         if new.allow_move {
             services.links.put(&link, Some(tokens)).await?;
-        } else if !services.links.claim(&link, tokens).await? {
+        } else if !services.links.claim(&link, Some(tokens)).await? {
             return Err(LinkError::Taken);
         }
         let noted = services.accounts.set_profile(new.discord_id, &new.profile).await;

@@ -36,7 +36,7 @@ impl Links for MeteredLinks {
         timed("links_put", self.0.put(link, tokens)).await
     }
 
-    async fn claim(&self, link: &Link, tokens: SealedTokens) -> Result<bool, StoreError> {
+    async fn claim(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<bool, StoreError> {
         timed("links_claim", self.0.claim(link, tokens)).await
     }
 

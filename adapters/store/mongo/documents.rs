@@ -12,6 +12,9 @@ use rolecall_core::time::Timestamp;
 
 use super::errors::store_error;
 
+/// What texts look like that may be ids of Discord.
+pub(crate) const DIGITS: &str = "^[0-9]{1,20}$";
+
 /// The fields of one document. What is of a wrong type is an error that names collection, document and field.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {

@@ -13,7 +13,7 @@ use rolecall_core::ports::Links;
 use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
-use super::documents::{Fields, all, cursor, date};
+use super::documents::{DIGITS, Fields, all, cursor, date};
 use super::errors::{is_duplicate, store_error};
 use super::guilds::order;
 use super::refreshes::{AT, REASON, SINCE};
@@ -194,7 +194,13 @@ impl Links for MongoStore {
                 { "$eq": [{ "$ifNull": ["$enabled", true] }, false] },
             ] },
         ] } };
+        // What is about nothing at Discord is no link.
+        let of_something = doc! { "$or": [
+            { "discord_id": { "$regex": DIGITS } },
+            { "discord_id": { "$type": "number" } },
+        ] };
         let pipeline = [
+            doc! { "$match": of_something },
             doc! { "$group": { "_id": "$discord_id", "newest": { "$max": newest } } },
             doc! { "$match": { "newest.off": false } },
             doc! { "$count": "links" },
@@ -229,8 +235,8 @@ impl Links for MongoStore {
         Err(changed_meanwhile(link.discord_id))
     }
 
-    async fn claim(&self, link: &Link, tokens: SealedTokens) -> Result<bool, StoreError> {
-        let update = update(link, Some(tokens));
+    async fn claim(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<bool, StoreError> {
+        let update = update(link, tokens);
         for _ in 0..CLAIMS {
             let stored = match self.link(link.discord_id).await? {
                 None => self.first_link(link, &update).await?,

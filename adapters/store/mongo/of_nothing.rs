@@ -4,6 +4,7 @@ use mongodb::bson::{Bson, doc};
 use rolecall_core::error::StoreError;
 
 use super::MongoStore;
+use super::documents::DIGITS;
 use super::errors::store_error;
 
 /// Where an id of Discord is needed. Source: the collections that go-falcon's module writes.
@@ -18,7 +19,7 @@ const NEEDED: [(&str, &str); 4] = [
 pub(super) async fn told(store: &MongoStore) -> Result<Vec<String>, StoreError> {
     let mut sentences = Vec::new();
     for (collection, field) in NEEDED {
-        let no_number = doc! { "$type": "string", "$not": { "$regex": "^[0-9]{1,20}$" } };
+        let no_number = doc! { "$type": "string", "$not": { "$regex": DIGITS } };
         let wrong = doc! { "$or": [{ field: Bson::Null }, { field: no_number }] };
         let found = store
             .collection(collection)

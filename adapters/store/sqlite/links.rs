@@ -63,7 +63,11 @@ impl Links for SqliteStore {
         self.write(move |db, _| put(db, &link, tokens.as_ref())).await
     }
 
-    async fn claim(&self, link: &Link, tokens: SealedTokens) -> std::result::Result<bool, StoreError> {
+    async fn claim(
+        &self,
+        link: &Link,
+        tokens: Option<SealedTokens>,
+    ) -> std::result::Result<bool, StoreError> {
         let link = link.clone();
         // All writes go through one connection, one after another.
         self.write(move |db, _| {
@@ -71,7 +75,7 @@ impl Links for SqliteStore {
             if held.is_some_and(|held| held.is_active && held.user_id != link.user_id) {
                 return Ok(false);
             }
-            put(db, &link, Some(&tokens))?;
+            put(db, &link, tokens.as_ref())?;
             Ok(true)
         })
         .await

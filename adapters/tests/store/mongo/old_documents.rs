@@ -367,6 +367,7 @@ async fn what_is_about_nothing_at_discord_is_left_out_and_hides_nothing_else() {
     let described =
         doc! { "_id": "uuid", "go_falcon_user_id": "ada", "discord_user_id": account(2).to_string() };
     put(&mongo, "discord_users", vec![described]).await;
+    assert_eq!(stores.links.count_active().await.unwrap(), 1);
     let active: Vec<_> = stores.links.active().await.unwrap();
     assert_eq!(
         active.iter().map(|l| l.discord_id).collect::<Vec<_>>(),

@@ -56,7 +56,7 @@ pub(crate) async fn of_sixteen_users_who_claim_an_account_at_once_one_gets_it<F:
         claims.spawn(async move {
             let sealed = tokens(&n.to_string(), 60);
             let given = with(link(1, user(n)), &sealed);
-            (n, links.claim(&given, sealed).await.unwrap())
+            (n, links.claim(&given, Some(sealed)).await.unwrap())
         });
     }
     let claimed = claims.join_all().await;
@@ -70,23 +70,18 @@ pub(crate) async fn of_sixteen_users_who_claim_an_account_at_once_one_gets_it<F:
 
     // Its user may renew it, and who claims it after its end gets it.
     let (new, other) = (tokens("new", 120), user(99));
-    assert!(links.claim(&held, new.clone()).await.unwrap());
+    assert!(links.claim(&held, Some(new.clone())).await.unwrap());
     assert_eq!(links.tokens(account(1)).await.unwrap(), Some(new.clone()));
     let over = Link {
         is_active: false,
         ..held
     };
-    links.put(&over, None).await.unwrap();
-    assert!(
-        links
-            .claim(&with(link(1, other.clone()), &new), new)
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        links.of_account(account(1)).await.unwrap().unwrap().user_id,
-        other
-    );
+    assert!(links.claim(&over, None).await.unwrap());
+    let theirs = with(link(1, other), &new);
+    assert!(links.claim(&theirs, Some(new)).await.unwrap());
+    // An end that comes late ends nothing of somebody else.
+    assert!(!links.claim(&over, None).await.unwrap());
+    assert_eq!(links.of_account(account(1)).await.unwrap(), Some(theirs));
 }
 
 pub(crate) async fn tokens_stay_when_the_link_changes_without_them<F: Fixture>(fixture: F) {
