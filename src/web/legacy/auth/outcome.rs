@@ -147,9 +147,9 @@ impl From<Reason> for Failed {
 
 impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
-        let reason = match error.failure {
-            CallFailure::Wait(_) => Reason::DiscordRateLimited,
-            CallFailure::Transient => Reason::DiscordUnavailable,
+        let reason = match (&error.failure, error.did_nothing()) {
+            (CallFailure::Wait(_), true) => Reason::DiscordRateLimited,
+            (CallFailure::Wait(_) | CallFailure::Transient, _) => Reason::DiscordUnavailable,
             _ => Reason::DiscordRefused,
         };
         Self::because(reason, error.message)
