@@ -119,7 +119,7 @@ impl Untold {
     /// Whether it still matters: its permit is not given up yet, or what it forbids lasts.
     fn matters(&self, speed: f64) -> bool {
         let forbidden = match &self.answer {
-            Answer::Limited { retry_after, .. } => retry_after / speed,
+            Answer::Limited { retry_after, .. } | Answer::Busy { retry_after, .. } => retry_after / speed,
             _ => 0.0,
         };
         self.came.elapsed().as_secs_f64() < FLIGHT.max(forbidden)
@@ -128,7 +128,7 @@ impl Untold {
 
 /// Whether others have to know of it, whoever gave the permit.
 const fn forbids(answer: &Answer) -> bool {
-    matches!(answer, Answer::Limited { .. }) || answer.is_invalid()
+    matches!(answer, Answer::Limited { .. } | Answer::Busy { .. }) || answer.is_invalid()
 }
 
 impl FileLimiter {
