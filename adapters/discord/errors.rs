@@ -122,8 +122,8 @@ pub(super) fn unreadable(route: &'static str, status: Option<u16>, detail: &str)
 pub(super) fn standstill(route: &str, scope: RateScope, seconds: f64) -> Option<String> {
     let what = match scope {
         RateScope::Edge => format!(
-            "Discord's edge refuses this address (429 to {route} in the form of its page 1015 or of a ban): it is not \
-             called for {seconds} s, by nobody. See who else calls Discord from here"
+            "Discord's edge refuses this address (429 to {route} in the form of its page 1015 or of a ban): no \
+             call is made for {seconds} s. See who else calls Discord from here"
         ),
         _ if seconds < STANDSTILL => return None,
         RateScope::Global => {
