@@ -7,6 +7,7 @@ mod accounts;
 mod api;
 mod discord;
 mod durations;
+mod environment;
 mod reader;
 pub mod settings;
 mod telemetry;
@@ -131,6 +132,8 @@ pub struct Config {
     pub log_filter: String,
     /// Port for the health routes of a worker.
     pub health_port: Option<u16>,
+    /// What is odd about the variables and may be meant so, in sentences.
+    pub oddities: Vec<String>,
 }
 
 /// Shortest secret for JWTs: 256 bits, as RFC 7518 section 3.2 demands for HS256.
@@ -201,6 +204,7 @@ impl Config {
             ),
             log_filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             health_port: reader.optional_number("HEALTH_PORT"),
+            oddities: environment::oddities(vars),
         };
         if matches!(config.store, Store::Embedded) && config.directory == DirectoryChoice::GoFalcon {
             reader.problem(
