@@ -31,6 +31,7 @@ mod repeats;
 mod retention;
 mod schemathesis;
 mod shipped;
+mod signals;
 mod support;
 mod telemetry;
 mod terminal;
