@@ -68,8 +68,9 @@ pub(super) fn oddities(vars: &BTreeMap<String, String>) -> Vec<String> {
                      as they are; leave them out if they are not meant"
                 ));
             }
-        } else if let Some(meant) = meant(name)
-            && !is_set(&meant)
+        } else if let near = near(name)
+            && let Some(meant) = near.first()
+            && !near.iter().any(|name| is_set(name))
         {
             told.push(format!("{name} is not read; if {meant} was meant, rename it"));
         }
@@ -82,22 +83,22 @@ fn is_read(name: &str) -> bool {
     is_known(name) || name.strip_suffix(FILE).is_some_and(is_known)
 }
 
-/// The setting that this name is nearly the same as. Letter case is no difference, and the end [`FILE`] stays.
-fn meant(name: &str) -> Option<String> {
+/// The settings that this name is nearly the same as, the nearest first. Letter case is no difference, and the end
+/// [`FILE`] stays.
+fn near(name: &str) -> Vec<String> {
     let upper = name.to_ascii_uppercase();
     if name.len() < SHORTEST {
-        return None;
-    }
-    if is_read(&upper) {
-        return Some(upper);
+        return Vec::new();
     }
     let plain = SETTINGS.iter().map(|s| s.name.to_owned());
     let files = SETTINGS.iter().map(|s| format!("{}{FILE}", s.name));
     let far = |known: &String| strsim::osa_distance(known, &upper);
-    plain
+    let mut near: Vec<String> = plain
         .chain(files)
         .filter(|known| known.len() >= SHORTEST && far(known) <= SLIPS)
-        .min_by_key(far)
+        .collect();
+    near.sort_by_key(far);
+    near
 }
 
 fn is_quoted(value: &str) -> bool {

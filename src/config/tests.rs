@@ -174,8 +174,10 @@ fn what_others_call_their_variables_is_not_odd() {
     ];
     assert_eq!(oddities(&others), [""; 0]);
     // Where the right one is set as well, nothing is missing.
-    let both = [("MONGO_URL", "mongodb://h"), ("MONGO_URI", "mongodb://h"), SECRET];
-    assert_eq!(oddities(&both), [""; 0]);
+    for right in ["MONGO_URL", "MONGODB_URI"] {
+        let both = [(right, "mongodb://h"), ("MONGO_URI", "mongodb://h"), SECRET];
+        assert_eq!(oddities(&both), [""; 0]);
+    }
 }
 
 #[test]

@@ -10,6 +10,15 @@ use super::bell::channel;
 use super::connection::{ANSWER, CONNECT, client, unavailable};
 use super::settings::{RedisSettings, queue};
 
+/// A key that scripts of apalis-redis 1.0.0 write and do not declare (`register_worker.lua`, `keep_alive.lua`).
+const QUEUES: &str = "core:apalis:queues:list";
+
+/// What the user of an installation needs, as `ACL SETUSER` takes it.
+pub fn needed(installation: &str) -> String {
+    let prefix = RedisSettings::prefix(installation);
+    format!("~{prefix}* ~{QUEUES} &{prefix}* +@all -@admin")
+}
+
 /// What is refused, and so does not work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refused {
@@ -37,6 +46,8 @@ pub async fn refused(url: &str, installation: &str) -> Result<Refused, DeliveryE
     let key = format!("{}doctor", RedisSettings::prefix(installation));
     let mut write = redis::cmd("SET");
     write.arg(&key).arg(1).arg("PX").arg(1_000);
+    let mut list = redis::cmd("ZREM");
+    list.arg(QUEUES).arg("none of this name");
     let mut script = redis::cmd("EVAL");
     script
         .arg("return redis.call('EXISTS', KEYS[1])")
@@ -44,8 +55,12 @@ pub async fn refused(url: &str, installation: &str) -> Result<Refused, DeliveryE
         .arg(&key);
     let mut ring = redis::cmd("PUBLISH");
     ring.arg(&bell).arg(1);
+    let mut work = false;
+    for command in [&write, &list, &script] {
+        work |= is_refused(&mut connection, command).await?;
+    }
     Ok(Refused {
-        work: is_refused(&mut connection, &write).await? || is_refused(&mut connection, &script).await?,
+        work,
         bell: is_refused(&mut connection, &ring).await? || is_deaf(&client, &bell).await,
     })
 }

@@ -8,7 +8,7 @@ use apalis_redis::queries::push_tasks;
 use apalis_redis::{Config, RedisTask};
 use redis::aio::MultiplexedConnection;
 use rolecall_adapters::delivery::redis::{
-    LARGEST_WINDOW, RedisDelivery, RedisSettings, Refused, inspect, refused,
+    LARGEST_WINDOW, RedisDelivery, RedisSettings, Refused, inspect, needed, refused,
 };
 use rolecall_core::job::Lane;
 use rolecall_core::ports::Delivery;
@@ -285,17 +285,16 @@ async fn what_the_user_of_a_redis_may_not_do_is_told() {
     let server = Server::start().await;
     let (work, bell) = (true, true);
     let nothing = Refused::default();
+    let all = needed("x");
     for (rights, expected) in [
-        ("~rolecall.x.* &rolecall.x.* +@all", nothing),
-        ("~rolecall.x.* &rolecall.x.* +@all -info", nothing),
-        ("~rolecall.x.* resetchannels +@all", Refused { bell, ..nothing }),
-        (
-            "~rolecall.x.* &rolecall.x.* +@all -subscribe",
-            Refused { bell, ..nothing },
-        ),
-        ("~rolecall.y.* &* +@all", Refused { work, ..nothing }),
-        ("~* &* +@all -@scripting", Refused { work, ..nothing }),
-        ("%R~* &* +@all", Refused { work, ..nothing }),
+        (all.clone(), nothing),
+        (format!("{all} -info"), nothing),
+        (format!("{all} resetchannels"), Refused { bell, ..nothing }),
+        (format!("{all} -subscribe"), Refused { bell, ..nothing }),
+        (needed("y"), Refused { work, bell }),
+        ("~rolecall.x.* &* +@all".to_owned(), Refused { work, ..nothing }),
+        (format!("{all} -@scripting"), Refused { work, ..nothing }),
+        ("%R~* &* +@all".to_owned(), Refused { work, ..nothing }),
     ] {
         server
             .tell(&format!("ACL SETUSER limited reset on >p@ss/word {rights}"))
@@ -311,6 +310,33 @@ async fn what_the_user_of_a_redis_may_not_do_is_told() {
     let unreadable = inspect("redis://user:p@ss/w#rd@host:6379/0").await.unwrap_err();
     assert!(unreadable.to_string().contains("%2F"), "{unreadable}");
     assert!(!unreadable.to_string().contains("w#rd"), "{unreadable}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_needs_no_other_rights_than_those_that_are_told() {
+    let server = Server::start().await;
+    let open = settings(&server.url());
+    let rights = needed(&open.installation);
+    server
+        .tell(&format!("ACL SETUSER limited reset on >pass {rights}"))
+        .await;
+    let limited = RedisSettings {
+        url: server.url().replace("://", "://limited:pass@"),
+        ..open
+    };
+    let (delivery, handler) = (build(&limited).await, Recorder::new());
+    let worker = Worker::start(&delivery, &handler);
+    let all = envelopes(20);
+    assert_eq!(delivery.push(Lane::Normal, &all).await.unwrap(), all.len());
+    until("all are done", async || handler.finished() == all.len()).await;
+    worker.stop().await;
+    let mut redis = server.client().await;
+    let denied: Vec<redis::Value> = redis::cmd("ACL")
+        .arg("LOG")
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    assert!(denied.is_empty(), "{denied:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

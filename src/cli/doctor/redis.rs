@@ -1,6 +1,6 @@
 //! Does Redis answer, and does it keep what it is given?
 
-use rolecall_adapters::delivery::redis::Refused;
+use rolecall_adapters::delivery::redis::{Refused, needed};
 use rolecall_core::ports::{Barrier, Budget, Keeper};
 
 use super::report::Report;
@@ -33,8 +33,7 @@ pub(super) async fn look(config: &Config, report: &mut Report) {
 
 fn judge_rights(refused: Refused, installation: &str, report: &mut Report) {
     const ASKED: &str = "Redis rights";
-    let expected =
-        format!("a user with the rights ~rolecall.{installation}.* &rolecall.{installation}.* +@all -@admin");
+    let expected = format!("a user with the rights {}", needed(installation));
     let remedy = "Give them to the user in REDIS_URL with ACL SETUSER, or where your provider sets users.";
     if refused.work {
         report.fail(
@@ -166,7 +165,7 @@ mod tests {
             judge_rights(Refused { work, bell }, "falcon", &mut report);
             let told = report.text(false);
             assert_eq!(
-                told.contains("~rolecall.falcon.* &rolecall.falcon.*"),
+                told.contains("~rolecall.falcon.* ") && told.contains("&rolecall.falcon.* "),
                 work || bell,
                 "{told}"
             );
