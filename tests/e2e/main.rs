@@ -23,6 +23,7 @@ mod embedded;
 mod fleet;
 mod frontend;
 mod guilds;
+mod held_back;
 mod joins;
 mod operators;
 mod queue_rebuild;
