@@ -168,7 +168,7 @@ impl Config {
             installation: reader
                 .name("ROLECALL_INSTALLATION")
                 .unwrap_or(default_installation),
-            host: reader.text("HOST").unwrap_or_else(|| "0.0.0.0".to_owned()),
+            host: host(reader.text("HOST")),
             port: reader.number("PORT", 8080),
             api_prefix: prefix(reader.text("API_PREFIX")),
             jwt_secret,
@@ -316,6 +316,13 @@ fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
             ),
         );
     }
+}
+
+/// An address of IPv6 may be in brackets, as it is where a port follows.
+fn host(text: Option<String>) -> String {
+    let text = text.unwrap_or_else(|| "0.0.0.0".to_owned());
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    bare.map(str::to_owned).unwrap_or(text)
 }
 
 fn prefix(text: Option<String>) -> String {

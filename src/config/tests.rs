@@ -201,3 +201,10 @@ fn a_secret_is_read_from_a_file_that_begins_with_a_byte_order_mark() {
     let config = Config::load(&vars, &|_| Ok(file.clone())).unwrap();
     assert_eq!(config.jwt_secret.unwrap().expose_secret(), SECRET.1);
 }
+
+#[test]
+fn an_address_of_ipv6_may_be_in_brackets() {
+    for (written, host) in [("[::]", "::"), ("::1", "::1"), ("0.0.0.0", "0.0.0.0")] {
+        assert_eq!(load(&[("HOST", written)]).unwrap().host, host);
+    }
+}
