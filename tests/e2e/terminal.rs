@@ -357,6 +357,7 @@ async fn every_command_of_operators_works_against_a_running_installation() {
 async fn a_run_is_cancelled_and_the_next_ends_its_pauses_by_canaries() {
     let world = World::start(60.0, 12, 10).await;
     let installation = installed(&world, free_port());
+    installation.nothing_by_the_clock();
     let _all = installation.start("all", &["all"], &[]);
     let at = Terminal {
         world: &world,
