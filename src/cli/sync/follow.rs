@@ -46,7 +46,6 @@ async fn watch(app: &App, id: RunId, every: Duration, shown: &mut Shown) -> Resu
             Ok(Look::Ended(run)) => return Ok(*run),
             Ok(Look::Running(progress, pause)) => {
                 heard = Instant::now();
-                let pause = pause.map(|pause| end_of(&pause));
                 shown.update(&progress, pause.or_else(|| app.limiter.waiting_for()));
             }
             Err(error) if heard.elapsed() > SILENCE => return Err(error.into()),
@@ -57,7 +56,7 @@ async fn watch(app: &App, id: RunId, every: Duration, shown: &mut Shown) -> Resu
 }
 
 enum Look {
-    Running(Progress, Option<Pause>),
+    Running(Progress, Option<String>),
     Ended(Box<Run>),
     Gone,
 }
@@ -75,8 +74,8 @@ async fn look(app: &App, id: RunId) -> Result<Look, StoreError> {
     }
 }
 
-/// A pause that holds back jobs of this run now: it may be what is waited for.
-async fn pause_of(app: &App, run: RunId) -> Result<Option<Pause>, StoreError> {
+/// The end of a pause that holds back jobs of this run now: it may be what is waited for.
+async fn pause_of(app: &App, run: RunId) -> Result<Option<String>, StoreError> {
     let now = app.services.clock.now();
     for pause in app.services.pauses.list().await? {
         if !pause.is_on(now) {
@@ -88,7 +87,7 @@ async fn pause_of(app: &App, run: RunId) -> Result<Option<Pause>, StoreError> {
         };
         let counts = app.services.ledger.counts(&of_run).await?;
         if counts.iter().any(|(_, jobs)| *jobs > 0) {
-            return Ok(Some(pause));
+            return Ok(Some(end_of(&pause)));
         }
     }
     Ok(None)
