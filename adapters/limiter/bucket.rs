@@ -218,7 +218,9 @@ impl Bucket {
         let before = self.known;
         if let Some(limit) = headers.limit {
             self.known = Known::Limit(limit.max(1));
-            if before == Known::Nothing && self.prior.is_some_and(|(prior, _)| prior != limit) {
+            let is_other = self.prior.is_some_and(|(prior, _)| prior != limit);
+            // Where Discord tells no window, the one that others observed is better than none.
+            if before == Known::Nothing && is_other && headers.reset_after.is_some() {
                 self.window = 0.0;
             }
         } else if !matches!(self.known, Known::Limit(_)) {
@@ -334,5 +336,36 @@ impl Bucket {
         if !matches!(self.known, Known::Limit(_)) {
             self.known = other.known;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TUNING: Tuning = Tuning {
+        least_margin: 0.05,
+        min_spacing: 0.0,
+        gap: 0.1,
+    };
+
+    #[test]
+    fn a_budget_that_does_not_tell_its_window_is_not_taken_for_full_at_once() {
+        let told = RateHeaders {
+            limit: Some(8),
+            remaining: Some(0),
+            ..RateHeaders::default()
+        };
+        let mut bucket = Bucket::new("member-edit");
+        let epoch = bucket.send(0.0);
+        bucket.answered(0.1, epoch, &told, true, &TUNING);
+        bucket.roll(5.0);
+        assert_eq!(
+            bucket.free(5.0, &TUNING),
+            0,
+            "as others observed, it takes ten seconds"
+        );
+        bucket.roll(10.3);
+        assert_eq!(bucket.free(10.3, &TUNING), 8);
     }
 }
