@@ -1,5 +1,6 @@
 //! `rolecall healthcheck`: asks a process on this machine, for images without curl.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,14 +18,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// A sentence, if it is not.
 pub async fn run(config: &Config, args: &HealthcheckArgs) -> Result<(), CliError> {
-    let (authority, path) = match &args.url {
-        Some(url) => split(url)?,
+    let (authorities, path) = match &args.url {
+        Some(url) => {
+            let (authority, path) = split(url)?;
+            (vec![authority], path)
+        }
         None => (
-            format!("127.0.0.1:{}", port(config, args.process)?),
+            authorities(&config.host, port(config, args.process)?),
             "/readyz".to_owned(),
         ),
     };
-    let answer = tokio::time::timeout(PATIENCE, ask(&authority, &path)).await;
+    let mut ended = Ok(());
+    for authority in &authorities {
+        ended = judge(authority, &path).await;
+        if ended.is_ok() {
+            break;
+        }
+    }
+    ended
+}
+
+async fn judge(authority: &str, path: &str) -> Result<(), CliError> {
+    let answer = tokio::time::timeout(PATIENCE, ask(authority, path)).await;
     let line = match answer {
         Ok(Ok(line)) => line,
         Ok(Err(error)) => return Err(CliError::failed(format!("http://{authority}{path}: {error}"))),
@@ -40,6 +55,19 @@ pub async fn run(config: &Config, args: &HealthcheckArgs) -> Result<(), CliError
     Err(CliError::failed(format!(
         "http://{authority}{path} answered {line:?}; its body says which part is not ready"
     )))
+}
+
+/// Where a process answers that listens on this address: there, and where it listens on all, on this machine's own.
+fn authorities(host: &str, port: u16) -> Vec<String> {
+    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(all)) if all.is_unspecified() => vec![v4.to_string()],
+        // Most systems give such a port to both.
+        Ok(IpAddr::V6(all)) if all.is_unspecified() => vec![v6.to_string(), v4.to_string()],
+        Ok(address) => vec![SocketAddr::new(address, port).to_string()],
+        Err(_) => vec![format!("{host}:{port}")],
+    }
 }
 
 fn port(config: &Config, process: Probed) -> Result<u16, CliError> {
@@ -84,4 +112,23 @@ async fn ask(authority: &str, path: &str) -> std::io::Result<String> {
     }
     let text = String::from_utf8_lossy(&answer[..read]);
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authorities;
+
+    #[test]
+    fn a_process_is_asked_where_it_listens() {
+        for (host, asked) in [
+            ("0.0.0.0", &["127.0.0.1:80"][..]),
+            ("127.0.0.2", &["127.0.0.2:80"]),
+            ("10.1.2.3", &["10.1.2.3:80"]),
+            ("::", &["[::1]:80", "127.0.0.1:80"]),
+            ("::1", &["[::1]:80"]),
+            ("web.internal", &["web.internal:80"]),
+        ] {
+            assert_eq!(authorities(host, 80), asked, "{host}");
+        }
+    }
 }

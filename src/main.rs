@@ -78,10 +78,7 @@ async fn obey(command: Command, loaded: Result<Config, Vec<Problem>>) -> ExitCod
 }
 
 fn load() -> Result<Config, Vec<Problem>> {
-    let vars = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    Config::load(&vars, &|path| std::fs::read_to_string(path))
+    Config::from_environment(std::env::vars_os(), &|path| std::fs::read_to_string(path))
 }
 
 fn is_process(command: &Command) -> bool {
@@ -159,7 +156,11 @@ async fn run_process(process: Process, config: Config) -> Result<(), CliError> {
     };
     let metrics = metrics.transpose().map_err(CliError::failed)?;
     telemetry::count(&stop);
-    let app = connect(config, purpose).await?;
+    // A store that does not answer is waited for; whoever wants to stop does not wait with it.
+    let app = tokio::select! {
+        app = connect(config, purpose) => app?,
+        () = stop.cancelled() => return Ok(()),
+    };
     telemetry::begin(&app);
     prepare(&app).await;
     if parts.web && app.jwt_secret.is_none() {
@@ -253,15 +254,11 @@ async fn doctor(loaded: Result<Config, Vec<Problem>>, args: cli::doctor::DoctorA
     match wiring::connect(config.clone(), Purpose::Command).await {
         Ok(app) => cli::doctor::run(Patient::Whole(&app), args).await,
         Err(error) => {
-            let sentence = error.to_string();
-            cli::doctor::run(
-                Patient::NotBuilt {
-                    config: &config,
-                    reason: &sentence,
-                },
-                args,
-            )
-            .await
+            let patient = Patient::NotBuilt {
+                config: &config,
+                error: &error,
+            };
+            cli::doctor::run(patient, args).await
         }
     }
 }

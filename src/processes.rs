@@ -70,8 +70,8 @@ pub async fn listen(host: &str, port: u16, variable: &str) -> Result<TcpListener
     })
 }
 
-/// Cancelled on SIGTERM or SIGINT. A second signal within a second is taken for the same one (platforms repeat them);
-/// a later one ends the process at once.
+/// Cancelled on SIGTERM, SIGINT, or SIGHUP, with which a terminal goes away. A second signal within a second is taken for
+/// the same one (platforms repeat them); a later one ends the process at once.
 ///
 /// # Errors
 /// If signals cannot be listened to.
@@ -79,10 +79,21 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // To listen would undo what `nohup` has set.
+    let mut hup = match hangups_are_ignored() {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
     let token = stop.clone();
     tokio::spawn(async move {
         let mut wait = async || {
-            tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT" }
+            let hung_up = async {
+                match &mut hup {
+                    Some(hup) => hup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! { _ = term.recv() => "SIGTERM", _ = int.recv() => "SIGINT", _ = hung_up => "SIGHUP" }
         };
         let name = wait().await;
         tracing::info!(
@@ -103,6 +114,19 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Whether whoever started this process wants SIGHUP to be passed over. Where the system does not tell, it is left as it
+/// is.
+fn hangups_are_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hangups(&status))
+}
+
+/// Source: proc_pid_status(5): `SigIgn` is a mask in hex, and signal 1, SIGHUP, its lowest bit.
+fn ignores_hangups(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 == 1)
 }
 
 /// Runs parts until `stop`, in order: the API turns unready and closes, work ends or is handed back.
@@ -216,4 +240,17 @@ async fn run_parts(
         stop.cancel();
     }
     first_error.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignores_hangups;
+
+    #[test]
+    fn what_nohup_has_set_is_seen() {
+        let status = |mask: &str| format!("Name:\trolecall\nSigBlk:\t0000000000000000\nSigIgn:\t{mask}\n");
+        assert!(ignores_hangups(&status("0000000000001001")));
+        assert!(!ignores_hangups(&status("0000000000001000")));
+        assert!(ignores_hangups("Name:\trolecall\n"));
+    }
 }

@@ -9,6 +9,9 @@ use rolecall_core::job::JobState;
 use rolecall_core::pause::{Face, Held, Pause, holding};
 use rolecall_core::ports::{JobFilter, Pauses};
 
+use super::registry::Registry;
+use super::services::Services;
+
 /// How old what is known may become.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,34 @@ impl PauseBoard {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         holding(&known.1, job, now).cloned()
     }
+}
+
+/// Says so if this would hold nothing back because its kind is none: this release knows none of that name, and no job of
+/// it waits (a newer release may have stored one). Whoever pulls a brake in a hurry must not take a slip for a brake.
+///
+/// # Errors
+/// If the store fails.
+pub async fn no_such_kind(
+    services: &Services,
+    registry: &Registry,
+    held: &Held,
+) -> Result<Option<String>, StoreError> {
+    let Some(kind) = held.kind.as_ref().filter(|kind| registry.get(kind).is_none()) else {
+        return Ok(None);
+    };
+    let of_kind = Held {
+        kind: held.kind.clone(),
+        ..Held::default()
+    };
+    let counts = services.ledger.counts(&waiting(&of_kind)).await?;
+    if counts.iter().any(|(_, jobs)| *jobs > 0) {
+        return Ok(None);
+    }
+    let names: Vec<&str> = registry.names().collect();
+    Ok(Some(format!(
+        "kind: {kind:?} is no kind of job, so nothing would be held back; the kinds are {}",
+        names.join(", ")
+    )))
 }
 
 /// The filter for the waiting jobs that this would hold back.

@@ -30,15 +30,13 @@ pub(super) fn say_styled(text: &str) {
 pub(super) fn json<T: Serialize>(document: &T) {
     // Only maps whose keys are no text cannot be written; there are none here.
     let text = serde_json::to_string_pretty(document).unwrap_or_default();
-    put(&format!("{text}\n"));
+    put(&format!("{}\n", escaped(&text)));
 }
 
 /// A JSON document on one line of standard output.
 pub(crate) fn json_line<T: Serialize>(document: &T) {
-    put(&format!(
-        "{}\n",
-        serde_json::to_string(document).unwrap_or_default()
-    ));
+    let text = serde_json::to_string(document).unwrap_or_default();
+    put(&format!("{}\n", escaped(&text)));
 }
 
 /// A line on standard error.
@@ -95,8 +93,29 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// A JSON document that means the same, in which no character moves the cursor of a terminal. JSON itself demands that
+/// only of those below U+0020; U+009B begins a sequence, too.
+fn escaped(document: &str) -> String {
+    let mut out = String::with_capacity(document.len());
+    for c in document.chars() {
+        // Line breaks are between values; the others can only be inside of texts.
+        if c != '\n' && is_unsafe(c) {
+            // Writing to a string does not fail. All of them have four digits.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Control characters, line breaks of other kinds than `\n`, and what changes the direction of a text.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// Names with their values, in two aligned columns.
@@ -127,6 +146,17 @@ mod tests {
             "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}d"
         );
         assert_eq!(clean("Ärger 🚀"), "Ärger 🚀");
+    }
+
+    #[test]
+    fn a_json_document_cannot_move_the_cursor_and_means_the_same() {
+        let odd = "a\u{1b}[2Jb\u{9b}31m\u{7f}\r\nc\u{202e}d\u{2028}\u{200f}Ärger 🚀";
+        let document = serde_json::json!({ odd: [odd] });
+        let text = escaped(&serde_json::to_string_pretty(&document).unwrap());
+        assert!(!text.chars().any(|c| c != '\n' && is_unsafe(c)), "{text:?}");
+        assert!(text.contains("Ärger 🚀"), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, document);
     }
 
     #[test]

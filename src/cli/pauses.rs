@@ -7,7 +7,7 @@ use rolecall_core::canary::Canary;
 use rolecall_core::cause::Cause;
 use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::query;
-use rolecall_jobs::kernel::pauses::waiting;
+use rolecall_jobs::kernel::pauses::{no_such_kind, waiting};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -165,6 +165,16 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
     } else {
         query::held(&jobs::read(app, &args.query)?).map_err(CliError::bad_input)?
     };
+    if let Some(sentence) = no_such_kind(&app.services, &app.registry, &held).await? {
+        return Err(CliError::bad_input(sentence));
+    }
+    if let Some(id) = held.guild_id
+        && app.services.guilds.get(id).await?.is_none()
+    {
+        output::warn(&format!(
+            "no guild {id} is configured; `rolecall guild list` shows those that are"
+        ));
+    }
     let now = app.services.clock.now();
     let by = Cause::new(seams::actor(), args.reason);
     let pause = Pause {

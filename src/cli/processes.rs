@@ -11,8 +11,8 @@ pub enum Process {
     Demo(DemoArgs),
     /// Runs everything in one process: web, worker and scheduler
     ///
-    /// For trials, small installations and platforms with one process. Listens on HOST and PORT (8080). SIGTERM and
-    /// SIGINT end it when what is in hand is done, at most after SHUTDOWN_GRACE_SECS (25).
+    /// For trials, small installations and platforms with one process. Listens on HOST and PORT (8080). SIGTERM, SIGINT
+    /// and SIGHUP end it when what is in hand is done, at most after SHUTDOWN_GRACE_SECS (25).
     ///
     /// Example: PORT=8080 rolecall all
     All,

@@ -29,8 +29,18 @@ pub(super) async fn inspect_redis(url: &SecretString) -> Result<RedisFacts, Stri
     Ok(RedisFacts {
         version: facts.version,
         maxmemory_policy: Some(facts.maxmemory_policy).filter(|p| !p.is_empty()),
-        aof_enabled: Some(facts.aof_enabled),
+        aof_enabled: facts.aof_enabled,
     })
+}
+
+/// What Redis does not let its user do. An error is a sentence without the address.
+pub(super) async fn refused_by_redis(
+    url: &SecretString,
+    installation: &str,
+) -> Result<redis::Refused, String> {
+    redis::refused(url.expose_secret(), installation)
+        .await
+        .map_err(|e| e.to_string())
 }
 
 /// Who orders something, for this reason.

@@ -7,6 +7,7 @@ mod accounts;
 mod api;
 mod discord;
 mod durations;
+mod environment;
 mod reader;
 pub mod settings;
 mod telemetry;
@@ -131,6 +132,8 @@ pub struct Config {
     pub log_filter: String,
     /// Port for the health routes of a worker.
     pub health_port: Option<u16>,
+    /// What is odd about the variables and may be meant so, in sentences.
+    pub oddities: Vec<String>,
 }
 
 /// Shortest secret for JWTs: 256 bits, as RFC 7518 section 3.2 demands for HS256.
@@ -165,7 +168,7 @@ impl Config {
             installation: reader
                 .name("ROLECALL_INSTALLATION")
                 .unwrap_or(default_installation),
-            host: reader.text("HOST").unwrap_or_else(|| "0.0.0.0".to_owned()),
+            host: host(reader.text("HOST")),
             port: reader.number("PORT", 8080),
             api_prefix: prefix(reader.text("API_PREFIX")),
             jwt_secret,
@@ -201,6 +204,7 @@ impl Config {
             ),
             log_filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             health_port: reader.optional_number("HEALTH_PORT"),
+            oddities: environment::oddities(vars),
         };
         if matches!(config.store, Store::Embedded) && config.directory == DirectoryChoice::GoFalcon {
             reader.problem(
@@ -312,6 +316,13 @@ fn check_jwt_secret(secret: &SecretString, reader: &mut Reader<'_>) {
             ),
         );
     }
+}
+
+/// An address of IPv6 may be in brackets, as it is where a port follows.
+fn host(text: Option<String>) -> String {
+    let text = text.unwrap_or_else(|| "0.0.0.0".to_owned());
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    bare.map(str::to_owned).unwrap_or(text)
 }
 
 fn prefix(text: Option<String>) -> String {

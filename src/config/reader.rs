@@ -61,8 +61,10 @@ impl<'a> Reader<'a> {
         }
         let file_variable = format!("{name}_FILE");
         let path = self.vars.get(&file_variable).filter(|p| !p.is_empty())?;
-        match (self.read_file)(path) {
-            Ok(text) if !text.trim().is_empty() => Some(SecretString::from(text.trim().to_owned())),
+        // Some editors begin a file with a byte order mark.
+        let tidy = |text: String| text.trim_start_matches('\u{feff}').trim().to_owned();
+        match (self.read_file)(path).map(tidy) {
+            Ok(text) if !text.is_empty() => Some(SecretString::from(text)),
             Ok(_) => {
                 self.problem(&file_variable, &format!("the file {path} is empty"));
                 None

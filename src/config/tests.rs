@@ -110,3 +110,101 @@ fn the_example_file_lists_exactly_what_is_read() {
     let file = include_str!("../../.env.example");
     assert_eq!(file, settings::env_example(), "write it anew with `make docs`");
 }
+
+#[cfg(unix)]
+fn from_bytes(pairs: &[(&str, &[u8])]) -> Result<Config, Vec<Problem>> {
+    use std::os::unix::ffi::OsStringExt;
+    let own = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec());
+    let vars = pairs.iter().map(|(k, v)| (own(k.as_bytes()), own(v)));
+    Config::from_environment(vars, &|_| Err(std::io::Error::other("none")))
+}
+
+#[test]
+fn a_value_that_is_no_utf_8_is_a_mistake_and_never_as_if_it_were_not_set() {
+    let bad: &[u8] = b"mongodb://user:p\xff@host";
+    let problems = from_bytes(&[("MONGODB_URI", bad), ("PORT", b"http")]).unwrap_err();
+    let told: Vec<&str> = problems.iter().map(|p| p.variable.as_str()).collect();
+    assert_eq!(told, ["MONGODB_URI", "PORT"], "{problems:?}");
+    assert!(problems[0].sentence.contains("UTF-8"), "{problems:?}");
+    assert!(!format!("{problems:?}").contains("user:p"), "{problems:?}");
+    assert!(from_bytes(&[("JWT_SECRET_FILE", b"/run/\xff")]).is_err());
+    // What is not ours may be as it likes.
+    assert!(from_bytes(&[("LESS_TERMCAP_mb", b"\xff"), ("PORT", b"81")]).is_ok());
+}
+
+fn oddities(pairs: &[(&str, &str)]) -> Vec<String> {
+    load(pairs).unwrap().oddities
+}
+
+#[test]
+fn a_name_that_is_nearly_a_setting_is_told_with_the_setting_that_was_meant() {
+    for (name, meant) in [
+        ("MONGO_URI", "MONGO_URL"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("mongodb_uri", "MONGODB_URI"),
+        ("redis_url", "REDIS_URL"),
+        ("jwt_secret_file", "JWT_SECRET_FILE"),
+        ("JWT_SECRET_FIEL", "JWT_SECRET_FILE"),
+        ("ROLECALL_WORKER_SLOT", "ROLECALL_WORKER_SLOTS"),
+        ("Rolecall_Read_Only", "ROLECALL_READ_ONLY"),
+        ("ROLECALL_MAX_REMOVEL_SHARE", "ROLECALL_MAX_REMOVAL_SHARE"),
+    ] {
+        let told = oddities(&[(name, "x")]);
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
+        assert!(
+            told[0].contains(name) && told[0].contains(&format!("{meant} was meant")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn what_others_call_their_variables_is_not_odd() {
+    let others = [
+        ("host", "x"),
+        ("Port", "1"),
+        ("HOSTS", "x"),
+        ("HOME", "/home/ada"),
+        ("ROLECALL_SERVICE_HOST", "10.0.0.1"),
+        ("ROLECALL_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("REDISCLOUD_URL", "redis://x"),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("JWT_SECRET_FILE", "/run/secrets/jwt"),
+    ];
+    assert_eq!(oddities(&others), [""; 0]);
+    // Where the right one is set as well, nothing is missing.
+    for right in ["MONGO_URL", "MONGODB_URI"] {
+        let both = [(right, "mongodb://h"), ("MONGO_URI", "mongodb://h"), SECRET];
+        assert_eq!(oddities(&both), [""; 0]);
+    }
+}
+
+#[test]
+fn a_value_in_quotation_marks_is_told_without_the_value() {
+    let quoted = "\"0123456789abcdef0123456789abcdef\"";
+    let told = oddities(&[("JWT_SECRET", quoted)]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("JWT_SECRET") && told[0].contains("quotation marks"),
+        "{told:?}"
+    );
+    assert!(!told[0].contains("0123"), "{told:?}");
+    assert_eq!(oddities(&[("ROLECALL_ADMIN_GROUPS", "'admins'")]).len(), 1);
+    assert_eq!(oddities(&[SECRET]), [""; 0]);
+}
+
+#[test]
+fn a_secret_is_read_from_a_file_that_begins_with_a_byte_order_mark() {
+    let vars = [("JWT_SECRET_FILE".to_owned(), "/run/secrets/jwt".to_owned())].into();
+    let file = format!("\u{feff}{}\r\n", SECRET.1);
+    let config = Config::load(&vars, &|_| Ok(file.clone())).unwrap();
+    assert_eq!(config.jwt_secret.unwrap().expose_secret(), SECRET.1);
+}
+
+#[test]
+fn an_address_of_ipv6_may_be_in_brackets() {
+    for (written, host) in [("[::]", "::"), ("::1", "::1"), ("0.0.0.0", "0.0.0.0")] {
+        assert_eq!(load(&[("HOST", written)]).unwrap().host, host);
+    }
+}

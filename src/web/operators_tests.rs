@@ -187,6 +187,24 @@ async fn jobs_are_found_by_a_query_and_by_what_people_paste() {
 }
 
 #[tokio::test]
+async fn a_pause_of_a_kind_that_is_none_is_refused_with_those_that_are() {
+    let mut served = served(&[]).await;
+    let slip = json!({"query": "kind:remove_roles", "reason": "the import looks wrong"});
+    let (status, _, refused) = served.json("post", "/v1/pauses", slip).await;
+    assert_eq!(status, 422, "{refused}");
+    let told = &refused["errors"][0];
+    assert_eq!(told["location"], "/query", "{refused}");
+    assert!(
+        told["message"].as_str().unwrap().contains("remove_role,"),
+        "{refused}"
+    );
+    assert_eq!(served.got("/v1/pauses").await["pauses"], json!([]));
+    let right = json!({"query": "kind:remove_role", "reason": "the import looks wrong"});
+    let (status, _, pause) = served.json("post", "/v1/pauses", right).await;
+    assert_eq!(status, 201, "{pause}");
+}
+
+#[tokio::test]
 async fn a_job_says_why_it_waits_and_what_happened_to_it() {
     let mut served = served(&[]).await;
     let first = served.stored(5, 7).await;

@@ -176,6 +176,9 @@ fn discord(config: &Config, limiter: &Arc<dyn Limiter>) -> Result<DiscordClient,
 }
 
 fn warn(config: &Config, purpose: Purpose) {
+    for sentence in &config.oddities {
+        tracing::warn!("{sentence}");
+    }
     if purpose != Purpose::Command {
         for sentence in config.api.warnings() {
             tracing::warn!("discord_api: {sentence}");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::Installation;
 use crate::support::servers::{Mongo, Redis};
+use crate::support::{free_port, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_procfile_runs_as_written() {
@@ -45,4 +45,19 @@ async fn the_procfile_runs_as_written() {
     }
     installation.run(&["healthcheck"]).refused(1, &["readyz"]);
     mongo.forget().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_listens_on_one_address_is_asked_there_for_its_health() {
+    // The whole of 127.0.0.0/8 is this machine.
+    let installation = Installation::embedded()
+        .set("HOST", "127.0.0.2")
+        .set("PORT", free_port());
+    let mut all = installation.start("all", &["all"], &[]);
+    wait_for("it to be well", Duration::from_secs(30), || async {
+        (installation.run(&["healthcheck"]).code == Some(0)).then_some(())
+    })
+    .await;
+    assert!(all.is_running(), "{}", all.log());
 }

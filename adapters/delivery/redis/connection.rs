@@ -110,7 +110,12 @@ pub(super) async fn patiently<T>(
 pub(super) fn client(url: &str) -> Result<Client, DeliveryError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // The driver's own words; they never repeat the address, which may carry a password.
-    let info = url.into_connection_info().map_err(unavailable)?;
+    let info = url.into_connection_info().map_err(|error| {
+        DeliveryError(format!(
+            "the address of Redis cannot be read: {error}. Expected redis://user:password@host:6379/0, or rediss:// for \
+             TLS; in the password, / is written as %2F, @ as %40, # as %23, ? as %3F, : as %3A, and % as %25"
+        ))
+    })?;
     Client::open(info.set_tcp_settings(tcp())).map_err(unavailable)
 }
 

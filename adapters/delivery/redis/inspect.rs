@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::ConnectionManager;
-use redis::{AsyncConnectionConfig, RedisResult};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisResult, ServerErrorKind};
 use rolecall_core::ports::DeliveryError;
 use tokio::time::timeout;
 
@@ -12,15 +12,15 @@ use super::connection::{CONNECT, client, unavailable};
 /// How long [`inspect`] may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Facts that decide whether a Redis is fit.
+/// Facts that decide whether a Redis is fit. What it does not tell, or not to this user, is empty or 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisFacts {
     /// `redis_version`, such as `7.0.15`.
     pub version: String,
     /// `maxmemory_policy`. Anything but `noeviction` may throw envelopes away.
     pub maxmemory_policy: String,
-    /// Whether an append-only file is written.
-    pub aof_enabled: bool,
+    /// Whether an append-only file is written. `None`: it does not tell.
+    pub aof_enabled: Option<bool>,
     /// Bytes in use.
     pub used_memory: u64,
     /// Bytes allowed; 0 means no limit.
@@ -78,7 +78,7 @@ pub(super) async fn facts(handle: &mut ConnectionManager) -> RedisResult<Option<
 /// Asks a Redis for its facts, on a connection of its own, within five seconds.
 ///
 /// # Errors
-/// The address is none, Redis does not answer, or it does not allow `INFO`.
+/// The address is none, or Redis does not answer.
 pub async fn inspect(url: &str) -> Result<RedisFacts, DeliveryError> {
     let client = client(url)?;
     let ask = async {
@@ -89,7 +89,10 @@ pub async fn inspect(url: &str) -> Result<RedisFacts, DeliveryError> {
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         let info: RedisResult<String> = redis::cmd("INFO").query_async(&mut connection).await;
-        info
+        match info {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(String::new()),
+            info => info,
+        }
     };
     match timeout(LIMIT, ask).await {
         Ok(info) => Ok(parse(&info.map_err(unavailable)?)),
@@ -111,7 +114,9 @@ fn parse(info: &str) -> RedisFacts {
     RedisFacts {
         version: field("redis_version").to_owned(),
         maxmemory_policy: field("maxmemory_policy").to_owned(),
-        aof_enabled: field("aof_enabled") == "1",
+        aof_enabled: Some(field("aof_enabled"))
+            .filter(|f| !f.is_empty())
+            .map(|f| f == "1"),
         used_memory: field("used_memory").parse().unwrap_or(0),
         maxmemory: field("maxmemory").parse().unwrap_or(0),
         role: field("role").to_owned(),
@@ -134,7 +139,7 @@ mod tests {
             RedisFacts {
                 version: "7.0.15".into(),
                 maxmemory_policy: "noeviction".into(),
-                aof_enabled: true,
+                aof_enabled: Some(true),
                 used_memory: 1024,
                 maxmemory: 0,
                 role: "master".into(),

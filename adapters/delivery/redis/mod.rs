@@ -21,6 +21,7 @@ pub(crate) mod connection;
 mod fetch;
 mod inspect;
 mod push;
+mod rights;
 pub(crate) mod settings;
 mod sweep;
 mod window;
@@ -38,6 +39,7 @@ use rolecall_core::ports::{Delivery, DeliveryError, Envelope, EnvelopeHandler, S
 use self::bell::Wake;
 use self::connection::{Connection, patiently};
 pub use self::inspect::{RedisFacts, inspect};
+pub use self::rights::{Refused, needed, refused};
 pub use self::settings::{LARGEST_WINDOW, RedisSettings};
 use self::window::Window;
 use super::envelope::Desk;

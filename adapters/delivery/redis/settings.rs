@@ -60,19 +60,33 @@ impl RedisSettings {
 
     /// The queue of a lane.
     pub(super) fn queue(&self, lane: Lane) -> Config {
-        Config::default()
-            .queue(format!("rolecall.{}.{}", self.installation, lane.as_str()))
-            // While a fetched batch is not empty, apalis sends no heartbeat and no acknowledgement.
-            .batch_size(1)
-            // A minute: a stopping worker sends no heartbeats while its jobs end, and the ledger's rescuer brings work
-            // back long before.
-            .heartbeat_interval(Duration::from_secs(15))
-            .missed_heartbeats(4)
-            .lock_tasks(false)
-            .emit_events(false)
-            // `false` would mean that nothing is ever acknowledged.
-            .persist_results(true)
+        queue(&self.installation, lane)
     }
+
+    /// What every key and channel of an installation begins with.
+    pub(super) fn prefix(installation: &str) -> String {
+        format!("rolecall.{installation}.")
+    }
+}
+
+/// The queue of a lane of an installation.
+pub(super) fn queue(installation: &str, lane: Lane) -> Config {
+    Config::default()
+        .queue(format!(
+            "{}{}",
+            RedisSettings::prefix(installation),
+            lane.as_str()
+        ))
+        // While a fetched batch is not empty, apalis sends no heartbeat and no acknowledgement.
+        .batch_size(1)
+        // A minute: a stopping worker sends no heartbeats while its jobs end, and the ledger's rescuer brings work
+        // back long before.
+        .heartbeat_interval(Duration::from_secs(15))
+        .missed_heartbeats(4)
+        .lock_tasks(false)
+        .emit_events(false)
+        // `false` would mean that nothing is ever acknowledged.
+        .persist_results(true)
 }
 
 /// Names become parts of keys and of a SCAN pattern, so the characters that mean something there stay out.

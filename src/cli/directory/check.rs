@@ -6,6 +6,7 @@ use rolecall_core::ports::ImportRow;
 use rolecall_core::{DiscordId, UserId};
 
 use super::file::{Parsed, Problem, RawRow};
+use super::rounded::{Judged, Rounded};
 
 /// Names longer than this are a mistake, such as a quote that is missing.
 const LONGEST: usize = 200;
@@ -18,6 +19,7 @@ pub(super) struct Checker {
     parsed: Parsed,
     users: HashMap<String, u64>,
     accounts: HashMap<DiscordId, u64>,
+    rounded: Rounded,
 }
 
 impl Checker {
@@ -57,6 +59,18 @@ impl Checker {
 
     /// All that was found.
     pub(super) fn finish(mut self) -> Parsed {
+        match std::mem::take(&mut self.rounded).judged() {
+            Judged::Mistake(accounts) => {
+                for (line, account) in accounts {
+                    self.problem(line, rounded_account(account));
+                }
+            }
+            Judged::Odd(accounts) => {
+                for (line, account) in accounts {
+                    self.warning(format!("line {line}: {}", rounded_account(account)));
+                }
+            }
+        }
         self.parsed.problems.sort_by_key(|p| p.line);
         self.parsed
     }
@@ -99,6 +113,7 @@ impl Checker {
             self.problem(raw.line, wrong_account(text));
             return None;
         };
+        self.rounded.see(raw.line, account);
         match self.accounts.get(&account) {
             Some(first) => {
                 let sentence = format!("the discord_id {account} is already in line {first}");
@@ -123,6 +138,13 @@ impl Checker {
         }
         trimmed.to_owned()
     }
+}
+
+fn rounded_account(account: DiscordId) -> String {
+    format!(
+        "the discord_id {account} ends like a number that a spreadsheet or a script has rounded, so it may be another \
+         person's; have the column as text from its source on, and fill it in again"
+    )
 }
 
 fn wrong_account(text: &str) -> String {

@@ -73,11 +73,19 @@ fn row(record: &ByteRecord, line: u64, header: &Header, checker: &mut Checker) {
         }
     }
     let [user_id, name, groups, discord_id] = fields.map(ToOwned::to_owned);
+    let groups: Vec<String> = groups.split(';').map(ToOwned::to_owned).collect();
+    // It may be so named. If it is not, whoever had the groups would lose what they give.
+    for group in groups.iter().filter(|group| group.contains(',')) {
+        checker.warning(format!(
+            "the group {:?} holds a comma, and is one group; several are separated by semicolons",
+            group.trim()
+        ));
+    }
     checker.row(&RawRow {
         line,
         user_id,
         name,
-        groups: groups.split(';').map(ToOwned::to_owned).collect(),
+        groups,
         discord_id,
     });
 }

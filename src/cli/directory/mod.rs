@@ -6,6 +6,7 @@ mod explain;
 mod file;
 mod import;
 mod json;
+mod rounded;
 mod show;
 #[cfg(test)]
 mod tests;

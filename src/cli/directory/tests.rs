@@ -294,3 +294,35 @@ fn fuzz_imported_files() {
         });
     }
 }
+
+#[test]
+fn a_column_of_ids_that_a_spreadsheet_has_rounded_is_refused_line_by_line() {
+    let parsed = csv("user_id,groups,discord_id\n\
+                      u1,a,123456789012345000\n\
+                      u2,a,223456789012346000\n\
+                      u3,a,\n\
+                      u4,a,1023456789012340000\n");
+    let told = problems(&parsed);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told[0].starts_with("2: the discord_id 123456789012345000") && told[0].contains("rounded"),
+        "{told:?}"
+    );
+    let one = csv("user_id,groups,discord_id\nu1,a,123456789012345000\n");
+    assert_eq!(problems(&one), [""; 0]);
+    assert!(
+        one.warnings[0].contains("line 2") && one.warnings[0].contains("rounded"),
+        "{:?}",
+        one.warnings
+    );
+    let whole = csv("user_id,groups,discord_id\nu1,a,123456789012345678\n");
+    assert_eq!(whole.warnings, [""; 0]);
+}
+
+#[test]
+fn a_group_with_a_comma_is_told_because_semicolons_separate_groups() {
+    let parsed = csv("user_id,groups\nu1,\"pilots,scouts\"\nu2,\"pilots,scouts\"\nu3,pilots;scouts\n");
+    assert_eq!(problems(&parsed), [""; 0]);
+    assert_eq!(parsed.warnings.len(), 1, "{:?}", parsed.warnings);
+    assert!(parsed.warnings[0].contains("semicolons"), "{:?}", parsed.warnings);
+}

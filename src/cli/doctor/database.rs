@@ -11,6 +11,7 @@ use super::report::Report;
 use crate::app::App;
 use crate::cli::{output, view};
 use crate::config::{Config, Store};
+use crate::wiring::StartError;
 
 /// A clock that is wrong by more lets JWTs seem expired, or not yet valid.
 const CLOCK_MS: i64 = 5_000;
@@ -38,13 +39,17 @@ fn remedy(config: &Config) -> &'static str {
 }
 
 /// The application could not be built.
-pub(super) fn not_built(config: &Config, reason: &str, report: &mut Report) {
-    report.fail(
-        "application",
-        format!("cannot be started: {}", without_secrets(config, reason)),
-        "a store that answers",
-        remedy(config),
+pub(super) fn not_built(config: &Config, error: &StartError, report: &mut Report) {
+    let found = format!(
+        "cannot be started: {}",
+        without_secrets(config, &error.to_string())
     );
+    if error.is_store {
+        report.fail("application", found, "a store that answers", remedy(config));
+    } else {
+        // The sentence names the setting that is wrong.
+        report.fail("application", found, "", "");
+    }
 }
 
 /// A text in which no address with a password is left.

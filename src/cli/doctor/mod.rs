@@ -18,6 +18,7 @@ use clap::Args;
 use super::{Format, exit, output};
 use crate::app::App;
 use crate::config::{Config, Problem};
+use crate::wiring::StartError;
 
 use report::Report;
 
@@ -47,7 +48,7 @@ pub enum Patient<'a> {
         /// The configuration.
         config: &'a Config,
         /// Why.
-        reason: &'a str,
+        error: &'a StartError,
     },
     /// Everything.
     Whole(&'a App),
@@ -58,10 +59,10 @@ pub async fn run(patient: Patient<'_>, args: DoctorArgs) -> ExitCode {
     let mut report = Report::default();
     match patient {
         Patient::Misconfigured(problems) => settings::problems(problems, &mut report),
-        Patient::NotBuilt { config, reason } => {
+        Patient::NotBuilt { config, error } => {
             settings::good(config, &mut report);
             settings::data_folder(config, &mut report);
-            database::not_built(config, reason, &mut report);
+            database::not_built(config, error, &mut report);
             redis::look(config, &mut report).await;
         }
         Patient::Whole(app) => {

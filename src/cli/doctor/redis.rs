@@ -1,5 +1,6 @@
 //! Does Redis answer, and does it keep what it is given? Who keeps Discord's limits?
 
+use rolecall_adapters::delivery::redis::{Refused, needed};
 use rolecall_core::ports::{Barrier, Budget, Keeper};
 
 use super::report::Report;
@@ -12,14 +13,45 @@ pub(super) async fn look(config: &Config, report: &mut Report) {
     let Store::Distributed { redis: Some(url), .. } = &config.store else {
         return;
     };
-    match seams::inspect_redis(url).await {
-        Ok(facts) => judge(&facts, report),
+    let seen = match seams::inspect_redis(url).await {
+        Ok(facts) => {
+            judge(&facts, report);
+            seams::refused_by_redis(url, &config.installation).await
+        }
+        Err(error) => Err(error),
+    };
+    match seen {
+        Ok(refused) => judge_rights(refused, &config.installation, report),
         Err(error) => report.fail(
             "Redis",
             error,
             "an answer",
             "Check REDIS_URL, that Redis runs and can be reached from here, and the password.",
         ),
+    }
+}
+
+fn judge_rights(refused: Refused, installation: &str, report: &mut Report) {
+    const ASKED: &str = "Redis rights";
+    let expected = format!("a user with the rights {}", needed(installation));
+    let remedy = "Give them to the user in REDIS_URL with ACL SETUSER, or where your provider sets users.";
+    if refused.work {
+        report.fail(
+            ASKED,
+            "the user may not use our keys, or may not run scripts: no job goes through Redis, and workers take them from \
+             the store, slowly",
+            &expected,
+            remedy,
+        );
+    } else if refused.bell {
+        report.warn(
+            ASKED,
+            "the user may not use our channels: workers look for jobs once a second and are not woken",
+            &expected,
+            remedy,
+        );
+    } else {
+        report.ok(ASKED, "keys, scripts and channels can be used");
     }
 }
 
@@ -68,7 +100,10 @@ fn judge_limits(budget: &Budget, is_embedded: bool, report: &mut Report) {
 }
 
 fn judge(facts: &RedisFacts, report: &mut Report) {
-    report.ok("Redis", format!("answers: version {}", facts.version));
+    match facts.version.as_str() {
+        "" => report.ok("Redis", "answers, and does not tell its version"),
+        version => report.ok("Redis", format!("answers: version {version}")),
+    }
     match facts.maxmemory_policy.as_deref() {
         Some("noeviction") => report.ok("Redis memory", "noeviction"),
         Some(policy) => report.fail(
@@ -131,6 +166,24 @@ mod tests {
         assert_eq!(exit_of(true, Keeper::File, &[]), 0);
         assert_eq!(exit_of(true, Keeper::File, &[Barrier::Invalid]), 2);
         assert_eq!(exit_of(true, Keeper::Process, &[]), 1);
+    }
+
+    #[test]
+    fn a_redis_that_refuses_the_work_is_a_failure_and_one_without_a_bell_a_warning() {
+        let exit = |work, bell| {
+            let mut report = Report::default();
+            judge_rights(Refused { work, bell }, "falcon", &mut report);
+            let told = report.text(false);
+            assert_eq!(
+                told.contains("~rolecall.falcon.* ") && told.contains("&rolecall.falcon.* "),
+                work || bell,
+                "{told}"
+            );
+            report.exit() as u8
+        };
+        assert_eq!(exit(false, false), 0);
+        assert_eq!(exit(false, true), 1);
+        assert_eq!(exit(true, true), 2);
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub(super) fn good(config: &Config, report: &mut Report) {
         Store::Distributed { redis: Some(_), .. } => ("MongoDB", "Redis between the processes"),
     };
     report.ok("settings", format!("good: {store}, {redis}"));
+    for oddity in &config.oddities {
+        report.warn("settings", oddity.clone(), "", "");
+    }
     match (&config.discord.client_id, &config.discord.client_secret) {
         (Some(_), Some(_)) => report.ok("OAuth application", "set, so people can be joined to guilds"),
         _ => report.ok(

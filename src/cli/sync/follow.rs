@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rolecall_core::RunId;
 use rolecall_core::error::StoreError;
+use rolecall_core::pause::Pause;
+use rolecall_core::ports::JobFilter;
 use rolecall_core::run::Run;
+use rolecall_jobs::kernel::pauses::waiting;
 use rolecall_workflows::progress::{Progress, of_run};
 
 use crate::app::App;
@@ -41,9 +44,9 @@ async fn watch(app: &App, id: RunId, every: Duration, shown: &mut Shown) -> Resu
         match look(app, id).await {
             Ok(Look::Gone) => return Err(CliError::failed(format!("run {id} is not stored any more"))),
             Ok(Look::Ended(run)) => return Ok(*run),
-            Ok(Look::Running(progress)) => {
+            Ok(Look::Running(progress, pause)) => {
                 heard = Instant::now();
-                shown.update(&progress, app.limiter.waiting_for());
+                shown.update(&progress, pause.or_else(|| app.limiter.waiting_for()));
             }
             Err(error) if heard.elapsed() > SILENCE => return Err(error.into()),
             Err(error) => shown.trouble(&error),
@@ -53,7 +56,7 @@ async fn watch(app: &App, id: RunId, every: Duration, shown: &mut Shown) -> Resu
 }
 
 enum Look {
-    Running(Progress),
+    Running(Progress, Option<String>),
     Ended(Box<Run>),
     Gone,
 }
@@ -61,12 +64,41 @@ enum Look {
 async fn look(app: &App, id: RunId) -> Result<Look, StoreError> {
     match of_run(&app.services, id).await? {
         None => Ok(Look::Gone),
-        Some((progress, _)) if !progress.state.is_final() => Ok(Look::Running(progress)),
+        Some((progress, _)) if !progress.state.is_final() => {
+            Ok(Look::Running(progress, pause_of(app, id).await?))
+        }
         Some(_) => match app.services.runs.get(id).await? {
             Some(run) => Ok(Look::Ended(Box::new(run))),
             None => Ok(Look::Gone),
         },
     }
+}
+
+/// The end of a pause that holds back jobs of this run now: it may be what is waited for.
+async fn pause_of(app: &App, run: RunId) -> Result<Option<String>, StoreError> {
+    let now = app.services.clock.now();
+    for pause in app.services.pauses.list().await? {
+        if !pause.is_on(now) {
+            continue;
+        }
+        let of_run = JobFilter {
+            run_id: Some(run),
+            ..waiting(&pause.held)
+        };
+        let counts = app.services.ledger.counts(&of_run).await?;
+        if counts.iter().any(|(_, jobs)| *jobs > 0) {
+            return Ok(Some(end_of(&pause)));
+        }
+    }
+    Ok(None)
+}
+
+/// Follows on `waits for`.
+fn end_of(pause: &Pause) -> String {
+    format!(
+        "the end of the pause of {} ({}); `rolecall pauses end {}` ends it",
+        pause.held, pause.reason, pause.id
+    )
 }
 
 /// What the person sees meanwhile.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use rolecall_core::canary::{Canary, LONGEST, SHORTEST};
 use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::{Timestamp, query};
+use rolecall_jobs::kernel::pauses::no_such_kind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -161,6 +162,9 @@ pub(crate) async fn create_pause(
         until,
         canary,
     } = read(fields, now)?;
+    if let Some(sentence) = no_such_kind(&web.services, &web.registry, &held).await? {
+        return Err(ApiError::invalid(vec![Detail::at("/query", sentence)]));
+    }
     let change = Change {
         web,
         caller,

@@ -89,6 +89,16 @@ impl Installation {
         self.start_command(name, command)
     }
 
+    /// The same by a program that becomes it, such as `nohup`.
+    pub(crate) fn start_by(&self, starter: &[&str], name: &str, args: &[&str]) -> Running {
+        let inner = self.command(args);
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(inner.get_program()).args(args);
+        command.env_clear().current_dir(self.folder.path());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.start_command(name, command)
+    }
+
     /// The same on this disk.
     pub(crate) fn start_on(&self, disk: &Disk, name: &str, args: &[&str]) -> Running {
         self.start_command(name, disk.around(&self.command(args)))
@@ -191,10 +201,15 @@ impl Running {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// The signal of this name.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
-                .args(["-TERM", &pid])
+                .args([format!("-{name}"), pid])
                 .status()
                 .unwrap()
                 .success()
