@@ -7,6 +7,7 @@ mod application;
 mod database;
 mod discord;
 mod guild;
+mod limits;
 mod redis;
 mod report;
 mod settings;
@@ -71,7 +72,7 @@ pub async fn run(patient: Patient<'_>, args: DoctorArgs) -> ExitCode {
             settings::jwt_secret(app, &mut report);
             database::look(app, &mut report).await;
             redis::look(&app.config, &mut report).await;
-            redis::limits(app, &mut report).await;
+            limits::look(app, &mut report).await;
             database::directory(app, &mut report).await;
             database::dead_letters(app, &mut report).await;
             accounts::look(app, &mut report).await;
