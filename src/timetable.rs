@@ -15,12 +15,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::job_view::detail;
+use crate::run_view;
 use crate::schedules::{self, Schedule};
 
 /// Ticks that are told of a schedule.
 const TOLD: usize = 20;
 /// A tick that was noted so much later than it was due, in milliseconds, was made up for.
 const ON_TIME: i64 = 20_000;
+/// What is told of an order that something will follow.
+const STORED: &str = "It is stored, and will be done.";
 
 /// A schedule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -210,6 +214,48 @@ pub(crate) enum Asked {
     Nothing,
     /// Its work is not over, and it does not overlap.
     Busy,
+}
+
+impl Asked {
+    /// Where what was stored is found.
+    pub(crate) fn place(self) -> Option<String> {
+        match self {
+            Self::Job(id) => Some(detail::path(id)),
+            Self::Run(id) => Some(run_view::path(id)),
+            Self::Nothing | Self::Busy => None,
+        }
+    }
+}
+
+/// What came of an order to run a schedule.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScheduleRun {
+    /// The schedule.
+    schedule: String,
+    /// The job that was stored; `Location` names it.
+    job_id: Option<String>,
+    /// The run that was stored; `Location` names it.
+    run_id: Option<String>,
+    /// Both are null: there was nothing to do, in words.
+    message: String,
+}
+
+impl ScheduleRun {
+    /// What came of it, as it is shown.
+    pub(crate) fn of(schedule: String, asked: Asked) -> Self {
+        let (job_id, run_id, message) = match asked {
+            Asked::Job(id) => (Some(id.to_string()), None, STORED),
+            Asked::Run(id) => (None, Some(id.to_string()), STORED),
+            Asked::Nothing => (None, None, "There is nothing to do."),
+            Asked::Busy => (None, None, "The work of an earlier tick is not over."),
+        };
+        Self {
+            schedule,
+            job_id,
+            run_id,
+            message: message.to_owned(),
+        }
+    }
 }
 
 /// Does now what the next tick would, whether the schedule is on or off; recorded.

@@ -5,7 +5,9 @@ use rolecall_core::job::{JobState, Lane};
 use rolecall_core::run::RunState;
 use serde_json::{Value, json};
 
-use crate::web::v1::{dead_letters, list_runs};
+use super::properties::LINE;
+use crate::page_size;
+use crate::web::v1::order_job::LONGEST_REASON;
 
 /// A Discord id, as a text.
 pub(super) const SNOWFLAKE: &str = "^[1-9][0-9]{0,18}$";
@@ -79,6 +81,10 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "minLength": 1, "maxLength": 255}),
             json!("\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
         ),
+        ("query", "reason") => (
+            json!({"type": "string", "maxLength": LONGEST_REASON, "pattern": LINE}),
+            json!("the bot is back"),
+        ),
         ("query", "actor") => (json!({"type": "string"}), json!("user:42")),
         ("query", "action") => (json!({"type": "string"}), json!("guild.updated")),
         ("query", "subject") => (json!({"type": "string"}), json!("guild:123456789012345678")),
@@ -148,11 +154,9 @@ fn snowflake(place: &str) -> Value {
 fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
-        "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" | "listDeliveries" | "listBulkOrders" | "listAudit" => {
-            (list_runs::MOST, list_runs::DEFAULT_LIMIT)
-        }
-        _ => (100, 20),
+        // go-falcon's.
+        "listDiscordUsers" | "listGuildConfigs" | "listRoleMappings" | "listAllRoleMappings" => (100, 20),
+        _ => (page_size::MOST, page_size::DEFAULT),
     };
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})
 }
