@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::audit::Act;
 use rolecall_core::error::StoreError;
-use rolecall_core::schedule::{ScheduleState, TickOutcome, TickRecord};
+use rolecall_core::schedule::{ScheduleState, TICKS_KEPT, TickOutcome, TickRecord};
 use rolecall_core::{JobId, RunId, Timestamp};
 use rolecall_jobs::kernel::audit::record;
 use rolecall_jobs::kernel::steering::By;
@@ -280,20 +280,27 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
     if ticked == Ticked::UnderWay {
         return Ok(Asked::Busy);
     }
-    app.schedules
-        .note(&TickRecord {
-            schedule: name.to_owned(),
-            at,
-            outcome: ticked.into(),
-            made: (ticked == Ticked::Begun).then_some(id),
-            by: Some(by.cause.actor.clone()),
-            noted_at: at,
-        })
-        .await?;
+    let tick = TickRecord {
+        schedule: name.to_owned(),
+        at,
+        outcome: ticked.into(),
+        made: (ticked == Ticked::Begun).then_some(id),
+        by: Some(by.cause.actor.clone()),
+        noted_at: at,
+    };
+    if !is_noted(app, &tick).await? {
+        app.schedules.note(&tick).await?;
+    }
     Ok(match ticked {
         Ticked::Begun => made(action.is_run(), id),
         _ => Asked::Nothing,
     })
+}
+
+/// Whether the same request noted what it made before its process died.
+async fn is_noted(app: &App, tick: &TickRecord) -> Result<bool, StoreError> {
+    let ticks = app.schedules.ticks(&tick.schedule, TICKS_KEPT).await?;
+    Ok(tick.made.is_some() && ticks.iter().any(|noted| noted.made == tick.made))
 }
 
 fn made(is_run: bool, id: Uuid) -> Asked {
