@@ -23,6 +23,7 @@ mod inspect;
 mod push;
 pub(crate) mod settings;
 mod sweep;
+mod together;
 mod window;
 mod worker;
 
