@@ -36,10 +36,9 @@ pub(crate) async fn wait_for<T>(
     }
 }
 
-/// A port that was free a moment ago.
+/// A port for a server of the scenario.
 pub(crate) fn free_port() -> Result<u16, String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-    Ok(listener.local_addr().map_err(|e| e.to_string())?.port())
+    rolecall_simulator::ports::free_port().map_err(|e| format!("no free port: {e}"))
 }
 
 /// How a program is started.

@@ -128,9 +128,12 @@ impl JoinGuild {
         } = self.target;
         let options = context.call(Some(context.audit_reason("in a mapped group")))?;
         let mut left = TOKEN_LEFT;
+        let mut dead_one = None;
         loop {
             let (token, refreshed) = match fresh_access_token(context, discord_id, left).await? {
                 Access::Fresh { token, refreshed } => (token, refreshed),
+                // There is no other one to be had, so the dead one is not sent again at each sync.
+                Access::None("no_token") if let Some(error) = dead_one => return Ok(Ok(Err(error))),
                 Access::None(reason) => return Ok(Err(reason)),
             };
             fault::pass(Point::K5, Self::KIND);
@@ -142,6 +145,7 @@ impl JoinGuild {
             if !dead || refreshed {
                 return Ok(Ok(joined));
             }
+            dead_one = joined.err();
             left = EVER;
         }
     }
@@ -185,7 +189,7 @@ impl JoinGuild {
         self.log_not_joined(&error);
         match (error.code, &error.failure) {
             (Some(DEAD_TOKEN), _) => {
-                // It was refreshed a moment ago, and is dead: the user withdrew the consent.
+                // It was refreshed a moment ago, or cannot be, and is dead: the user withdrew the consent.
                 context
                     .services
                     .links

@@ -12,7 +12,7 @@ use rolecall_core::error::JobError;
 use rolecall_core::job::{Lane, Subject};
 use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::outcome::Outcome;
-use rolecall_core::ports::{Begun, CallError, CallFailure, RefreshError, TokenPair, consent};
+use rolecall_core::ports::{Begun, RefreshError, TokenPair, consent};
 use rolecall_core::{DiscordId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,7 @@ pub async fn fresh_access_token(
         Err(RefreshError::Refused) => return refused(services, account, earlier).await,
         Err(RefreshError::Call(error)) => {
             // What became of an earlier one is no better known by this.
-            if did_nothing(&error) {
+            if error.did_nothing() {
                 services.refreshes.nothing_done(account, earlier).await?;
             }
             return Err(error.into());
@@ -184,12 +184,6 @@ fn open(
                  let the user link the account again.",
             )
         })
-}
-
-/// Whether it is certain that Discord made no new pair: it said so, or was not reached. Of an answer that did not come,
-/// or was none of Discord's, it is not.
-fn did_nothing(error: &CallError) -> bool {
-    error.failure != CallFailure::Transient
 }
 
 /// Discord does not accept the token, and never will again.

@@ -36,6 +36,7 @@ mod page;
 mod people;
 pub mod permissions;
 mod pipeline;
+pub mod ports;
 mod routes;
 mod seed;
 mod serve;

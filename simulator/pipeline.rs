@@ -1,6 +1,6 @@
 //! The way of a call: in which order it is judged, delayed, answered and counted.
 //!
-//! Block of the address, User-Agent, route, faults at the edge, authentication (401), global limit, bucket,
+//! Block of the address, length of the body, User-Agent, route, faults at the edge, authentication (401), global limit, bucket,
 //! then in `api/` the body (400), existence (404), permission (403) and the effect.
 
 mod admit;
@@ -79,6 +79,14 @@ impl Head {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// Whether a body could follow, and nothing says how long it is (RFC 9112, section 6.3).
+    fn hides_length(&self) -> bool {
+        let has = |name| self.headers.contains_key(name);
+        matches!(self.method.as_str(), "PUT" | "POST" | "PATCH")
+            && !has("content-length")
+            && !has("transfer-encoding")
     }
 
     /// The token of the Authorization header, without its kind.

@@ -7,7 +7,7 @@ mod logins;
 mod reads;
 mod roles;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -122,15 +122,16 @@ impl Served {
 
     async fn try_call(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Answer> {
         let url = format!("{}/api/v10{path}", self.base);
-        let mut request = self
+        let request = self
             .http
             .request(method, url)
             .header("authorization", format!("Bot {TOKEN}"));
-        if let Some(body) = body {
-            request = request
+        let request = match body {
+            Some(body) => request
                 .header(CONTENT_TYPE, "application/json")
-                .body(body.to_string());
-        }
+                .body(body.to_string()),
+            None => request.header(CONTENT_LENGTH, 0),
+        };
         read(request).await
     }
 

@@ -152,6 +152,20 @@ async fn a_token_that_died_early_is_refreshed_and_tried_once_more() {
     assert!(link.needs_consent && link.is_active, "the roles stay");
 }
 
+#[tokio::test]
+async fn a_dead_token_that_cannot_be_refreshed_is_sent_once_and_not_at_each_sync() {
+    let scene = scene(permissions::BOT_DEFAULT).await;
+    store(&scene, "no-token-of-discord", "").await;
+    for _ in 0..2 {
+        let done = scene.joined().await.unwrap();
+        assert_eq!(done.reason.as_deref(), Some("needs_consent"), "{done:?}");
+    }
+    assert_eq!((scene.calls(TOKEN), scene.calls(PUT)), (0, 1));
+    let links = &scene.world.app.services.links;
+    let link = links.of_account(scene.target.discord_id).await.unwrap().unwrap();
+    assert!(link.needs_consent && link.is_active, "the roles stay");
+}
+
 /// Stores tokens that live for another hour by our clock.
 async fn store(scene: &Scene, access: &str, refresh: &str) {
     let services = &scene.world.app.services;

@@ -160,8 +160,8 @@ async fn look(context: &Context, guild: &ReadyGuild) -> Result<Look, JobError> {
 /// What it means that a read failed.
 fn unseen(error: CallError) -> Result<Look, JobError> {
     match error.failure {
-        CallFailure::Wait(_) => Err(error.into()),
-        CallFailure::Transient => Ok(Look {
+        CallFailure::Wait(_) if error.did_nothing() => Err(error.into()),
+        CallFailure::Wait(_) | CallFailure::Transient => Ok(Look {
             blind: true,
             ..Look::of(Findings {
                 status: HealthStatus::Degraded,

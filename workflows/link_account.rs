@@ -127,8 +127,14 @@ pub async fn link(
     };
     let act = act(&new, change, existing.as_ref());
     audited(services, &by, act, async {
-        services.links.put(&link, Some(tokens)).await?;
-        services.accounts.set_profile(new.discord_id, &new.profile).await
+        // What was looked at above may have changed since: of several users at once, one gets the account.
+        if new.allow_move {
+            services.links.put(&link, Some(tokens)).await?;
+        } else if !services.links.claim(&link, Some(tokens)).await? {
+            return Err(LinkError::Taken);
+        }
+        let noted = services.accounts.set_profile(new.discord_id, &new.profile).await;
+        noted.map_err(LinkError::from)
     })
     .await?;
     let run = ask_for_sync(services, queue, &new, by.cause).await;

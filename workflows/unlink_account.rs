@@ -108,7 +108,8 @@ async fn end(services: &Services, link: &Link) -> Result<(), StoreError> {
         updated_at: services.clock.now(),
         ..link.clone()
     };
-    services.links.put(&ended, None).await
+    // `false`: it ended already, and somebody else has the account now.
+    services.links.claim(&ended, None).await.map(drop)
 }
 
 /// Stores the run and its first job, and ends the link. Asking again harms nothing.

@@ -10,7 +10,7 @@ use rolecall_core::conditions::Facts;
 use rolecall_core::desired::Membership;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::UserId;
-use rolecall_core::ports::{Directory, Group, Import, ImportReport, ImportRow};
+use rolecall_core::ports::{Character, Directory, Group, Import, ImportReport, ImportRow};
 
 use super::GoFalcon;
 use crate::store::mongo::MongoStore;
@@ -138,6 +138,10 @@ impl Directory for Chosen {
 
     async fn facts_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Facts>, StoreError> {
         self.directory().await?.facts_of(users).await
+    }
+
+    async fn main_character(&self, user: &UserId) -> Result<Option<Character>, StoreError> {
+        self.directory().await?.main_character(user).await
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StoreError> {

@@ -9,7 +9,7 @@ use rolecall_core::conditions::Facts;
 use rolecall_core::desired::Membership;
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::{GroupId, UserId};
-use rolecall_core::ports::{Directory, Group};
+use rolecall_core::ports::{Character, Directory, Group};
 
 use crate::store::mongo::MongoStore;
 use crate::store::mongo::documents::{Fields, cursor, id_values};
@@ -222,6 +222,23 @@ impl Directory for GoFalcon {
             (user, facts)
         });
         Ok(facts.collect())
+    }
+
+    async fn main_character(&self, user: &UserId) -> Result<Option<Character>, StoreError> {
+        let shape = doc! { "character_id": 1, "character_name": 1, "scopes": 1, "position": 1 };
+        let found = self
+            .read(PROFILES, doc! { "user_id": user.as_str() }, shape, |f| {
+                let character = Character {
+                    id: character(f)?,
+                    name: f.opt_text("character_name")?.unwrap_or_default(),
+                    scopes: f.words("scopes")?.join(" "),
+                };
+                // Position 0 is the first; one without a position comes last.
+                Ok((f.opt_whole("position")?.unwrap_or(i64::MAX), character))
+            })
+            .await?;
+        let main = found.into_iter().min_by_key(|(position, c)| (*position, c.id));
+        Ok(main.map(|(_, character)| character))
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StoreError> {

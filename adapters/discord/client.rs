@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
 use super::errors::{Told, lost, no_answer, refused, root, unreadable};
-use super::headers::{limited, rate_headers};
+use super::headers::{busy, limited, rate_headers};
 use super::measured;
 use super::routes::RouteSpec;
 use super::settings::{ClientError, DiscordSettings, normalise};
@@ -63,6 +63,8 @@ impl DiscordClient {
         let agent = HeaderValue::from_str(&agent).map_err(|_| ClientError::UserAgent)?;
         let http = crate::http::client(&base)
             .user_agent(agent)
+            // A page of 1,000 members has a megabyte, and whoever asks for nothing may get it compressed all the same.
+            .gzip(true)
             .build()
             .map_err(|e| ClientError::Setup(root(&e.without_url())))?;
         let speed = if settings.speed.is_finite() && settings.speed > 0.0 {
@@ -196,6 +198,13 @@ impl DiscordClient {
         };
         let (status, headers, body) = exchanged?;
         span.record("http.status", status);
+        if let Some(wait) = busy(status, &headers) {
+            permit.complete(&Answer::Busy {
+                status,
+                retry_after: wait,
+            });
+            return Err(self.asked_to_wait(route.template, status, wait));
+        }
         if status != 429 {
             permit.complete(&Answer::Status {
                 status,
@@ -221,13 +230,18 @@ impl DiscordClient {
             scope,
             headers: rate_headers(headers),
         });
-        let wait = Duration::from_secs_f64(retry_after / self.speed);
-        let what = format!("Discord answered 429 to {}: wait {retry_after} s", route.template);
-        let mut error = waiting(route.template, Some(429), wait, what);
+        let mut error = self.asked_to_wait(route.template, 429, retry_after);
         error.code = Told::read(json.as_ref())
             .and_then(|t| t.code)
             .filter(|code| *code != 0);
         error
+    }
+
+    /// The error for an answer that named a time to wait, in Discord's seconds.
+    fn asked_to_wait(&self, route: &'static str, status: u16, seconds: f64) -> CallError {
+        let wait = Duration::from_secs_f64(seconds / self.speed);
+        let what = format!("Discord answered {status} to {route}: wait {seconds} s");
+        waiting(route, Some(status), wait, what)
     }
 }
 
@@ -289,6 +303,10 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.body.is_empty()
     }
 
     pub(super) fn json(&self) -> Option<Value> {

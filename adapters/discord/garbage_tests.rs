@@ -4,7 +4,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use rolecall_core::guild::{Account, Member, Role};
+use rolecall_core::guild::{Member, Role};
 use rolecall_core::ids::GuildId;
 use rolecall_core::ports::CallFailure;
 use serde::de::DeserializeOwned;
@@ -111,7 +111,7 @@ fn fuzz_answers() {
         }
         let _ = serde_json::from_slice::<MemberBody>(bytes).map(|body| body.of(GuildId::new(5).unwrap()));
         let _ = serde_json::from_slice::<RoleBody>(bytes).map(Role::from);
-        let _ = serde_json::from_slice::<UserBody>(bytes).map(Account::from);
+        let _ = serde_json::from_slice::<UserBody>(bytes).map(UserBody::of_bot_token);
         let error = refused("GET /x", 403, Told::read(value.as_ref()).as_ref());
         assert!(!error.message.contains(char::is_control), "{}", error.message);
         let (wait, _) = limited(&HeaderMap::new(), value.as_ref());
@@ -168,8 +168,8 @@ proptest! {
             prop_assert!(role.permissions == 0 || !value["permissions"].is_null());
         }
         if let Some(body) = read::<UserBody>(&value) {
-            let account = Account::from(body);
-            prop_assert!(!account.bot || value["bot"] == true, "nobody is taken for a bot");
+            let account = body.of_bot_token();
+            prop_assert_eq!(account.bot, value["bot"] != false, "nobody who says no is taken for a bot");
         }
         let guild = read::<GuildBody>(&value);
         prop_assert!(guild.is_none_or(|_| !value["id"].is_null()), "a guild has an id");

@@ -14,7 +14,7 @@ impl DiscordClient {
     pub(super) async fn get_me(&self, token: &BotToken, options: &CallOptions) -> Result<Account, CallError> {
         let request = self.request(Method::GET, "/users/@me");
         let user: UserBody = self.call(ME, None, token, options, request).await?.read(ME)?;
-        Ok(user.into())
+        Ok(user.of_bot_token())
     }
 
     pub(super) async fn get_application(

@@ -1,5 +1,6 @@
 //! What the headers and the body of an answer say about limits.
 
+use chrono::DateTime;
 use reqwest::header::HeaderMap;
 use rolecall_core::ports::{RateHeaders, RateScope};
 use serde_json::Value;
@@ -26,6 +27,36 @@ fn count(headers: &HeaderMap, name: &str) -> Option<u32> {
     number(headers, name).map(|n| n as u32)
 }
 
+/// A moment in HTTP's form, in Unix seconds.
+fn moment(headers: &HeaderMap, name: &str) -> Option<f64> {
+    let at = DateTime::parse_from_rfc2822(text(headers, name)?).ok()?;
+    Some(at.timestamp() as f64)
+}
+
+/// Seconds from when the answer was made to `until`, both by the clock of who made it: ours may be wrong. Its `Date` has
+/// whole seconds, so that this is never too short.
+fn from_date(headers: &HeaderMap, until: f64) -> Option<f64> {
+    Some((until - moment(headers, "date")?).clamp(0.0, RETRY_MOST))
+}
+
+/// Until the budget is full again, as a span or as a moment.
+fn reset_after(headers: &HeaderMap) -> Option<f64> {
+    number(headers, "x-ratelimit-reset-after")
+        .map(|n| n.clamp(0.0, RETRY_MOST))
+        .or_else(|| from_date(headers, number(headers, "x-ratelimit-reset")?))
+}
+
+/// `Retry-After` of any answer: seconds, or a moment (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<f64> {
+    number(headers, "retry-after").or_else(|| from_date(headers, moment(headers, "retry-after")?))
+}
+
+/// How long a server wants to be left alone that answered with an error of its own.
+pub(super) fn busy(status: u16, headers: &HeaderMap) -> Option<f64> {
+    let named = retry_after(headers).filter(|_| status >= 500)?;
+    (named > 0.0).then(|| named.clamp(RETRY_LEAST, RETRY_MOST))
+}
+
 /// The limit headers of any answer. What cannot be read counts as absent.
 pub(super) fn rate_headers(headers: &HeaderMap) -> RateHeaders {
     RateHeaders {
@@ -34,7 +65,7 @@ pub(super) fn rate_headers(headers: &HeaderMap) -> RateHeaders {
             .map(ToOwned::to_owned),
         limit: count(headers, "x-ratelimit-limit").filter(|limit| *limit > 0),
         remaining: count(headers, "x-ratelimit-remaining"),
-        reset_after: number(headers, "x-ratelimit-reset-after").map(|n| n.clamp(0.0, RETRY_MOST)),
+        reset_after: reset_after(headers),
     }
 }
 
@@ -42,7 +73,7 @@ pub(super) fn rate_headers(headers: &HeaderMap) -> RateHeaders {
 pub(super) fn limited(headers: &HeaderMap, body: Option<&Value>) -> (f64, RateScope) {
     let body = body.filter(|b| b.is_object());
     let in_body = body.and_then(|b| b.get("retry_after")).and_then(lenient_number);
-    let named = [number(headers, "retry-after"), in_body]
+    let named = [retry_after(headers), in_body]
         .into_iter()
         .flatten()
         .reduce(f64::max);
@@ -52,7 +83,9 @@ pub(super) fn limited(headers: &HeaderMap, body: Option<&Value>) -> (f64, RateSc
     } else {
         RETRY_LEAST
     };
-    (named.unwrap_or(RETRY_UNNAMED).clamp(least, RETRY_MOST), scope)
+    // A 429 without a time of its own says at least when its budget is full again.
+    let wait = named.or_else(|| reset_after(headers)).unwrap_or(RETRY_UNNAMED);
+    (wait.clamp(least, RETRY_MOST), scope)
 }
 
 fn lenient_number(value: &Value) -> Option<f64> {
@@ -84,7 +117,9 @@ fn scope(headers: &HeaderMap, body: Option<&Value>, named: bool) -> RateScope {
     let limit_headers = headers
         .keys()
         .any(|name| name.as_str().starts_with("x-ratelimit-"));
-    if body.is_none() && !limit_headers && !headers.contains_key("via") {
+    // Discord's own answers come through a proxy that names itself; pages come from the edge, whoever passed them on.
+    let page = text(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    if body.is_none() && !limit_headers && (page || !headers.contains_key("via")) {
         return RateScope::Edge;
     }
     // A ban also comes as JSON: code 0, no time, and a sentence about being blocked for exceeding limits.
@@ -182,5 +217,43 @@ mod tests {
             (None, Some(0), None)
         );
         assert_eq!(read.bucket.as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn a_reset_as_a_moment_is_read_by_the_clock_of_who_named_it() {
+        // One hour off by our clock, which must not matter.
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let headers = headers(&[
+            ("date", date),
+            ("x-ratelimit-limit", "5"),
+            ("x-ratelimit-reset", "784111780.250"),
+        ]);
+        assert_eq!(rate_headers(&headers).reset_after, Some(3.25));
+        let only = self::headers(&[("x-ratelimit-reset", "784111780.250")]);
+        assert_eq!(
+            rate_headers(&only).reset_after,
+            None,
+            "without a clock it says nothing"
+        );
+        let past = self::headers(&[("date", date), ("x-ratelimit-reset", "7")]);
+        assert_eq!(rate_headers(&past).reset_after, Some(0.0));
+    }
+
+    #[test]
+    fn a_time_to_wait_may_be_a_moment_or_what_is_left_of_the_window() {
+        let json = json!({});
+        let until = headers(&[
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:50:17 GMT"),
+        ]);
+        assert_eq!(limited(&until, Some(&json)).0, 40.0);
+        let window = headers(&[("x-ratelimit-reset-after", "64.5")]);
+        assert_eq!(limited(&window, Some(&json)).0, 64.5);
+    }
+
+    #[test]
+    fn a_page_of_the_edge_is_one_whoever_passed_it_on() {
+        let passed = headers(&[("via", "1.1 squid"), ("content-type", "text/html; charset=UTF-8")]);
+        assert_eq!(limited(&passed, None), (600.0, RateScope::Edge));
     }
 }

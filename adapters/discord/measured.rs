@@ -29,6 +29,7 @@ pub(super) fn answered(route: &'static str, answer: &Answer, took: Duration) {
             DISCORD_LIMITED.inc(&[route, scope.as_str()]);
             "429".to_owned()
         }
+        Answer::Busy { status, .. } => status.to_string(),
         Answer::Lost => "none".to_owned(),
     };
     DISCORD_CALLS.inc(&[route, &status]);

@@ -7,6 +7,7 @@ use rolecall_core::Timestamp;
 use rolecall_core::guild::{Account, Member, Role, RoleLooks};
 use rolecall_core::ids::{DiscordId, GuildId, RoleId, Snowflake};
 use rolecall_core::ports::Application;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -15,10 +16,23 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> R
     Ok(Option::deserialize(d)?.unwrap_or_default())
 }
 
+/// A whole number, also as text. `null` is 0.
+fn whole<'de, D: Deserializer<'de>>(d: D) -> Result<i64, D::Error> {
+    match Value::deserialize(d)? {
+        Value::Null => Some(0),
+        Value::Number(n) => n.as_i64(),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| D::Error::custom("no whole number"))
+}
+
 /// A color, or none: an odd one is no reason to read no guild.
 fn color<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
-    let number = Value::deserialize(d)?.as_u64();
-    Ok(number.and_then(|n| u32::try_from(n).ok()).unwrap_or_default())
+    Ok(whole(Value::deserialize(d)?)
+        .ok()
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or_default())
 }
 
 /// A moment, or none: members are read without it, too.
@@ -31,14 +45,23 @@ fn optional_id<'de, D: Deserializer<'de>, M>(d: D) -> Result<Option<Snowflake<M>
     Ok(serde_json::from_value(Value::deserialize(d)?).ok())
 }
 
-/// A bit set as text or number. What is neither counts as no permission.
+/// A bit set as text or number. What is neither counts as no permission; bits beyond the 64th are none that we know.
 fn bit_set<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
     Ok(match Value::deserialize(d)? {
         Value::Number(n) => n.as_u64(),
-        Value::String(s) => s.trim().parse().ok(),
+        Value::String(s) => low_bits(s.trim()),
         _ => None,
     }
     .unwrap_or(0))
+}
+
+/// The lowest 64 bits of a decimal number of any length.
+fn low_bits(digits: &str) -> Option<u64> {
+    let add = |n: u64, byte: u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(n.wrapping_mul(10).wrapping_add(digit))
+    };
+    (!digits.is_empty()).then(|| digits.bytes().try_fold(0, add))?
 }
 
 #[derive(Deserialize)]
@@ -46,16 +69,17 @@ pub(super) struct UserBody {
     id: DiscordId,
     #[serde(default, deserialize_with = "nullable")]
     username: String,
-    #[serde(default, deserialize_with = "nullable")]
-    bot: bool,
+    #[serde(default)]
+    bot: Option<bool>,
 }
 
-impl From<UserBody> for Account {
-    fn from(user: UserBody) -> Self {
-        Self {
-            id: user.id,
-            username: user.username,
-            bot: user.bot,
+impl UserBody {
+    /// Who came in with a bot's token. Discord may leave out whether it is one; nobody else comes in with that.
+    pub(super) fn of_bot_token(self) -> Account {
+        Account {
+            id: self.id,
+            username: self.username,
+            bot: self.bot.unwrap_or(true),
         }
     }
 }
@@ -116,7 +140,7 @@ pub(super) struct RoleBody {
     id: RoleId,
     #[serde(default, deserialize_with = "nullable")]
     name: String,
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "whole")]
     position: i64,
     #[serde(default, deserialize_with = "nullable")]
     managed: bool,
@@ -224,5 +248,17 @@ mod tests {
             (role.looks.color, role.looks.hoist, role.looks.mentionable),
             (15_844_367, true, false)
         );
+    }
+
+    #[test]
+    fn numbers_of_a_role_are_read_as_text_too() {
+        let role = r#"{"id":6,"position":"12","color":"15844367","permissions":"36893488147419103240"}"#;
+        let role = Role::from(serde_json::from_str::<RoleBody>(role).unwrap());
+        assert_eq!((role.position, role.looks.color), (12, 15_844_367));
+        assert_eq!(
+            role.permissions, 8,
+            "bits beyond those that we know do not hide them"
+        );
+        assert!(serde_json::from_str::<RoleBody>(r#"{"id":6,"position":"top"}"#).is_err());
     }
 }

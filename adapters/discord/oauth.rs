@@ -26,7 +26,7 @@ struct TokenBody {
     #[serde(default)]
     expires_in: Value,
     #[serde(default)]
-    scope: Option<String>,
+    scope: Value,
 }
 
 impl DiscordClient {
@@ -84,7 +84,12 @@ impl DiscordClient {
         let form = [("token", token.expose_secret())];
         let reply = self.post_form(REVOKE, client, &form, options).await?;
         if reply.is_success() {
-            return reply.done(REVOKE);
+            // RFC 7009, section 2.2: what the body says does not matter. But a page of something on the way is no answer.
+            return if reply.is_empty() {
+                Ok(())
+            } else {
+                reply.done(REVOKE)
+            };
         }
         // RFC 7009: a token that is not known (any more) is as good as revoked.
         match failed(&reply, "token") {
@@ -123,18 +128,32 @@ impl DiscordClient {
 impl TokenBody {
     fn pair(self, old_refresh: &SecretString) -> TokenPair {
         let seconds = match &self.expires_in {
-            Value::Number(n) => n.as_f64().map(|n| n as u64),
-            Value::String(s) => s.trim().parse().ok(),
+            Value::Number(n) => n.as_f64(),
+            Value::String(s) => s.trim().parse::<f64>().ok().filter(|n| !n.is_nan()),
             _ => None,
         };
+        // `as` keeps within the range.
+        let seconds = seconds.map(|n| n as u64);
         TokenPair {
             access: self.access_token.into(),
             refresh: self
                 .refresh_token
                 .map_or_else(|| old_refresh.clone(), SecretString::from),
             expires_in: Duration::from_secs(seconds.unwrap_or(LIFE_UNTOLD)),
-            scope: self.scope.unwrap_or_default(),
+            scope: scopes(&self.scope),
         }
+    }
+}
+
+/// Scopes, with a space between two: as RFC 6749 has them, or as a list.
+fn scopes(told: &Value) -> String {
+    match told {
+        Value::String(scopes) => scopes.clone(),
+        Value::Array(scopes) => {
+            let scopes: Vec<&str> = scopes.iter().filter_map(Value::as_str).collect();
+            scopes.join(" ")
+        }
+        _ => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
+use reqwest::header::CONTENT_LENGTH;
 use rolecall_core::ids::{DiscordId, GuildId, RoleId};
 use rolecall_core::ports::{BotToken, CallError, CallOptions};
 use serde_json::json;
@@ -21,7 +22,11 @@ impl DiscordClient {
         options: &CallOptions,
     ) -> Result<(), CallError> {
         let path = format!("/guilds/{guild}/members/{user}/roles/{role}");
-        let request = with_reason(self.request(method, &path), options);
+        let mut request = with_reason(self.request(method.clone(), &path), options);
+        if method == Method::PUT {
+            // Without a length a PUT is refused by what stands before Discord (411; RFC 9110, section 8.6).
+            request = request.header(CONTENT_LENGTH, 0);
+        }
         self.call(spec, Some(guild), token, options, request)
             .await?
             .done(spec)

@@ -252,18 +252,17 @@ impl State {
                 bucket.answered(now, ticket.epoch, headers, teaches(*status, answer), &tuning);
                 self.learn_hash(slot, headers);
             }
+            Answer::Busy { retry_after, .. } => {
+                let headers = RateHeaders::default();
+                bucket.limited(now, ticket.epoch, *retry_after, true, &headers, &tuning);
+                self.keep_place(slot, ticket, now + retry_after + tuning.least_margin);
+            }
             Answer::Limited {
                 retry_after,
                 scope,
                 headers,
             } => {
                 let until = now + retry_after + tuning.least_margin;
-                if let Some(job) = ticket.job {
-                    // It had its turn and got nothing for it: when it comes back, it is not a newcomer.
-                    let memory = until + self.rules.patience.memory;
-                    self.slots[slot].queue.remember(job, ticket.rank, memory);
-                }
-                let bucket = &mut self.slots[slot].bucket;
                 match scope {
                     RateScope::User | RateScope::Shared => {
                         let shared = *scope == RateScope::Shared;
@@ -279,9 +278,19 @@ impl State {
                         self.edge_until = self.edge_until.max(until.max(now + EDGE_PAUSE));
                     }
                 }
+                self.keep_place(slot, ticket, until);
             }
         }
         answer.is_invalid() && self.invalid.count(now)
+    }
+
+    /// A job had its turn and got nothing for it: when it comes back then, it is not a newcomer.
+    fn keep_place(&mut self, slot: usize, ticket: Ticket, until: f64) {
+        if let Some(job) = ticket.job {
+            let memory = until + self.rules.patience.memory;
+            let slot = self.resolve(slot);
+            self.slots[slot].queue.remember(job, ticket.rank, memory);
+        }
     }
 
     /// Two groups whose answers name the same bucket share one from now on.

@@ -36,6 +36,10 @@ impl Links for MeteredLinks {
         timed("links_put", self.0.put(link, tokens)).await
     }
 
+    async fn claim(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<bool, StoreError> {
+        timed("links_claim", self.0.claim(link, tokens)).await
+    }
+
     async fn tokens(&self, account: DiscordId) -> Result<Option<SealedTokens>, StoreError> {
         timed("links_tokens", self.0.tokens(account)).await
     }

@@ -8,7 +8,7 @@ use rolecall_core::UserId;
 use rolecall_core::conditions::Facts;
 use rolecall_core::desired::Membership;
 use rolecall_core::error::StoreError;
-use rolecall_core::ports::{Directory, Group};
+use rolecall_core::ports::{Character, Directory, Group};
 
 use super::timed::timed;
 
@@ -23,6 +23,10 @@ impl Directory for MeteredDirectory {
 
     async fn facts_of(&self, users: &[UserId]) -> Result<BTreeMap<UserId, Facts>, StoreError> {
         timed("directory_facts_of", self.0.facts_of(users)).await
+    }
+
+    async fn main_character(&self, user: &UserId) -> Result<Option<Character>, StoreError> {
+        timed("directory_main_character", self.0.main_character(user)).await
     }
 
     async fn groups(&self) -> Result<Vec<Group>, StoreError> {

@@ -22,6 +22,17 @@ pub struct Group {
     pub description: Option<String>,
 }
 
+/// A character of a user, as go-falcon's sessions name it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Character {
+    /// Its id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// What it was granted at EVE's login, separated by spaces.
+    pub scopes: String,
+}
+
 /// Who is this user, and which groups hold. A read that fails is an error, never "no groups".
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
@@ -46,6 +57,12 @@ pub trait Directory: Send + Sync + 'static {
                 Membership::Unknown => None,
             });
         Ok(known.collect())
+    }
+
+    /// The character that stands for a user: the main one. `None` where the directory knows none.
+    async fn main_character(&self, user: &UserId) -> Result<Option<Character>, StoreError> {
+        let _ = user;
+        Ok(None)
     }
 
     /// All groups, by name.

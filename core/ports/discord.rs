@@ -47,9 +47,9 @@ impl Default for CallOptions {
 /// What kind of failure it was.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CallFailure {
-    /// Our limiter gave a later time, or Discord did (429). Real time.
+    /// Our limiter gave a later time, or Discord did (429, or 5xx with Retry-After). Real time.
     Wait(Duration),
-    /// No answer, or one that is no answer of Discord (5xx, half a body, not JSON).
+    /// No answer, or one that is no answer of Discord (another 5xx, half a body, not JSON).
     Transient,
     /// 401: the token is dead.
     Unauthorized,
@@ -84,11 +84,22 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// An answer with 500 or above: not of Discord's limits, and perhaps not of Discord.
+    fn is_of_server(&self) -> bool {
+        self.status.is_some_and(|status| status >= 500)
+    }
+
+    /// Whether it is certain that the call changed nothing: Discord said so, or was not reached. Of an answer that did
+    /// not come, or was an error of a server, it is not.
+    pub fn did_nothing(&self) -> bool {
+        self.failure != CallFailure::Transient && !self.is_of_server()
+    }
+
     /// Stable name of the failure.
     pub fn error_code(&self) -> &'static str {
         match self.failure {
-            CallFailure::Wait(_) => "discord_rate_limited",
-            CallFailure::Transient => "discord_unavailable",
+            CallFailure::Wait(_) if !self.is_of_server() => "discord_rate_limited",
+            CallFailure::Wait(_) | CallFailure::Transient => "discord_unavailable",
             CallFailure::Unauthorized => "discord_unauthorized",
             CallFailure::Forbidden => match self.code {
                 Some(50001) => "discord_missing_access",

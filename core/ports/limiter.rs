@@ -67,7 +67,7 @@ pub struct RateHeaders {
     pub limit: Option<u32>,
     /// `X-RateLimit-Remaining`.
     pub remaining: Option<u32>,
-    /// `X-RateLimit-Reset-After`.
+    /// `X-RateLimit-Reset-After`, or `X-RateLimit-Reset` from the answer's own `Date` on.
     pub reset_after: Option<f64>,
 }
 
@@ -90,6 +90,13 @@ pub enum Answer {
         /// Its limit headers.
         headers: RateHeaders,
     },
+    /// An error of a server, 500 or above, that named a time to wait.
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// `Retry-After`, in Discord's seconds.
+        retry_after: f64,
+    },
     /// No answer came.
     Lost,
 }
@@ -101,7 +108,7 @@ impl Answer {
         match self {
             Self::Status { status, .. } => matches!(status, 401 | 403),
             Self::Limited { scope, .. } => !matches!(scope, RateScope::Shared),
-            Self::Lost => false,
+            Self::Busy { .. } | Self::Lost => false,
         }
     }
 }

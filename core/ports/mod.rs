@@ -22,7 +22,7 @@ pub use api_keys::ApiKeys;
 pub use clock::Clock;
 pub use control::{CauseMarks, JobControl, Ordered, Pauses, Redrive};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
-pub use directory::{Directory, Group, Import, ImportReport, ImportRow};
+pub use directory::{Character, Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
     Application, Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError,
     Joined, MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,

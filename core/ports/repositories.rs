@@ -104,6 +104,9 @@ pub trait Links: Send + Sync + 'static {
     async fn count_active(&self) -> Result<u64, StoreError>;
     /// Stores a link, or changes the one of the same account; with tokens, these are stored, too.
     async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError>;
+    /// The same, unless another user has the account by an active link: `false` then, and nothing is stored. Of many users
+    /// who claim an account at once, one gets it.
+    async fn claim(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<bool, StoreError>;
     /// The tokens of an account.
     async fn tokens(&self, account: DiscordId) -> Result<Option<SealedTokens>, StoreError>;
     /// Notes that the refresh token was refused: the user has to consent again. The link stays active.

@@ -18,6 +18,10 @@ use crate::world::World;
 const BLOCK_PAGE: &str = "<!DOCTYPE html><html><head><title>Access denied | discord.com used Cloudflare to restrict \
     access</title></head><body><h1>Error 1015</h1><p>You are being rate limited</p></body></html>";
 
+/// What stands before Discord answers to a PUT, POST or PATCH that does not say how long its body is.
+const LENGTH_REQUIRED: &str = "<html><head><title>411 Length Required</title></head><body><h1>411 Length Required\
+    </h1></body></html>";
+
 /// Cloudflare's other form: fixed JSON without a time to wait (discord-api-docs #5810).
 const BLOCK_JSON: &str = r#"{"message":"You are being blocked from accessing our API temporarily due to exceeding our rate limits frequently.","code":0}"#;
 
@@ -34,6 +38,9 @@ pub(super) fn admit(
     let now_us = simulator.clock().now_us();
     if state.traffic.is_blocked(now_us / 1_000) {
         return Err(quiet(block_page()));
+    }
+    if head.hides_length() {
+        return Err(quiet(html(411, LENGTH_REQUIRED)));
     }
     if simulator.config().strict_user_agent && !is_bot_agent(head.header("user-agent")) {
         return Err(quiet(Reply::error(&BAD_USER_AGENT)));
@@ -253,13 +260,16 @@ fn is_bot_agent(agent: &str) -> bool {
 }
 
 fn block_page() -> Reply {
-    let reply = Reply {
-        form: Form::Html,
-        ..Reply::json(429, BLOCK_PAGE)
-    };
     Reply {
         refusal: Some(Refusal::Cloudflare),
-        ..reply
+        ..html(429, BLOCK_PAGE)
+    }
+}
+
+fn html(status: u16, page: &'static str) -> Reply {
+    Reply {
+        form: Form::Html,
+        ..Reply::json(status, page)
     }
 }
 

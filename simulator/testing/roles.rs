@@ -145,6 +145,7 @@ async fn hang_at_ada(server: &Served) -> tokio::task::JoinHandle<()> {
         server
             .http
             .put(url)
+            .header("content-length", 0)
             .header("authorization", format!("Bot {TOKEN}")),
     );
     let task = tokio::spawn(async move { drop(call.await) });
@@ -206,6 +207,7 @@ async fn the_reason_is_decoded_and_logged_and_not_longer_than_512() {
             server
                 .http
                 .put(url)
+                .header("content-length", 0)
                 .header("authorization", format!("Bot {TOKEN}"))
                 .header("x-audit-log-reason", reason),
         )
@@ -216,4 +218,17 @@ async fn the_reason_is_decoded_and_logged_and_not_longer_than_512() {
         server.simulator.calls(2)[0].audit_reason.as_deref(),
         Some("café sync")
     );
+}
+
+#[tokio::test]
+async fn a_write_that_does_not_tell_its_length_is_refused_before_anybody_looks_at_it() {
+    let server = start().await;
+    let url = format!("{}/api/v10{}", server.base, member_role(ADA, LOW));
+    let bare = server
+        .http
+        .put(url)
+        .header("authorization", format!("Bot {TOKEN}"));
+    let answer = read(bare).await.unwrap();
+    assert_eq!(answer.status, 411);
+    assert!(server.roles_of(ADA).is_empty());
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::http::Uri;
+
 use super::reader::Reader;
 
 /// The longest that a request may wait for its sync: an answer has to begin within 15 s.
@@ -152,11 +154,16 @@ fn limit(reader: &mut Reader<'_>, per_minute: &str, burst: &str) -> RateLimit {
     out
 }
 
+/// Those that are set; else that of the frontend, if one is set.
 fn origins(reader: &mut Reader<'_>) -> Vec<String> {
     let all = list(reader, "CORS_ALLOWED_ORIGINS");
+    if all.is_empty() {
+        let frontend = reader.text("FRONTEND_URL");
+        return frontend.and_then(|url| origin_of(&url)).into_iter().collect();
+    }
     let mut out = Vec::new();
     for origin in all {
-        let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+        let origin = without_default_port(origin.trim_end_matches('/').to_ascii_lowercase());
         let host = origin
             .strip_prefix("https://")
             .or_else(|| origin.strip_prefix("http://"))
@@ -174,6 +181,26 @@ fn origins(reader: &mut Reader<'_>) -> Vec<String> {
         }
     }
     out
+}
+
+/// The origin of an address as browsers write it.
+fn origin_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.authority()?.as_str().rsplit('@').next()?;
+    let origin = format!("{}://{host}", uri.scheme_str()?);
+    Some(without_default_port(origin.to_ascii_lowercase()))
+}
+
+fn without_default_port(origin: String) -> String {
+    let port = if origin.starts_with("https:") {
+        ":443"
+    } else {
+        ":80"
+    };
+    match origin.strip_suffix(port) {
+        Some(short) => short.to_owned(),
+        None => origin,
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +244,27 @@ mod tests {
         ] {
             assert!(read(&[("CORS_ALLOWED_ORIGINS", bad)]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_frontend_that_is_set_may_call_unless_others_are_named() {
+        let frontend = |url: &str, named: &str| {
+            let vars = [("FRONTEND_URL", url), ("CORS_ALLOWED_ORIGINS", named)];
+            read(&vars).unwrap().cors_origins
+        };
+        for (url, origin) in [
+            ("https://React.example/", "https://react.example"),
+            ("https://react.example:443/app?x#y", "https://react.example"),
+            ("http://localhost:5173", "http://localhost:5173"),
+            ("http://me@[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(frontend(url, ""), [origin]);
+        }
+        assert_eq!(
+            frontend("https://a.example", "https://b.example:443"),
+            ["https://b.example"]
+        );
+        assert!(read(&[]).unwrap().cors_origins.is_empty());
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "CORS_ALLOWED_ORIGINS",
         "",
-        "origins of browsers' pages that may call this interface with cookies, comma-separated, such as https://react.eveonline.it",
+        "origins of browsers' pages that may call this interface with cookies, comma-separated, such as https://react.eveonline.it; not set: that of FRONTEND_URL, if it is set",
     ),
     setting(
         "API_RATE_LIMIT_PER_MINUTE",

@@ -209,6 +209,20 @@ async fn a_preflight_is_answered_for_exactly_the_configured_origins() {
             "{origin}"
         );
         assert!(answer.headers().contains_key("access-control-max-age"));
+        // Whatever a request may carry, a page may send, and what an answer tells in a header, it may read.
+        let sent = answer.headers()["access-control-allow-headers"].to_str().unwrap();
+        for name in [
+            "authorization",
+            "x-api-key",
+            "if-match",
+            "prefer",
+            "idempotency-key",
+        ] {
+            assert!(
+                sent.split(',').any(|allowed| allowed.trim() == name),
+                "{name}: {sent}"
+            );
+        }
     }
     let headers = [("origin", "https://app.example")];
     let refused = served.ask("GET", "/discord/guilds", &headers, "").await;
@@ -217,6 +231,21 @@ async fn a_preflight_is_answered_for_exactly_the_configured_origins() {
         refused.headers()["access-control-allow-origin"],
         "https://app.example"
     );
+    let read = refused.headers()["access-control-expose-headers"]
+        .to_str()
+        .unwrap();
+    for name in [
+        "etag",
+        "location",
+        "preference-applied",
+        "idempotency-replayed",
+        "www-authenticate",
+    ] {
+        assert!(
+            read.split(',').any(|exposed| exposed.trim() == name),
+            "{name}: {read}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -234,6 +263,28 @@ async fn a_user_who_asks_too_often_is_told_when_to_come_again() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key("retry-after") && refused.headers().contains_key("x-request-id"));
     assert_eq!(served.status("get", "/livez", None).await, 200);
+}
+
+/// A browser that comes back from Discord shows its person whatever is answered.
+#[tokio::test]
+async fn a_login_that_comes_back_too_often_ends_at_the_frontend_as_every_other() {
+    let more = [("API_RATE_LIMIT_PER_MINUTE", "60"), ("API_RATE_LIMIT_BURST", "1")];
+    let mut served = served(&more).await;
+    let bearer = format!("Bearer {}", served.admin);
+    let headers = [("authorization", bearer.as_str())];
+    for (path, code) in [
+        ("/discord/auth/callback?error=access_denied", "access_denied"),
+        ("/discord/auth/callback?error=access_denied", "rate_limited"),
+        ("/api/discord/auth/callback?error=access_denied", "rate_limited"),
+    ] {
+        let answer = served.ask("GET", path, &headers, "").await;
+        assert_eq!(answer.status(), StatusCode::FOUND, "{path}");
+        let location = answer.headers()["location"].to_str().unwrap();
+        assert!(
+            location.contains(&format!("/user/characters?discord={code}&message=")),
+            "{location}"
+        );
+    }
 }
 
 #[tokio::test]

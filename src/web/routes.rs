@@ -29,7 +29,12 @@ pub fn router(app: Arc<App>, stop: CancellationToken) -> Router {
     let api = &web.config.api;
     let gates = Gates {
         cors: cors::layer(&api.cors_origins),
-        limits: Limits::new(api, web.jwt_secret.clone(), Arc::clone(&web.memory)),
+        limits: Limits::new(
+            api,
+            web.jwt_secret.clone(),
+            Arc::clone(&web.memory),
+            legacy::auth::callback::turned_away(&web.config.accounts),
+        ),
         origins: Origins(api.cors_origins.clone().into()),
         read_only: ReadOnly(api.read_only),
     };

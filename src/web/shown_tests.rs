@@ -127,7 +127,26 @@ async fn one_mapping_is_shown_and_an_unknown_or_wrong_id_is_told() {
     let (status, mapping) = seen(&served, "eve", true, &format!("/discord/role-mappings/{MAPPING}")).await;
     assert_eq!((status, &mapping["group_name"]), (200, &json!("Pilots")));
     assert!(mapping["warnings"][0].as_str().unwrap().contains("undecided"));
-    for (id, status) in [("64b000000000000000000002", 404), ("xyz", 422)] {
+    // A document that another hand wrote has an id of another kind, and is listed with it: so it can be asked for, too.
+    let ours = MappingId(MAPPING.into());
+    let known = served.app.services.mappings.get(&ours).await.unwrap().unwrap();
+    let foreign = Mapping {
+        id: MappingId("mapping-uuid".into()),
+        group_id: "other".into(),
+        ..known
+    };
+    served.app.services.mappings.add(foreign).await.unwrap().unwrap();
+    let (status, mapping) = seen(&served, "eve", true, "/discord/role-mappings/mapping-uuid").await;
+    assert_eq!((status, &mapping["id"]), (200, &json!("mapping-uuid")));
+    let long = "x".repeat(129);
+    let wrong = [
+        ("64b000000000000000000002", 404),
+        ("xyz", 422),
+        ("x%00", 422),
+        (long.as_str(), 422),
+        ("%ff", 400),
+    ];
+    for (id, status) in wrong {
         let (answered, problem) = seen(&served, "eve", true, &format!("/discord/role-mappings/{id}")).await;
         assert_eq!(answered, status, "{problem:#}");
         assert!(problem["errors"][0]["message"].is_string(), "{problem:#}");

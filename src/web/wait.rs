@@ -20,7 +20,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_millis(500);
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// On an answer that was waited for.
+pub(crate) const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What the caller prefers. What is not understood is ignored, as the RFC asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

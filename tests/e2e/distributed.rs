@@ -10,7 +10,6 @@ use crate::support::free_port;
 use crate::support::http::Api;
 use crate::support::process::{Installation, Running};
 use crate::support::servers::{Mongo, Redis};
-use crate::support::setup::SECRET;
 use crate::support::world::{BOT_TOKEN, GROUPS, World};
 
 const SPEED: f64 = 20.0;
@@ -31,17 +30,11 @@ impl Fleet {
         let world = World::start(SPEED, 1_000, 200).await;
         let (mongo, redis) = (Mongo::fresh(), Redis::start().await);
         let port = free_port();
-        let installation = Installation::embedded()
-            .set("MONGODB_URI", &mongo.uri)
-            .set("MONGODB_DATABASE", &mongo.database)
-            .set("REDIS_URL", &redis.url)
-            .set("JWT_SECRET", SECRET)
-            .set("DISCORD_API_BASE_URL", &world.url)
-            .set("ROLECALL_SIMULATOR_SPEED", world.speed)
-            .set("HOST", "127.0.0.1")
-            .set("PORT", port)
-            .set("BOT_TOKEN", BOT_TOKEN);
-        installation.run(&["release"]).ok();
+        let installation = world
+            .embedded(port)
+            .set("BOT_TOKEN", BOT_TOKEN)
+            .over(&mongo, &redis);
+        installation.nothing_by_the_clock();
         let token = installation
             .run(&["token", "--user", "tester", "--admin"])
             .ok()

@@ -85,6 +85,7 @@ async fn a_process_that_is_killed_goes_on_where_it_was() {
     let port = free_port();
     let installation = world.embedded(port);
     world.set_up(&installation);
+    installation.nothing_by_the_clock();
     let mut all = installation.start("first", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])
@@ -116,6 +117,7 @@ async fn a_stop_in_the_middle_hands_back_and_uses_no_attempt() {
     let port = free_port();
     let installation = world.embedded(port).set("SHUTDOWN_GRACE_SECS", 4);
     world.set_up(&installation);
+    installation.nothing_by_the_clock();
     let mut all = installation.start("first", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])
@@ -293,6 +295,7 @@ async fn a_bot_that_is_kicked_is_not_asked_again_for_every_member() {
     let port = free_port();
     let installation = world.embedded(port);
     world.set_up(&installation);
+    installation.nothing_by_the_clock();
     let all = installation.start("all", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])

@@ -70,6 +70,7 @@ async fn a_post_whose_process_was_killed_before_its_answer_makes_nothing_twice()
     let world = World::start(60.0, 12, 10).await;
     let port = free_port();
     let installation = installed(&world, port);
+    installation.nothing_by_the_clock();
     for kind in ["kind:add_role", "kind:set_member_roles"] {
         let pause = ["pauses", "add", kind, "--reason", "so that the run does not end"];
         installation.run(&pause).ok();

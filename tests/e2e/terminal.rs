@@ -21,9 +21,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    async fn open() -> Self {
+    /// After this was prepared.
+    async fn open(prepare: fn(&Installation)) -> Self {
         let world = World::start(60.0, 12, 10).await;
         let installation = installed(&world, free_port());
+        prepare(&installation);
         let all = installation.start("all", &["all"], &[]);
         Self {
             world,
@@ -354,7 +356,7 @@ async fn a_process_is_drained_and_takes_jobs_again(at: &Terminal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_operators_works_against_a_running_installation() {
-    let at = Terminal::open().await;
+    let at = Terminal::open(|_| ()).await;
     assert!(at.position() < 200);
     let cause = a_role_goes_above_the_bot(&at).await;
     dead_letters_are_listed_looked_at_and_marked(&at, &cause);
@@ -365,7 +367,7 @@ async fn every_command_of_operators_works_against_a_running_installation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_cancelled_and_the_next_ends_its_pauses_by_canaries() {
-    let at = Terminal::open().await;
+    let at = Terminal::open(Installation::nothing_by_the_clock).await;
     a_run_is_cancelled_after_a_look(&at).await;
     pauses_are_looked_at_and_ended_by_their_canaries(&at).await;
     at.world.assert_equal();

@@ -49,6 +49,7 @@ async fn each_process_tells_what_it_did_and_all_tell_what_is() {
     let (port, addresses) = (free_port(), Addresses::fresh());
     let installation = world.embedded(port).over(&mongo, &redis);
     world.set_up(&installation);
+    installation.nothing_by_the_clock();
     let _web = installation.start("web", &["web"], &at(&addresses.web));
     let mut worker = installation.start("worker", &["worker"], &at(&addresses.worker));
     let _scheduler = installation.start("scheduler", &["scheduler"], &at(&addresses.scheduler));

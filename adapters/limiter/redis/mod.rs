@@ -286,7 +286,7 @@ impl Limiter for RedisLimiter {
                 ticket: own,
             } => {
                 share.complete(own, answer);
-                if matches!(answer, Answer::Limited { .. }) {
+                if matches!(answer, Answer::Limited { .. } | Answer::Busy { .. }) {
                     // What Discord forbade is told to the others as soon as Redis is back.
                     let slot = place.slot();
                     let ticket = format!("{}.{ticket}", self.inner.process);

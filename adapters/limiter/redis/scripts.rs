@@ -220,6 +220,12 @@ impl Report {
                 report.teaches = teaches(*status, answer);
                 report.headers = headers.into();
             }
+            Answer::Busy { retry_after, .. } => {
+                // Like a budget that others use, too: it only says when to come back.
+                report.kind = "limited";
+                report.retry_after = *retry_after;
+                report.scope = RateScope::Shared.as_str();
+            }
             Answer::Limited {
                 retry_after,
                 scope,

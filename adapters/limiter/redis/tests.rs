@@ -147,7 +147,11 @@ impl Both {
                 scope: scopes[self.dice.usize(0..3)],
                 headers,
             },
-            2 => Answer::Status {
+            2 => Answer::Busy {
+                status: 503,
+                retry_after: self.dice.f64() * 4.0,
+            },
+            3 => Answer::Status {
                 status: 502,
                 headers: RateHeaders::default(),
             },

@@ -7,9 +7,13 @@ use mongodb::Cursor;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document};
 use rolecall_core::error::StoreError;
+use rolecall_core::ids::DiscordId;
 use rolecall_core::time::Timestamp;
 
 use super::errors::store_error;
+
+/// What texts look like that may be ids of Discord.
+pub(crate) const DIGITS: &str = "^[0-9]{1,20}$";
 
 /// The fields of one document. What is of a wrong type is an error that names collection, document and field.
 #[derive(Clone, Copy)]
@@ -130,11 +134,26 @@ impl<'a> Fields<'a> {
         Ok(None)
     }
 
+    /// A date, or a text as JSON has it (RFC 3339): so an import of JSON leaves them. An empty text is none.
     pub(crate) fn opt_at(&self, field: &str) -> Result<Option<Timestamp>, StoreError> {
+        let at = match self.value(field) {
+            None => return Ok(None),
+            Some(Bson::DateTime(at)) => Some(Timestamp(at.timestamp_millis())),
+            Some(Bson::String(text)) if text.trim().is_empty() => return Ok(None),
+            Some(Bson::String(text)) => Timestamp::from_rfc3339(text.trim()),
+            Some(_) => None,
+        };
+        self.needed(at, field, "a date").map(Some)
+    }
+
+    /// Whether the field names nothing that Discord has: it holds a text that is no Discord id, or is not there. go-falcon
+    /// stores whatever it is given, and an empty text, too. Such a document gives nobody a role and takes none.
+    pub(crate) fn is_of_nothing(&self, field: &str) -> bool {
         match self.value(field) {
-            None => Ok(None),
-            Some(Bson::DateTime(at)) => Ok(Some(Timestamp(at.timestamp_millis()))),
-            Some(_) => Err(self.broken(field, "a date")),
+            None => true,
+            Some(value) => value
+                .as_str()
+                .is_some_and(|text| text.parse::<DiscordId>().is_err()),
         }
     }
 
@@ -246,6 +265,18 @@ pub(crate) fn id_values(text: &str) -> Vec<Bson> {
 /// A date.
 pub(crate) fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(at.0)
+}
+
+/// All ways in which [`Fields::opt_at`] may have found this moment, to look for a document that has not changed since.
+pub(crate) fn dates(at: Timestamp) -> Vec<Bson> {
+    let text = at.to_rfc3339();
+    let mut all = vec![date(at).into()];
+    all.extend(
+        text.strip_suffix(".000Z")
+            .map(|seconds| format!("{seconds}Z").into()),
+    );
+    all.push(text.into());
+    all
 }
 
 /// A count as an int64.

@@ -38,6 +38,10 @@ fn by_id(id: GuildId) -> Document {
     doc! { "guild_id": id.to_string() }
 }
 
+fn is_of_nothing(doc: &Document) -> bool {
+    Fields::new(GUILDS, doc).is_of_nothing("guild_id")
+}
+
 fn read(doc: &Document) -> Result<GuildConfig, StoreError> {
     let f = Fields::new(GUILDS, doc);
     let updated_at = f.opt_at("updated_at")?;
@@ -45,7 +49,8 @@ fn read(doc: &Document) -> Result<GuildConfig, StoreError> {
         guild_id: f.parsed("guild_id")?,
         guild_name: f.opt_text("guild_name")?.unwrap_or_default(),
         is_enabled: f.flag(&["is_enabled", "enabled"])?.unwrap_or(true),
-        bot_user_id: f.opt_snowflake("bot_user_id")?,
+        // Learned again with the next look at the guild.
+        bot_user_id: f.parsed_or_none("bot_user_id"),
         settings: settings::read(f)?,
         health: settings::health(f)?,
         // The seed's documents hold a user there, and not the character that go-falcon writes.
@@ -117,7 +122,7 @@ impl Guilds for MongoStore {
         // As `newest` sorts, so that of duplicates the same one counts as everywhere.
         found.sort_by_key(order);
         let mut guilds: BTreeMap<GuildId, GuildConfig> = BTreeMap::new();
-        for doc in &found {
+        for doc in found.iter().filter(|doc| !is_of_nothing(doc)) {
             let guild = read(doc)?;
             guilds.insert(guild.guild_id, guild);
         }

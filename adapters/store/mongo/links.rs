@@ -13,13 +13,15 @@ use rolecall_core::ports::Links;
 use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
-use super::documents::{Fields, all, cursor, date};
+use super::documents::{DIGITS, Fields, all, cursor, date};
 use super::errors::{is_duplicate, store_error};
 use super::guilds::order;
 use super::refreshes::{AT, REASON, SINCE};
 
 /// The name of the collection.
 pub(super) const LINKS: &str = "discord_users";
+/// How often an account is tried to be claimed that others change at the same moment.
+const CLAIMS: usize = 8;
 
 impl MongoStore {
     fn links(&self) -> Collection<Document> {
@@ -32,6 +34,25 @@ impl MongoStore {
         found.map_err(store_error)
     }
 
+    /// Stores the link of an account that has none. `false`: somebody was quicker.
+    async fn first_link(&self, link: &Link, update: &Document) -> Result<bool, StoreError> {
+        let mut whole = Document::new();
+        for part in ["$setOnInsert", "$set"] {
+            whole.extend(update.get_document(part).cloned().unwrap_or_default());
+        }
+        let insert = doc! { "$setOnInsert": whole };
+        let links = self.links();
+        let answer = links
+            .update_one(by_account(link.discord_id), insert)
+            .upsert(true)
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.upserted_id.is_some()),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
     /// The documents that count among those that match.
     pub(super) async fn newest_links(&self, filter: Document) -> Result<Vec<Link>, StoreError> {
         let shape = doc! {
@@ -41,6 +62,9 @@ impl MongoStore {
         let mut found = cursor(self.links().find(filter).projection(shape)).await?;
         let mut links: BTreeMap<DiscordId, ((Timestamp, String), Link)> = BTreeMap::new();
         while let Some(doc) = found.try_next().await.map_err(store_error)? {
+            if Fields::new(LINKS, &doc).is_of_nothing("discord_id") {
+                continue;
+            }
             let (link, age) = (read(&doc)?, order(&doc));
             match links.get(&link.discord_id) {
                 Some((other, _)) if *other > age => {}
@@ -96,6 +120,36 @@ pub(super) fn written(link: &Link) -> Document {
     }
 }
 
+/// What stores a link: with tokens, these, too.
+fn update(link: &Link, tokens: Option<SealedTokens>) -> Document {
+    let mut set = written(link);
+    let mut once = no_tokens();
+    let mut over = Document::new();
+    if !link.needs_consent {
+        over.insert(REASON, "");
+    }
+    if let Some(tokens) = tokens {
+        over.insert(SINCE, "");
+        over.insert(AT, "");
+        set.insert("access_token", tokens.access);
+        set.insert("refresh_token", tokens.refresh);
+        set.insert("token_expiry", date(tokens.expiry));
+        once.remove("access_token");
+        once.remove("refresh_token");
+    }
+    let mut update = doc! { "$set": set, "$setOnInsert": once };
+    if !over.is_empty() {
+        update.insert("$unset", over);
+    }
+    update
+}
+
+fn changed_meanwhile(account: DiscordId) -> StoreError {
+    StoreError::Unavailable(format!(
+        "the link of account {account} changed while it was stored"
+    ))
+}
+
 /// What go-falcon expects of a link without tokens.
 pub(super) fn no_tokens() -> Document {
     doc! { "access_token": "", "refresh_token": "", "global_name": Bson::Null, "avatar": Bson::Null }
@@ -140,7 +194,13 @@ impl Links for MongoStore {
                 { "$eq": [{ "$ifNull": ["$enabled", true] }, false] },
             ] },
         ] } };
+        // What is about nothing at Discord is no link.
+        let of_something = doc! { "$or": [
+            { "discord_id": { "$regex": DIGITS } },
+            { "discord_id": { "$type": "number" } },
+        ] };
         let pipeline = [
+            doc! { "$match": of_something },
             doc! { "$group": { "_id": "$discord_id", "newest": { "$max": newest } } },
             doc! { "$match": { "newest.off": false } },
             doc! { "$count": "links" },
@@ -156,25 +216,7 @@ impl Links for MongoStore {
     }
 
     async fn put(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<(), StoreError> {
-        let mut set = written(link);
-        let mut once = no_tokens();
-        let mut over = Document::new();
-        if !link.needs_consent {
-            over.insert(REASON, "");
-        }
-        if let Some(tokens) = tokens {
-            over.insert(SINCE, "");
-            over.insert(AT, "");
-            set.insert("access_token", tokens.access);
-            set.insert("refresh_token", tokens.refresh);
-            set.insert("token_expiry", date(tokens.expiry));
-            once.remove("access_token");
-            once.remove("refresh_token");
-        }
-        let mut update = doc! { "$set": set, "$setOnInsert": once };
-        if !over.is_empty() {
-            update.insert("$unset", over);
-        }
+        let update = update(link, tokens);
         for attempt in 0..2 {
             let answer = self
                 .links()
@@ -190,10 +232,33 @@ impl Links for MongoStore {
                 Err(error) => return Err(store_error(error)),
             }
         }
-        Err(StoreError::Unavailable(format!(
-            "the link of account {} changed while it was stored",
-            link.discord_id
-        )))
+        Err(changed_meanwhile(link.discord_id))
+    }
+
+    async fn claim(&self, link: &Link, tokens: Option<SealedTokens>) -> Result<bool, StoreError> {
+        let update = update(link, tokens);
+        for _ in 0..CLAIMS {
+            let stored = match self.link(link.discord_id).await? {
+                None => self.first_link(link, &update).await?,
+                Some(found) => {
+                    let held = read(&found)?;
+                    if held.is_active && held.user_id != link.user_id {
+                        return Ok(false);
+                    }
+                    let unchanged = |field: &str| found.get(field).cloned().unwrap_or(Bson::Null);
+                    // Null finds what is absent, too.
+                    let same = doc! {
+                        "_id": unchanged("_id"), "user_id": unchanged("user_id"), "is_active": unchanged("is_active"),
+                    };
+                    let answer = self.links().update_one(same, update.clone()).await;
+                    answer.map_err(store_error)?.matched_count == 1
+                }
+            };
+            if stored {
+                return Ok(true);
+            }
+        }
+        Err(changed_meanwhile(link.discord_id))
     }
 
     async fn tokens(&self, account: DiscordId) -> Result<Option<SealedTokens>, StoreError> {

@@ -13,10 +13,11 @@ use rolecall_core::ports::Mappings;
 use rolecall_core::time::Timestamp;
 
 use super::MongoStore;
-use super::documents::{Fields, all, date, id_value, id_values};
+use super::documents::{Fields, all, date, dates, id_value, id_values};
 use super::errors::{is_duplicate, store_error};
 
 const MAPPINGS: &str = "discord_role_mappings";
+const ROLE: &str = "discord_role_id";
 
 impl MongoStore {
     fn mappings(&self) -> Collection<Document> {
@@ -37,6 +38,12 @@ fn by_group(guild: GuildId, group: &GroupId) -> Document {
     doc! { "guild_id": guild.to_string(), "group_id": { "$in": id_values(group.as_str()) } }
 }
 
+fn is_of_nothing(doc: &Document) -> bool {
+    let f = Fields::new(MAPPINGS, doc);
+    // A mapping without a role at all is broken, and not of nothing.
+    f.is_of_nothing("guild_id") || (f.value(ROLE).is_some() && f.is_of_nothing(ROLE))
+}
+
 fn read(doc: &Document) -> Result<Mapping, StoreError> {
     let f = Fields::new(MAPPINGS, doc);
     let updated_at = f.opt_at("updated_at")?;
@@ -45,7 +52,7 @@ fn read(doc: &Document) -> Result<Mapping, StoreError> {
         guild_id: f.parsed("guild_id")?,
         group_id: GroupId(f.id("group_id")?),
         group_name: f.opt_text("group_name")?.unwrap_or_default(),
-        role_id: f.parsed("discord_role_id")?,
+        role_id: f.parsed(ROLE)?,
         role_name: f.opt_text("discord_role_name")?.unwrap_or_default(),
         priority: f.number("priority")?,
         conditions: conditions(f)?,
@@ -95,7 +102,7 @@ fn changing(mapping: &Mapping) -> Document {
         .collect();
     doc! {
         "group_name": &mapping.group_name,
-        "discord_role_id": mapping.role_id.to_string(),
+        ROLE: mapping.role_id.to_string(),
         "discord_role_name": &mapping.role_name,
         "conditions": {
             "require_all": conditions.require_all,
@@ -115,7 +122,7 @@ fn since(at: Timestamp) -> Document {
     if at == Timestamp::default() {
         return doc! { "updated_at": { "$in": [date(at), Bson::Null] } };
     }
-    doc! { "updated_at": date(at) }
+    doc! { "updated_at": { "$in": dates(at) } }
 }
 
 #[async_trait]
@@ -146,7 +153,8 @@ impl Mappings for MongoStore {
     async fn list(&self, guild: Option<GuildId>) -> Result<Vec<Mapping>, StoreError> {
         let filter = guild.map_or_else(Document::new, |id| doc! { "guild_id": id.to_string() });
         let found = all(self.mappings().find(filter)).await?;
-        let mut mappings = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let real = found.iter().filter(|doc| !is_of_nothing(doc));
+        let mut mappings = real.map(read).collect::<Result<Vec<_>, _>>()?;
         mappings.sort_by(|a, b| {
             let order = |m: &Mapping| (m.guild_id, Reverse(m.priority), m.id.clone());
             order(a).cmp(&order(b))
@@ -161,7 +169,7 @@ impl Mappings for MongoStore {
         role: RoleId,
     ) -> Result<Option<Mapping>, StoreError> {
         let mut filter = by_group(guild, group);
-        filter.insert("discord_role_id", role.to_string());
+        filter.insert(ROLE, role.to_string());
         self.mapping_where(filter).await
     }
 

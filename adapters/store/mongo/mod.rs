@@ -20,6 +20,7 @@ mod ledger;
 mod links;
 mod mappings;
 mod oauth_states;
+mod of_nothing;
 mod pauses;
 mod refreshes;
 mod replies;
@@ -139,7 +140,8 @@ impl StoreHealth for MongoStore {
     }
 
     async fn prepare(&self) -> Result<Vec<String>, StoreError> {
-        let sentences = indexes::prepare(self).await?;
+        let mut sentences = indexes::prepare(self).await?;
+        sentences.extend(of_nothing::told(self).await?);
         // After the indexes: one of them keeps two from the same place.
         self.adopt_audit().await?;
         Ok(sentences)

@@ -20,8 +20,9 @@ pub(super) fn read(guild: Fields<'_>) -> Result<GuildSettings, StoreError> {
         remove_roles_on_leave: f
             .flag(&["remove_roles_on_leave"])?
             .unwrap_or(default.remove_roles_on_leave),
-        audit_channel_id: f.opt_snowflake("audit_channel_id")?,
-        notification_channel_id: f.opt_snowflake("notification_channel_id")?,
+        // Only messages depend on these two.
+        audit_channel_id: f.parsed_or_none("audit_channel_id"),
+        notification_channel_id: f.parsed_or_none("notification_channel_id"),
         max_role_changes_per_sync: f.opt_number("max_role_changes_per_sync")?,
     })
 }

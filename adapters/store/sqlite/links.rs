@@ -63,6 +63,24 @@ impl Links for SqliteStore {
         self.write(move |db, _| put(db, &link, tokens.as_ref())).await
     }
 
+    async fn claim(
+        &self,
+        link: &Link,
+        tokens: Option<SealedTokens>,
+    ) -> std::result::Result<bool, StoreError> {
+        let link = link.clone();
+        // All writes go through one connection, one after another.
+        self.write(move |db, _| {
+            let held = of_account(db, link.discord_id)?;
+            if held.is_some_and(|held| held.is_active && held.user_id != link.user_id) {
+                return Ok(false);
+            }
+            put(db, &link, tokens.as_ref())?;
+            Ok(true)
+        })
+        .await
+    }
+
     async fn tokens(&self, account: DiscordId) -> std::result::Result<Option<SealedTokens>, StoreError> {
         self.read(move |db| tokens(db, account)).await
     }

@@ -1,6 +1,5 @@
 //! A Redis of one test's own, which it may break.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use redis::aio::MultiplexedConnection;
@@ -156,9 +155,5 @@ impl Drop for Server {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    rolecall_simulator::ports::free_port().unwrap()
 }

@@ -151,3 +151,28 @@ async fn a_document_that_cannot_be_read_fails_the_whole_answer() {
     }
     assert_eq!(directory.groups_of(&asked).await.unwrap(), whole);
 }
+
+#[tokio::test]
+async fn the_character_of_position_0_stands_for_its_user() {
+    let (store, db) = fresh().await;
+    let named = |n: usize, character: i64, position: Bson, name: &str| {
+        doc! { "user_id": user(n).0, "character_id": character, "position": position, "character_name": name,
+        "scopes": "publicData esi-x.v1" }
+    };
+    let profiles = vec![
+        named(1, 5, Bson::Null, "Without"),
+        named(1, 7, 1_i32.into(), "Second"),
+        named(1, 9, 0_i64.into(), "Main"),
+        profile(2, 4),
+        profile(2, 3),
+    ];
+    put(&db, "user_profiles", profiles).await;
+    let directory = GoFalcon::new(store);
+    let main = directory.main_character(&user(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (main.id, main.name.as_str(), main.scopes.as_str()),
+        (9, "Main", "publicData esi-x.v1")
+    );
+    assert_eq!(directory.main_character(&user(2)).await.unwrap().unwrap().id, 3);
+    assert_eq!(directory.main_character(&user(3)).await.unwrap(), None);
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rolecall_core::ids::{DiscordId, GuildId, RoleId};
 use rolecall_core::ports::{Answer, CallError, CallFailure, Discord, Joined, RateScope};
 
@@ -41,6 +42,7 @@ async fn a_429_of_discord_waits_for_the_larger_time_and_tells_the_limiter() {
         (error.status, error.error_code()),
         (Some(429), "discord_rate_limited")
     );
+    assert!(error.did_nothing());
     let answers = stage.answers();
     let [
         Answer::Limited {
@@ -72,6 +74,34 @@ async fn a_429_page_of_the_edge_stops_for_ten_minutes() {
             ..
         }]
     ));
+}
+
+#[tokio::test]
+async fn a_server_error_that_names_a_time_is_not_asked_again_before() {
+    let mut busy = reply(503, "upstream connect error");
+    busy.headers = vec![("retry-after", "30")];
+    let (result, stage) = adding(busy).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.failure, CallFailure::Wait(Duration::from_secs(30)));
+    assert_eq!(
+        (error.status, error.error_code()),
+        (Some(503), "discord_unavailable")
+    );
+    assert!(
+        !error.did_nothing(),
+        "an answer of a server on the way tells nothing of the work"
+    );
+    assert!(
+        error.message.contains("503") && error.message.contains("wait 30 s"),
+        "{error}"
+    );
+    assert_eq!(
+        stage.answers(),
+        [Answer::Busy {
+            status: 503,
+            retry_after: 30.0
+        }]
+    );
 }
 
 #[tokio::test]
@@ -113,7 +143,7 @@ async fn half_an_answer_may_pass_and_its_headers_still_count() {
     let half = Reply {
         status: 200,
         headers: vec![("x-ratelimit-limit", "5"), ("x-ratelimit-remaining", "3")],
-        body: r#"[{"user":{"id":"1"},"#.to_owned(),
+        body: r#"[{"user":{"id":"1"},"#.into(),
         breaks_off: true,
         ..Reply::default()
     };
@@ -298,4 +328,32 @@ async fn a_join_tells_apart_who_was_there_already() {
         let seen = stage.seen();
         assert_eq!(&seen[0].body[..], br#"{"access_token":"access","roles":["7"]}"#);
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_in_with_a_bots_token_is_a_bot_unless_it_says_no() {
+    for (body, expected) in [
+        (r#"{"id":"6","username":"x"}"#, true),
+        (r#"{"id":"6","username":"x","bot":null}"#, true),
+        (r#"{"id":"6","username":"x","bot":true}"#, true),
+        (r#"{"id":"6","username":"x","bot":false}"#, false),
+    ] {
+        let stage = Stage::with([reply(200, body)]).await;
+        let account = stage.client.me(&token(), &options()).await.unwrap();
+        assert_eq!(account.bot, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_read() {
+    // Whoever says nothing about compression gets it from some servers all the same.
+    let packed = BASE64_STANDARD.decode("H4sIAAAAAAACA6tWykxRslIyU9JRKi1OLcpLzE0FciuUagHT/D+MGQAAAA==");
+    let stage = Stage::with([Reply {
+        headers: vec![("content-encoding", "gzip")],
+        body: packed.unwrap().into(),
+        ..reply(200, "")
+    }])
+    .await;
+    let account = stage.client.me(&token(), &options()).await.unwrap();
+    assert_eq!(account.id, user());
 }

@@ -103,3 +103,38 @@ async fn other_failures_do_not_blame_the_user() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_revocation_is_done_whatever_the_body_says() {
+    // RFC 7009, section 2.2: the content of the answer is ignored.
+    for (answer, done) in [
+        (reply(200, ""), true),
+        (reply(200, "{}"), true),
+        (reply(204, ""), true),
+        (reply(200, "<html>Log in to the Wi-Fi</html>"), false),
+    ] {
+        let stage = Stage::with([answer]).await;
+        let client = OAuthClient {
+            id: "123".to_owned(),
+            secret: "s3cr3t".into(),
+        };
+        let result = stage.client.revoke(&client, &"t".into(), &options()).await;
+        assert_eq!(result.is_ok(), done, "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_life_and_the_scopes_of_a_token_are_read_in_any_form() {
+    for (life, scope) in [
+        ("604800", r#""identify guilds.join""#),
+        ("604800.5", r#""identify guilds.join""#),
+        (r#""604800""#, r#"["identify","guilds.join"]"#),
+        (r#""604800.0""#, r#""identify guilds.join""#),
+    ] {
+        let body =
+            format!(r#"{{"access_token":"a","refresh_token":"r","expires_in":{life},"scope":{scope}}}"#);
+        let pair = refresh(reply(200, body)).await.0.unwrap();
+        assert_eq!(pair.expires_in, Duration::from_secs(604_800), "{life}");
+        assert_eq!(pair.scope, "identify guilds.join");
+    }
+}

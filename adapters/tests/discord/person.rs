@@ -72,7 +72,7 @@ async fn what_is_wrong_with_an_exchange_is_told_apart() {
     for error in ["invalid_grant", "invalid_request"] {
         let body =
             format!(r#"{{"error":"{error}","error_description":"Invalid \"redirect_uri\" in request."}}"#);
-        let (result, _) = exchange(reply(400, &body)).await;
+        let (result, _) = exchange(reply(400, body.clone())).await;
         assert_eq!(result.unwrap_err(), ExchangeError::RedirectMismatch, "{body}");
     }
     let mut limited = reply(429, r#"{"message":"slow","retry_after":1.5,"global":false}"#);

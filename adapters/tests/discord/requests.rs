@@ -131,3 +131,17 @@ async fn the_application_of_a_bot_is_asked_for_with_its_token() {
     );
     assert_eq!(seen[0].header("authorization"), format!("Bot {TOKEN}"));
 }
+
+#[tokio::test]
+async fn a_request_without_a_body_tells_its_length_where_a_body_could_be() {
+    // Otherwise what stands before Discord answers 411 (RFC 9110, section 8.6).
+    let stage = Stage::with([reply(204, "")]).await;
+    let (guild, user) = (GuildId::new(5).unwrap(), DiscordId::new(6).unwrap());
+    let role = RoleId::new(7).unwrap();
+    stage
+        .client
+        .add_role(&token(), guild, user, role, &options())
+        .await
+        .unwrap();
+    assert_eq!(stage.seen()[0].header("content-length"), "0");
+}

@@ -21,13 +21,13 @@ use rolecall_core::ports::{Answer, BotToken, Budget, CallOptions, Limiter, Permi
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
     pub(crate) delay: Duration,
     /// Break the connection off after the body.
     pub(crate) breaks_off: bool,
 }
 
-pub(crate) fn reply(status: u16, body: impl Into<String>) -> Reply {
+pub(crate) fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
     Reply {
         status,
         body: body.into(),

@@ -91,32 +91,43 @@ async fn a_fresh_bucket_gets_one_call_until_its_answer_came() {
 }
 
 #[tokio::test]
-async fn a_429_that_one_met_is_obeyed_by_the_other() {
+async fn a_time_that_one_was_told_is_obeyed_by_the_other() {
     for way in Way::ALL {
-        for scope in [
+        let scopes = [
             RateScope::User,
             RateScope::Shared,
             RateScope::Global,
             RateScope::Edge,
-        ] {
+        ];
+        let limited = scopes.map(|scope| Answer::Limited {
+            retry_after: 400.0,
+            scope,
+            headers: RateHeaders::default(),
+        });
+        let busy = Answer::Busy {
+            status: 503,
+            retry_after: 400.0,
+        };
+        for answer in limited.into_iter().chain([busy]) {
             let [one, two] = way.pair(50);
             // Another bucket, which is open.
             let other = go(&two, "member-edit", Lane::Normal).await.unwrap();
             let ticket = go(&one, "role-write", Lane::Normal).await.unwrap();
-            let answer = Answer::Limited {
-                retry_after: 400.0,
-                scope,
-                headers: RateHeaders::default(),
-            };
             one.complete(ticket, &answer);
             two.complete(other, &ok(10, 9, 10.0));
-            until("the 429 is known", async || {
+            until("the time is known", async || {
                 go(&two, "role-write", Lane::Interactive)
                     .await
                     .is_err_and(|wait| wait > discord(380.0))
             })
             .await;
-            let stops_all = matches!(scope, RateScope::Global | RateScope::Edge);
+            let stops_all = matches!(
+                answer,
+                Answer::Limited {
+                    scope: RateScope::Global | RateScope::Edge,
+                    ..
+                }
+            );
             until("the other bucket does what it should", async || {
                 go(&two, "member-edit", Lane::Interactive).await.is_err() == stops_all
             })

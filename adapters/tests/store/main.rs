@@ -146,6 +146,7 @@ macro_rules! every_store {
             }
             links {
                 a_link_reads_back_as_it_was_given,
+                of_sixteen_users_who_claim_an_account_at_once_one_gets_it,
                 tokens_stay_when_the_link_changes_without_them,
                 a_user_has_many_accounts_and_an_account_has_one_user,
                 only_active_links_are_active_and_only_those_with_a_token_can_join,

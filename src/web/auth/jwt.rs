@@ -8,7 +8,7 @@ use jsonwebtoken::{
 };
 use rolecall_core::UserId;
 use rolecall_core::ids::NotAUserId;
-use rolecall_core::ports::permission;
+use rolecall_core::ports::{Character, permission};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,7 @@ struct NewClaims<'a> {
     user_id: &'a str,
     character_id: i64,
     character_name: &'a str,
+    scopes: &'a str,
     iss: &'static str,
     iat: u64,
     exp: u64,
@@ -128,12 +129,34 @@ fn sentence(kind: &ErrorKind) -> &'static str {
 ///
 /// Signed with HS256. An administrator's carries `permissions: ["discord:admin:full"]`.
 pub fn issue_token(secret: &SecretString, user_id: &UserId, admin: bool, ttl: Duration) -> String {
+    issue(secret, user_id, &Character::default(), admin, ttl)
+}
+
+/// The token of a session. It names the user's character as go-falcon's own do: go-falcon asks for the permissions of
+/// that character alone.
+pub(crate) fn issue_session(
+    secret: &SecretString,
+    user_id: &UserId,
+    character: &Character,
+    ttl: Duration,
+) -> String {
+    issue(secret, user_id, character, false, ttl)
+}
+
+fn issue(
+    secret: &SecretString,
+    user_id: &UserId,
+    character: &Character,
+    admin: bool,
+    ttl: Duration,
+) -> String {
     hmac::install();
     let now = get_current_timestamp();
     let claims = NewClaims {
         user_id: user_id.as_str(),
-        character_id: 0,
-        character_name: "",
+        character_id: character.id,
+        character_name: &character.name,
+        scopes: &character.scopes,
         iss: ISSUER,
         iat: now,
         exp: now.saturating_add(ttl.as_secs()),

@@ -7,12 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use proptest::prelude::*;
 use rolecall_core::UserId;
+use rolecall_core::ports::Character;
 use rolecall_core::ports::permission::ADMIN;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::hmac;
-use super::jwt::{issue_token, read};
+use super::jwt::{issue_session, issue_token, read};
 
 fn verify(token: &str, key: &SecretString) -> Result<UserId, &'static str> {
     read(token, key).map(|verified| verified.user_id)
@@ -294,6 +295,22 @@ fn an_issued_token_is_accepted_and_an_administrators_says_so() {
         (&claims["iss"], &claims["character_id"]),
         (&json!("rolecall"), &json!(0))
     );
+}
+
+#[test]
+fn a_session_names_the_character_as_go_falcons_do() {
+    let character = Character {
+        id: 90_000_001,
+        name: "Ada Ångström".to_owned(),
+        scopes: "publicData esi-x.v1".to_owned(),
+    };
+    let token = issue_session(&key(), &"ada".into(), &character, Duration::from_secs(60));
+    assert_eq!(read(&token, &key()).unwrap().character_id, Some(90_000_001));
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["character_name"], "Ada Ångström");
+    assert_eq!(claims["scopes"], "publicData esi-x.v1");
+    assert!(claims.get("permissions").is_none());
 }
 
 /// As they come, and as claims that are well signed: whoever has the secret may write what they like.

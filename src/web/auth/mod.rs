@@ -20,6 +20,7 @@ use rolecall_core::ports::Granted;
 use rolecall_jobs::kernel::steering::By;
 use secrecy::SecretString;
 
+pub(crate) use jwt::issue_session;
 pub use jwt::issue_token;
 
 use super::http::problem::{ApiError, Detail};

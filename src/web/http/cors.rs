@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
-    RETRY_AFTER,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::repeats;
+use crate::web::auth::KEY_HEADER;
+use crate::web::wait;
 
 /// How long a browser may keep the answer to a preflight; the most that any of them does.
 const MAX_AGE: Duration = Duration::from_secs(86_400);
@@ -29,9 +33,11 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
             CONTENT_TYPE,
             IF_MATCH,
             IF_NONE_MATCH,
+            repeats::KEY,
             ours("last-event-id"),
             ours("prefer"),
             ours("traceparent"),
+            ours(KEY_HEADER),
             ours("x-csrf-token"),
             ours("x-request-id"),
         ])
@@ -40,6 +46,9 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
             LINK,
             LOCATION,
             RETRY_AFTER,
+            WWW_AUTHENTICATE,
+            repeats::REPLAYED,
+            wait::APPLIED,
             ours("ratelimit"),
             ours("ratelimit-policy"),
             ours("traceparent"),

@@ -1,6 +1,6 @@
 //! Reads a JSON object field by field and collects everything that is wrong, each with a JSON pointer (RFC 6901).
 
-use rolecall_core::UserId;
+use rolecall_core::{GroupId, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
@@ -244,7 +244,19 @@ pub(super) fn one_line(text: &str, most: usize) -> Result<(), String> {
 
 /// A mapping's id: 24 hex digits.
 pub(crate) fn is_mapping_id(text: &str) -> bool {
+    is_object_id(text)
+}
+
+fn is_object_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The group that a caller names. Of an `ObjectId` the letters' case says nothing, as for go-falcon.
+pub(crate) fn group(text: String) -> GroupId {
+    match is_object_id(&text) {
+        true => GroupId(text.to_ascii_lowercase()),
+        false => GroupId(text),
+    }
 }
 
 fn is_absent(value: &Value) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,9 @@ use crate::web::auth::{self, memory::Memory};
 /// Every so many requests, users and addresses that may ask as much as ever are forgotten.
 const SWEEP_EVERY: u32 = 1_024;
 
+/// The end of the path, under every prefix, to which Discord sends browsers back.
+const CALLBACK: &str = "/discord/auth/callback";
+
 /// Buckets of this process.
 pub(crate) struct Limits {
     users: Option<Buckets<String>>,
@@ -30,17 +34,25 @@ pub(crate) struct Limits {
     trusted_proxies: usize,
     secret: Option<SecretString>,
     memory: Arc<Memory>,
+    /// Where a browser goes that comes back from Discord and has to wait.
+    login_over: String,
 }
 
 impl Limits {
     /// As configured.
-    pub(crate) fn new(config: &ApiConfig, secret: Option<SecretString>, memory: Arc<Memory>) -> Arc<Self> {
+    pub(crate) fn new(
+        config: &ApiConfig,
+        secret: Option<SecretString>,
+        memory: Arc<Memory>,
+        login_over: String,
+    ) -> Arc<Self> {
         Arc::new(Self {
             users: Buckets::new(config.user_limit),
             addresses: Buckets::new(config.address_limit),
             trusted_proxies: config.trusted_proxies,
             secret,
             memory,
+            login_over,
         })
     }
 
@@ -64,8 +76,11 @@ pub(crate) async fn check(State(limits): State<Arc<Limits>>, request: Request, n
     let Some(asked) = limits.ask(&request) else {
         return next.run(request).await;
     };
+    let is_login = request.uri().path().ends_with(CALLBACK);
     let mut response = match asked.wait {
         None => next.run(request).await,
+        // A person looks at this answer, and the page to look at is the frontend's.
+        Some(_) if is_login => (StatusCode::FOUND, [(LOCATION, limits.login_over.clone())]).into_response(),
         Some(seconds) => ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",

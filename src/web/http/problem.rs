@@ -118,6 +118,11 @@ impl ApiError {
                 "this path does not know this method; see the Allow header",
             ),
             StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than 1 MiB"),
+            // From the machinery below our handlers, which read all else themselves.
+            StatusCode::BAD_REQUEST => (
+                "http_error",
+                "the path cannot be read: what is percent-encoded in it has to be UTF-8",
+            ),
             StatusCode::INTERNAL_SERVER_ERROR => ("internal_error", "something went wrong inside rolecall"),
             _ => (
                 "http_error",

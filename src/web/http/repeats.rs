@@ -26,7 +26,7 @@ use crate::web::state::Web;
 /// The header that holds the key.
 pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// On an answer that was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Headers of an answer that are kept with it.
 const KEPT: [HeaderName; 6] = [
     CONTENT_TYPE,

@@ -66,15 +66,27 @@ pub(crate) async fn status(State(web): State<Web>) -> Json<StatusResponse> {
         health::check_delivery(&web)
     );
     let facts = match facts {
-        Ok(Ok(facts)) => Some(facts),
+        Ok(Ok(facts)) => Ok(facts),
         Ok(Err(error)) => {
             tracing::warn!("discord_api: the status could not be read: {error}");
-            None
+            match error {
+                StoreError::Corrupt(_) => Err(NoFacts::Unreadable),
+                _ => Err(NoFacts::NoAnswer),
+            }
         }
-        Err(_) => None,
+        Err(_) => Err(NoFacts::NoAnswer),
     };
     let delivery_ok = delivery.is_none_or(|check| check.is_ok());
     Json(describe(facts, delivery_ok, web.services.clock.now()))
+}
+
+/// Why there are no facts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NoFacts {
+    /// The store did not answer.
+    NoAnswer,
+    /// It did, with something that cannot be read.
+    Unreadable,
 }
 
 async fn read(web: &Web) -> Result<Facts, StoreError> {
@@ -108,12 +120,18 @@ fn waits_for_discord(job: &Job) -> bool {
     last.and_then(|a| a.error_code.as_deref()) == Some("discord_unavailable")
 }
 
-/// Pure. No facts: the store did not answer.
-fn describe(facts: Option<Facts>, delivery_ok: bool, now: Timestamp) -> StatusResponse {
+/// Pure.
+fn describe(facts: Result<Facts, NoFacts>, delivery_ok: bool, now: Timestamp) -> StatusResponse {
     let mut wrong = Vec::new();
-    if facts.is_none() {
-        wrong.push("The store does not answer.".to_owned());
+    let database_connected = !matches!(facts, Err(NoFacts::NoAnswer));
+    match facts {
+        Ok(_) => {}
+        Err(NoFacts::NoAnswer) => wrong.push("The store does not answer.".to_owned()),
+        Err(NoFacts::Unreadable) => {
+            wrong.push("The store holds something that cannot be read; the log says what.".to_owned());
+        }
     }
+    let facts = facts.ok();
     if !delivery_ok {
         wrong.push(
             "The delivery (Redis) does not answer, or is unfit; workers do jobs from the store, slowly."
@@ -135,7 +153,6 @@ fn describe(facts: Option<Facts>, delivery_ok: bool, now: Timestamp) -> StatusRe
         (Some(_), false) => "degraded",
         (Some(_), true) => "healthy",
     };
-    let database_connected = facts.is_some();
     let facts = facts.unwrap_or_default();
     StatusResponse {
         module: "discord".to_owned(),
@@ -155,8 +172,8 @@ fn describe(facts: Option<Facts>, delivery_ok: bool, now: Timestamp) -> StatusRe
 mod tests {
     use super::*;
 
-    fn facts(discord_answers: bool) -> Option<Facts> {
-        Some(Facts {
+    fn facts(discord_answers: bool) -> Result<Facts, NoFacts> {
+        Ok(Facts {
             guilds: 2,
             links: 9,
             last_sync_at: Some(Timestamp(0)),
@@ -171,7 +188,8 @@ mod tests {
             (facts(true), true, "healthy"),
             (facts(true), false, "degraded"),
             (facts(false), true, "degraded"),
-            (None, true, "unhealthy"),
+            (Err(NoFacts::NoAnswer), true, "unhealthy"),
+            (Err(NoFacts::Unreadable), true, "unhealthy"),
         ] {
             assert_eq!(describe(facts, delivery_ok, Timestamp(0)).status, expected);
         }
@@ -194,8 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_answers_with_something_unreadable_is_not_called_silent() {
+        let said = describe(Err(NoFacts::Unreadable), true, Timestamp(0));
+        assert!(said.database_connected && !said.message.contains("does not answer"));
+        assert!(said.message.contains("the log says what"), "{}", said.message);
+    }
+
+    #[test]
     fn an_unhealthy_module_counts_nothing_and_has_all_fields() {
-        let body = serde_json::to_value(describe(None, false, Timestamp(0))).unwrap();
+        let body = serde_json::to_value(describe(Err(NoFacts::NoAnswer), false, Timestamp(0))).unwrap();
         assert_eq!(
             (&body["configured_guilds"], &body["database_connected"]),
             (&0.into(), &false.into())

@@ -27,9 +27,10 @@ pub(crate) struct SyncResponse {
     sync_id: String,
     /// Whether it goes on after this answer.
     is_async: bool,
-    /// How long it took; while it runs, how long the last one like it took, or `unknown`.
+    /// How long it took; while it runs, how long the last one like it took, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "1530ms")]
-    estimated_duration: String,
+    estimated_duration: Option<String>,
     /// `running`, `completed` or `failed`.
     #[schema(example = "completed")]
     status: String,
@@ -90,7 +91,7 @@ pub(crate) struct GuildSyncResult {
 /// What is read for an answer. What could not be read is empty: the run is stored, so nothing may become an error now.
 #[derive(Debug, Default)]
 struct Facts {
-    estimate: String,
+    estimate: Option<String>,
     account: Option<String>,
     report: UserReport,
     guilds: Vec<GuildConfig>,
@@ -147,11 +148,7 @@ async fn read(web: &Web, run: &Run) -> Result<Facts, StoreError> {
 fn describe(run: &Run, facts: &Facts) -> SyncResponse {
     let ended = run.state.is_final();
     let took = |end: Timestamp| format!("{}ms", end.millis_since(run.started_at).max(0));
-    let estimate = match run.finished_at {
-        Some(end) => took(end),
-        None if facts.estimate.is_empty() => "unknown".to_owned(),
-        None => facts.estimate.clone(),
-    };
+    let estimate = run.finished_at.map(took).or_else(|| facts.estimate.clone());
     let results = run.results.iter();
     let mut errors: Vec<String> = results.flat_map(|r| &r.errors).map(|e| e.error.clone()).collect();
     errors.dedup();

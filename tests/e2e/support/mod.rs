@@ -31,11 +31,7 @@ where
     }
 }
 
-/// A port that was free a moment ago.
+/// A port for a server of the test.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    rolecall_simulator::ports::free_port().unwrap()
 }

@@ -18,6 +18,15 @@ impl Installation {
         installation.run(&["release"]).ok();
         installation
     }
+
+    /// Switches all schedules off: for tests that count what is asked for, whatever the clock says when they run.
+    pub(crate) fn nothing_by_the_clock(&self) {
+        let listed = self.run(&["schedules", "list", "--json"]).ok().json();
+        for schedule in listed["schedules"].as_array().unwrap() {
+            let name = schedule["name"].as_str().unwrap();
+            self.run(&["schedules", "disable", name]).ok();
+        }
+    }
 }
 
 impl World {

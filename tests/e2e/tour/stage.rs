@@ -172,6 +172,7 @@ impl Stage {
             ];
             installation.run(&mapping).ok();
         }
+        installation.nothing_by_the_clock();
         installation
     }
 

@@ -140,7 +140,7 @@ pub(super) fn read(doc: &Document) -> Result<Run, StoreError> {
     let scope = scope(f)?;
     let kind = match f.opt_text("sync_type")? {
         Some(name) => RunKind::from_name(&name).ok_or_else(|| f.broken("sync_type", "a kind of run"))?,
-        None if scope.guilds.is_empty() => RunKind::Full,
+        None if f.opt_text("guild_id")?.is_none_or(|guild| guild.is_empty()) => RunKind::Full,
         None => RunKind::Guild,
     };
     Ok(Run {
@@ -184,10 +184,10 @@ fn scope(f: Fields<'_>) -> Result<Scope, StoreError> {
     }
     let guild = f.opt_text("guild_id")?.filter(|g| !g.is_empty());
     Ok(Scope {
-        guilds: if guild.is_some() {
-            vec![f.parsed("guild_id")?]
-        } else {
-            Vec::new()
+        guilds: match guild {
+            // go-falcon ran a guild by whatever id it was given.
+            Some(_) => f.parsed_or_none("guild_id").into_iter().collect(),
+            None => Vec::new(),
         },
         ..Scope::default()
     })

@@ -39,6 +39,12 @@ fn of_guild(guild: Option<GuildId>) -> Document {
     })
 }
 
+/// Those that have an id by which a run can be asked for. Documents that somebody imported under another `_id` are left
+/// out: they are history of others, and nothing depends on them.
+fn has_id() -> Document {
+    doc! { "$or": [{ "sync_id": { "$exists": true } }, { "_id": { "$type": "objectId" } }] }
+}
+
 /// Ours have a state; go-falcon's have only its word for it.
 fn is_running() -> Document {
     doc! { "$or": [
@@ -158,7 +164,7 @@ impl Runs for MongoStore {
         let runs = self.runs();
         let query = runs
             .find(
-                doc! { "$and": [of_guild(filter.guild), filter.state.map_or_else(Document::new, is), older] },
+                doc! { "$and": [has_id(), of_guild(filter.guild), filter.state.map_or_else(Document::new, is), older] },
             )
             .sort(newest_first())
             .limit(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -166,13 +172,14 @@ impl Runs for MongoStore {
     }
 
     async fn running(&self) -> Result<Vec<Run>, StoreError> {
-        let found = all(self.runs().find(is_running()).sort(newest_first())).await?;
+        let running = doc! { "$and": [has_id(), is_running()] };
+        let found = all(self.runs().find(running).sort(newest_first())).await?;
         found.iter().map(read).collect()
     }
 
     async fn count(&self, guild: Option<GuildId>) -> Result<u64, StoreError> {
         self.runs()
-            .count_documents(of_guild(guild))
+            .count_documents(doc! { "$and": [has_id(), of_guild(guild)] })
             .await
             .map_err(store_error)
     }

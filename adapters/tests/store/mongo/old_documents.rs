@@ -4,7 +4,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use rolecall_core::error::StoreError;
 use rolecall_core::ids::GroupId;
-use rolecall_core::ports::RunFilter;
+use rolecall_core::ports::{AccountFilter, RunFilter};
 use rolecall_core::run::{RunKind, RunResults, RunState};
 use rolecall_core::time::Timestamp;
 
@@ -276,4 +276,125 @@ async fn a_document_that_cannot_be_read_is_an_error_and_not_nothing() {
     assert!(corrupt(stores.links.active().await.unwrap_err()));
     assert!(corrupt(stores.links.of_account(account(1)).await.unwrap_err()));
     assert!(corrupt(stores.guilds.get(guild(1)).await.unwrap_err()));
+}
+
+/// What stands in a database that was filled from JSON: dates are texts.
+#[tokio::test]
+async fn dates_that_are_texts_are_read_and_such_a_mapping_can_be_changed() {
+    let mongo = Mongo::fresh().await.unwrap();
+    let stores = mongo.stores();
+    let (day, later) = ("2024-01-15T10:30:00Z", "2024-01-16T10:30:00.250+01:00");
+    let read = |text| Timestamp::from_rfc3339(text).unwrap();
+    let g = guild(1).to_string();
+    let config = doc! { "guild_id": &g, "health_status": "healthy", "last_health_check": day, "created_at": day,
+    "updated_at": later };
+    put(&mongo, "discord_guild_configs", vec![config]).await;
+    let found = stores.guilds.get(guild(1)).await.unwrap().unwrap();
+    assert_eq!((found.created_at, found.updated_at), (read(day), read(later)));
+    assert_eq!(found.health.unwrap().checked_at, read(day));
+
+    let mapped = |n: u64, updated: &str| {
+        doc! { "guild_id": &g, "group_id": ObjectId::new(), "discord_role_id": role(n).to_string(), "is_active": true,
+        "created_at": day, "updated_at": updated, "last_sync": "" }
+    };
+    let documents = vec![mapped(1, day), mapped(2, "2024-01-16T10:30:00.250Z")];
+    put(&mongo, "discord_role_mappings", documents).await;
+    for found in stores.mappings.list(Some(guild(1))).await.unwrap() {
+        let since = Some(found.updated_at);
+        assert!(stores.mappings.update(&found, since).await.unwrap(), "{found:?}");
+    }
+
+    let link = doc! { "discord_id": account(1).to_string(), "user_id": "ada", "access_token": "t", "token_expiry": later,
+    "linked_at": day, "updated_at": day, "last_sync": day };
+    put(&mongo, "discord_users", vec![link]).await;
+    let found = stores.links.of_account(account(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (found.linked_at, found.token_expiry),
+        (read(day), Some(read(later)))
+    );
+    let (accounts, _) = stores
+        .accounts
+        .list(&AccountFilter::default(), 0, 9)
+        .await
+        .unwrap();
+    assert_eq!(accounts[0].last_sync, Some(read(day)));
+
+    put(
+        &mongo,
+        "discord_users",
+        vec![doc! { "discord_id": account(2).to_string(), "user_id": "x", "linked_at": "once" }],
+    )
+    .await;
+    let unreadable = stores.links.of_account(account(2)).await.unwrap_err();
+    assert!(matches!(unreadable, StoreError::Corrupt(_)));
+}
+
+/// go-falcon checks no id that it is given, so there may be any text, and an empty one.
+#[tokio::test]
+async fn what_is_about_nothing_at_discord_is_left_out_and_hides_nothing_else() {
+    let mongo = Mongo::fresh().await.unwrap();
+    let stores = mongo.stores();
+    let (g, now) = (guild(1).to_string(), at(0));
+    let config = |id: &str| doc! { "guild_id": id, "guild_name": "x", "is_enabled": true, "updated_at": now };
+    let configs = ["", "my server", &g].map(config);
+    put(&mongo, "discord_guild_configs", configs.to_vec()).await;
+    let listed = stores.guilds.list().await.unwrap();
+    assert_eq!(listed.iter().map(|c| c.guild_id).collect::<Vec<_>>(), [guild(1)]);
+
+    let mapped = |guild: &str, role: &str| doc! { "guild_id": guild, "group_id": ObjectId::new(), "discord_role_id": role, "is_active": true };
+    let real = role(1).to_string();
+    let mappings = [
+        ("", real.as_str()),
+        ("x", &real),
+        (&g, ""),
+        (&g, "Pilot"),
+        (&g, &real),
+    ];
+    put(
+        &mongo,
+        "discord_role_mappings",
+        mappings.map(|(g, r)| mapped(g, r)).to_vec(),
+    )
+    .await;
+    for guild in [None, Some(guild(1))] {
+        let listed = stores.mappings.list(guild).await.unwrap();
+        assert_eq!(listed.iter().map(|m| m.role_id).collect::<Vec<_>>(), [role(1)]);
+    }
+
+    let linked = |account: &str| doc! { "discord_id": account, "user_id": "ada", "is_active": true, "updated_at": now };
+    let links = ["", "ada#1234", &account(1).to_string()].map(linked);
+    put(&mongo, "discord_users", links.to_vec()).await;
+    let described =
+        doc! { "_id": "uuid", "go_falcon_user_id": "ada", "discord_user_id": account(2).to_string() };
+    put(&mongo, "discord_users", vec![described]).await;
+    assert_eq!(stores.links.count_active().await.unwrap(), 1);
+    let active: Vec<_> = stores.links.active().await.unwrap();
+    assert_eq!(
+        active.iter().map(|l| l.discord_id).collect::<Vec<_>>(),
+        [account(1)]
+    );
+    assert_eq!(
+        stores
+            .accounts
+            .list(&AccountFilter::default(), 0, 9)
+            .await
+            .unwrap()
+            .1,
+        1
+    );
+
+    let ran = |guild: &str| doc! { "guild_id": guild, "last_sync_at": now, "status": "completed" };
+    let described =
+        doc! { "_id": "sync-uuid", "sync_type": "full", "status": "completed", "started_at": now };
+    put(&mongo, "discord_sync_status", vec![ran("x"), described, ran(&g)]).await;
+    let runs = stores.runs.list(RunFilter::default(), None, 9).await.unwrap();
+    assert_eq!(runs.len() as u64, stores.runs.count(None).await.unwrap());
+    assert!(runs.len() == 2 && runs.iter().all(|run| run.kind == RunKind::Guild));
+
+    let told = stores.health.prepare().await.unwrap();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(
+        told.iter().all(|sentence| sentence.contains("no Discord id")),
+        "{told:?}"
+    );
 }

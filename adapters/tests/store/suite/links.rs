@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rolecall_core::link::{ActiveLink, Link, SealedTokens};
+use tokio::task::JoinSet;
 
 use crate::fixture::Fixture;
 use crate::given::{PAST, account, link, user};
@@ -44,6 +45,43 @@ pub(crate) async fn a_link_reads_back_as_it_was_given<F: Fixture>(fixture: F) {
     assert_eq!(links.tokens(account(1)).await.unwrap(), None);
     assert_eq!(links.tokens(account(2)).await.unwrap(), Some(sealed));
     assert_eq!(links.tokens(account(3)).await.unwrap(), None);
+}
+
+/// Two processes, many users: an account that is linked changes hands only by an end of its link.
+pub(crate) async fn of_sixteen_users_who_claim_an_account_at_once_one_gets_it<F: Fixture>(fixture: F) {
+    let stores = [fixture.stores().clone(), fixture.again().await];
+    let mut claims = JoinSet::new();
+    for n in 0..16_u64 {
+        let links = stores[usize::from(n % 2 == 0)].links.clone();
+        claims.spawn(async move {
+            let sealed = tokens(&n.to_string(), 60);
+            let given = with(link(1, user(n)), &sealed);
+            (n, links.claim(&given, Some(sealed)).await.unwrap())
+        });
+    }
+    let claimed = claims.join_all().await;
+    let got: Vec<u64> = claimed.iter().filter(|(_, got)| *got).map(|(n, _)| *n).collect();
+    assert_eq!(got.len(), 1, "{claimed:?}");
+    let links = &fixture.stores().links;
+    let held = links.of_account(account(1)).await.unwrap().unwrap();
+    assert_eq!(held.user_id, user(got[0]));
+    let sealed = tokens(&got[0].to_string(), 60);
+    assert_eq!(links.tokens(account(1)).await.unwrap(), Some(sealed));
+
+    // Its user may renew it, and who claims it after its end gets it.
+    let (new, other) = (tokens("new", 120), user(99));
+    assert!(links.claim(&held, Some(new.clone())).await.unwrap());
+    assert_eq!(links.tokens(account(1)).await.unwrap(), Some(new.clone()));
+    let over = Link {
+        is_active: false,
+        ..held
+    };
+    assert!(links.claim(&over, None).await.unwrap());
+    let theirs = with(link(1, other), &new);
+    assert!(links.claim(&theirs, Some(new)).await.unwrap());
+    // An end that comes late ends nothing of somebody else.
+    assert!(!links.claim(&over, None).await.unwrap());
+    assert_eq!(links.of_account(account(1)).await.unwrap(), Some(theirs));
 }
 
 pub(crate) async fn tokens_stay_when_the_link_changes_without_them<F: Fixture>(fixture: F) {

@@ -24,7 +24,7 @@ use super::visitor::Visitor;
 use super::{cookies, redirect, secret};
 use crate::app::App;
 use crate::config::AccountsConfig;
-use crate::web::auth::issue_token;
+use crate::web::auth::issue_session;
 use crate::web::http::query::Params;
 use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
@@ -169,7 +169,8 @@ async fn complete(
             refuse_banned(app, &known.user_id).await?;
             let key = app.jwt_secret.as_ref().ok_or(Reason::NotConfigured)?;
             let ttl = app.config.accounts.cookie_duration;
-            let token = issue_token(key, &known.user_id, false, ttl);
+            let character = app.services.directory.main_character(&known.user_id).await?;
+            let token = issue_session(key, &known.user_id, &character.unwrap_or_default(), ttl);
             (known.user_id, Some(token))
         }
     };
@@ -206,6 +207,16 @@ async fn refuse_banned(app: &App, user: &UserId) -> Result<(), Failed> {
         return Err(Reason::Banned.into());
     }
     Ok(())
+}
+
+/// Where a browser is sent whose login is not even looked at, because too much was asked before.
+pub(crate) fn turned_away(config: &AccountsConfig) -> String {
+    let reason = Reason::RateLimited;
+    let page = format!("{}{}", config.frontend_url, config.error_path);
+    redirect::with_query(
+        &page,
+        &[("discord", reason.code()), ("message", reason.sentence())],
+    )
 }
 
 /// The redirect. Pure, but for the line in the log and the count.

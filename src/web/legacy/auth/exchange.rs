@@ -43,13 +43,12 @@ pub(super) async fn person(
     let discord = &app.services.discord;
     let options = options();
     let mut exchanged = discord.exchange(client, code, back, verifier, &options).await;
-    if let Err(ExchangeError::Call(CallError {
-        failure: CallFailure::Wait(wait),
-        ..
-    })) = &exchanged
-        && *wait <= WAIT_MOST
+    if let Err(ExchangeError::Call(error)) = &exchanged
+        && let CallFailure::Wait(wait) = error.failure
+        && error.did_nothing()
+        && wait <= WAIT_MOST
     {
-        tokio::time::sleep(*wait).await;
+        tokio::time::sleep(wait).await;
         exchanged = discord.exchange(client, code, back, verifier, &options).await;
     }
     let tokens = exchanged.map_err(failed)?;

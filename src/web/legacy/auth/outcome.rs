@@ -44,6 +44,8 @@ pub(super) enum Reason {
     AccountTaken,
     /// The user is banned.
     Banned,
+    /// The browser's address asked too often.
+    RateLimited,
     /// The store does not answer.
     StoreUnavailable,
     /// Our own fault.
@@ -73,6 +75,7 @@ impl Reason {
             Self::AccountUnknown => "account_unknown",
             Self::AccountTaken => "account_taken",
             Self::Banned => "banned",
+            Self::RateLimited => "rate_limited",
             Self::StoreUnavailable => "store_unavailable",
             Self::InternalError => "internal_error",
         }
@@ -99,6 +102,7 @@ impl Reason {
             Self::AccountUnknown => "This Discord account is linked to nobody; sign in first, then link it.",
             Self::AccountTaken => "This Discord account is linked to another user; unlink it there first.",
             Self::Banned => "You are banned; no account was linked.",
+            Self::RateLimited => "Too many requests came from you; begin anew in a minute.",
             Self::StoreUnavailable => "The account could not be stored at present; try again in a moment.",
             Self::InternalError => "Something went wrong; tell the operator.",
         }
@@ -143,9 +147,9 @@ impl From<Reason> for Failed {
 
 impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
-        let reason = match error.failure {
-            CallFailure::Wait(_) => Reason::DiscordRateLimited,
-            CallFailure::Transient => Reason::DiscordUnavailable,
+        let reason = match (&error.failure, error.did_nothing()) {
+            (CallFailure::Wait(_), true) => Reason::DiscordRateLimited,
+            (CallFailure::Wait(_) | CallFailure::Transient, _) => Reason::DiscordUnavailable,
             _ => Reason::DiscordRefused,
         };
         Self::because(reason, error.message)

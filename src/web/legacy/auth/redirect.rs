@@ -4,9 +4,43 @@ use axum::http::Uri;
 
 use crate::config::AccountsConfig;
 
+/// What we add to the query of the address where a login ends.
+const OURS: [&str; 3] = ["discord", "message", "sync_id"];
+
 /// The whole address that `redirect_url` stands for, if it is allowed: a path of the frontend, or an address that
 /// begins with the frontend's or an allowed one.
+///
+/// Frontends name the page on which they are: what an earlier login left in its query is taken out, because who reads a
+/// query takes the first of a name. The rest is as it was, with what a header cannot carry percent-encoded.
 pub(super) fn target(config: &AccountsConfig, asked: &str) -> Option<String> {
+    allowed(config, asked).map(|address| in_ascii(&without_ours(&address)))
+}
+
+fn without_ours(address: &str) -> String {
+    let Some((page, query)) = address.split_once('?') else {
+        return address.to_owned();
+    };
+    let is_ours = |pair: &str| OURS.contains(&pair.split('=').next().unwrap_or_default());
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
+    if kept.iter().all(|pair| pair.is_empty()) {
+        return page.to_owned();
+    }
+    format!("{page}?{}", kept.join("&"))
+}
+
+fn in_ascii(address: &str) -> String {
+    let mut out = String::with_capacity(address.len());
+    for letter in address.chars() {
+        if letter.is_ascii() {
+            out.push(letter);
+        } else {
+            out.push_str(&encoded(letter.encode_utf8(&mut [0; 4])));
+        }
+    }
+    out
+}
+
+fn allowed(config: &AccountsConfig, asked: &str) -> Option<String> {
     if asked.len() > 2_000
         || asked
             .chars()
@@ -125,6 +159,22 @@ mod tests {
             "",
         ] {
             assert_eq!(allowed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_outcome_of_an_earlier_login_is_taken_out_and_letters_of_all_scripts_stay() {
+        let config = config("https://go.eveonline.it/cb");
+        for (asked, expected) in [
+            ("/x?discord=linked&message=a&sync_id=7", "/x"),
+            ("/x?tab=2&discord=state_foreign&y", "/x?tab=2&y"),
+            ("/x?my_discord=1&discord_id=2", "/x?my_discord=1&discord_id=2"),
+            ("/x?", "/x"),
+            ("/a/é🚀?n=ü", "/a/%C3%A9%F0%9F%9A%80?n=%C3%BC"),
+            ("/a/%C3%A9", "/a/%C3%A9"),
+        ] {
+            let whole = format!("https://react.eveonline.it{expected}");
+            assert_eq!(target(&config, asked), Some(whole), "{asked}");
         }
     }
 

@@ -5,7 +5,7 @@ use rolecall_core::{GroupId, GuildId, RoleId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::web::http::fields::Fields;
+use crate::web::http::fields::{Fields, group};
 use crate::web::http::problem::ApiError;
 
 /// Longest name or id.
@@ -74,7 +74,7 @@ pub(crate) fn read(
 ) -> Result<Input, ApiError> {
     let mut input = Input {
         guild_id: fields.snowflake("guild_id"),
-        group_id: fields.line("group_id", LONGEST).map(GroupId),
+        group_id: fields.line("group_id", LONGEST).map(group),
         role_id: fields.snowflake("discord_role_id"),
         role_name: fields.line("discord_role_name", LONGEST),
         is_active: fields.either_flag("is_active", "enabled"),
@@ -110,7 +110,11 @@ fn conditions(fields: &mut Fields, to: &mut Conditions) {
         to.required_permissions = fields.list("required_permissions", "a permission's name");
     }
     if fields.has("excluded_groups") {
-        to.excluded_groups = fields.list("excluded_groups", "a group's id");
+        to.excluded_groups = fields
+            .list("excluded_groups", "a group's id")
+            .into_iter()
+            .map(group)
+            .collect();
     }
     if let (Some(least), Some(most)) = (to.character_count_min, to.character_count_max)
         && least > most
@@ -138,6 +142,12 @@ mod tests {
             (frontend.group_id, frontend.role_id, frontend.is_active),
             (Some("g".into()), RoleId::new(5), None)
         );
+        let upper = parse(json!({"group_id": "65F000000000000000000ABC", "conditions": {
+            "excluded_groups": ["65F000000000000000000DEF", "Pilots"]}}));
+        let upper = upper.unwrap();
+        assert_eq!(upper.group_id, Some("65f000000000000000000abc".into()));
+        let excluded = ["65f000000000000000000def".into(), "Pilots".into()];
+        assert_eq!(upper.conditions.excluded_groups, excluded);
         let original =
             parse(json!({"discord_role_id": null, "discord_role_name": null, "is_active": false})).unwrap();
         assert_eq!((original.role_id, original.is_active), (None, Some(false)));

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::view::{self, MappingView};
 use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::http::fields::SNOWFLAKE;
+use crate::web::http::fields::{self, SNOWFLAKE};
 use crate::web::http::page::{Page, flag};
 use crate::web::http::problem::ApiError;
 use crate::web::http::query::Params;
@@ -51,7 +51,7 @@ impl Wanted {
     pub(crate) fn read(params: &mut Params) -> Self {
         Self {
             is_active: flag(params, &["is_active", "enabled"]),
-            group: params.text(&["group_id"]).map(GroupId),
+            group: params.text(&["group_id"]).map(fields::group),
             page: Page::read(params),
         }
     }
