@@ -3,6 +3,8 @@
 //! Stride scheduling: each lane has a number that says how much it was given, divided by its weight, and the lane with
 //! the lowest number is next. So a lane gets its part while others want theirs, and everything while they do not.
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::Lane;
 
 /// What a call costs a lane, in the order of [`Lane::ALL`]: 30 divided by the weights 6, 3 and 1.
@@ -19,7 +21,7 @@ pub struct Turn {
 }
 
 /// What each lane was given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shares {
     passes: PerLane<u64>,
 }

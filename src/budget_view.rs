@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 /// What Discord's limits leave now.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BudgetView {
-    /// Who keeps the limits. `redis`: all processes together. `process`: this process for itself; others have their own.
-    /// `process_part`: this process its part, because Redis does not answer.
+    /// Who keeps the limits. `redis`, `file` (of the data folder): all processes together. `process`: this process for
+    /// itself; others have their own. `process_part`: this process its part, because Redis does not answer.
     pub(crate) kept_by: String,
     /// Processes that called Discord in the last minute, as far as known.
     pub(crate) processes: u64,

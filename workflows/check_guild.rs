@@ -218,6 +218,13 @@ mod tests {
     fn a_discord_that_does_not_answer_degrades_and_one_that_asks_to_wait_is_waited_for() {
         let look = unseen(error(CallFailure::Transient)).unwrap();
         assert_eq!((look.findings.status, look.blind), (HealthStatus::Degraded, true));
-        assert!(unseen(error(CallFailure::Wait(std::time::Duration::from_secs(1)))).is_err());
+        let asked_to_wait = error(CallFailure::Wait(std::time::Duration::from_secs(1)));
+        assert!(unseen(asked_to_wait.clone()).is_err());
+        // A server that is down and says for how long is down all the same.
+        let down = CallError {
+            status: Some(503),
+            ..asked_to_wait
+        };
+        assert!(unseen(down).unwrap().blind);
     }
 }

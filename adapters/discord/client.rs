@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
-use super::errors::{Told, lost, no_answer, refused, root, unreadable};
+use super::errors::{Told, lost, no_answer, refused, root, standstill, unreadable};
 use super::headers::{busy, limited, rate_headers};
 use super::measured;
 use super::routes::RouteSpec;
@@ -225,6 +225,9 @@ impl DiscordClient {
     ) -> CallError {
         let json: Option<Value> = body.and_then(|body| serde_json::from_slice(&body).ok());
         let (retry_after, scope) = limited(headers, json.as_ref());
+        if let Some(what) = standstill(route.template, scope, retry_after) {
+            tracing::warn!(error.code = "discord_rate_limited", "{what}");
+        }
         permit.complete(&Answer::Limited {
             retry_after,
             scope,

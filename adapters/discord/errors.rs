@@ -2,11 +2,14 @@
 
 use std::error::Error;
 
-use rolecall_core::ports::{CallError, CallFailure};
+use rolecall_core::ports::{CallError, CallFailure, RateScope};
 use serde_json::Value;
 
 /// Most of Discord's own words that go into a message.
 const WORDS_MOST: usize = 200;
+
+/// From so many of Discord's seconds on a 429 is told in the log.
+const STANDSTILL: f64 = 60.0;
 
 /// What failed answers of Discord have in common.
 #[derive(Debug, Default, PartialEq)]
@@ -114,6 +117,23 @@ pub(super) fn unreadable(route: &'static str, status: Option<u16>, detail: &str)
     }
 }
 
+/// What operators are told of a 429, where work stands still for it: by the edge, or for at least a minute. The others are
+/// daily life, and `rolecall top` and the metrics show them. `seconds` are Discord's.
+pub(super) fn standstill(route: &str, scope: RateScope, seconds: f64) -> Option<String> {
+    let what = match scope {
+        RateScope::Edge => format!(
+            "Discord's edge refuses this address (429 to {route} in the form of its page 1015 or of a ban): no \
+             call is made for {seconds} s. See who else calls Discord from here"
+        ),
+        _ if seconds < STANDSTILL => return None,
+        RateScope::Global => {
+            format!("Discord refuses all calls of the token that asked {route} for {seconds} s")
+        }
+        RateScope::User | RateScope::Shared => format!("Discord refuses {route} for {seconds} s"),
+    };
+    Some(format!("{what}. What is due waits, and goes on by itself"))
+}
+
 /// The error for a call that got no answer, or half of one.
 pub(super) fn no_answer(route: &'static str, status: Option<u16>, error: reqwest::Error) -> CallError {
     // The address may hold ids; a proxy's may hold a password.
@@ -194,6 +214,18 @@ mod tests {
     fn a_page_that_is_not_of_the_api_never_condemns_a_token_or_a_member() {
         for status in [401, 403, 404, 502] {
             assert_eq!(failure(status, None), CallFailure::Transient);
+        }
+    }
+
+    #[test]
+    fn who_runs_it_is_told_of_what_stops_work_for_long_and_of_nothing_else() {
+        let told = |scope, seconds| standstill("GET /x", scope, seconds);
+        let edge = told(RateScope::Edge, 600.0).unwrap();
+        assert!(edge.contains("this address") && edge.contains("600 s"), "{edge}");
+        for scope in [RateScope::User, RateScope::Shared, RateScope::Global] {
+            assert_eq!(told(scope, 59.0), None);
+            let long = told(scope, 3600.0).unwrap();
+            assert!(long.contains("GET /x") && long.contains("3600 s"), "{long}");
         }
     }
 

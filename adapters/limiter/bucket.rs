@@ -7,6 +7,7 @@
 
 use rolecall_core::cost::{BUDGET_CALLS, BUDGET_WINDOW};
 use rolecall_core::ports::RateHeaders;
+use serde::{Deserialize, Serialize};
 
 /// Share of a window that is waited longer than Discord says.
 pub(super) const MARGIN: f64 = 0.01;
@@ -40,7 +41,7 @@ pub fn assumed(group: &str) -> Option<(u32, f64)> {
 }
 
 /// What is known of a bucket's rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Known {
     /// No answer yet: one call at a time.
     Nothing,
@@ -51,7 +52,7 @@ enum Known {
 }
 
 /// The state of one bucket. All times are Discord seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bucket {
     known: Known,
     /// Prior for waits, from [`assumed`].
@@ -218,7 +219,9 @@ impl Bucket {
         let before = self.known;
         if let Some(limit) = headers.limit {
             self.known = Known::Limit(limit.max(1));
-            if before == Known::Nothing && self.prior.is_some_and(|(prior, _)| prior != limit) {
+            let is_other = self.prior.is_some_and(|(prior, _)| prior != limit);
+            // Where Discord tells no window, the one that others observed is better than none.
+            if before == Known::Nothing && is_other && headers.reset_after.is_some() {
                 self.window = 0.0;
             }
         } else if !matches!(self.known, Known::Limit(_)) {
@@ -319,6 +322,11 @@ impl Bucket {
         spaced.max(reset.max(from) + burst + place)
     }
 
+    /// The last time of which Discord said something: until then a call may be refused.
+    pub fn told_until(&self) -> f64 {
+        self.blocked_until.max(self.reset_at.unwrap_or(0.0))
+    }
+
     /// Takes over what another bucket knew that turned out to be this one.
     pub fn absorb(&mut self, other: &Self) {
         self.sent += other.sent;
@@ -334,5 +342,36 @@ impl Bucket {
         if !matches!(self.known, Known::Limit(_)) {
             self.known = other.known;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TUNING: Tuning = Tuning {
+        least_margin: 0.05,
+        min_spacing: 0.0,
+        gap: 0.1,
+    };
+
+    #[test]
+    fn a_budget_that_does_not_tell_its_window_is_not_taken_for_full_at_once() {
+        let told = RateHeaders {
+            limit: Some(8),
+            remaining: Some(0),
+            ..RateHeaders::default()
+        };
+        let mut bucket = Bucket::new("member-edit");
+        let epoch = bucket.send(0.0);
+        bucket.answered(0.1, epoch, &told, true, &TUNING);
+        bucket.roll(5.0);
+        assert_eq!(
+            bucket.free(5.0, &TUNING),
+            0,
+            "as others observed, it takes ten seconds"
+        );
+        bucket.roll(10.3);
+        assert_eq!(bucket.free(10.3, &TUNING), 8);
     }
 }

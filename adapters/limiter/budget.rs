@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Discord's global window, in seconds.
 pub(super) const GLOBAL_WINDOW: f64 = 1.0;
 /// The window in which invalid requests are counted.
@@ -13,7 +15,7 @@ pub const INVALID_MOST: usize = 1000;
 ///
 /// Wherever Discord's own window begins, it cannot contain more than the cap: a call counts from its permit until a
 /// second after its answer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Global {
     in_flight: usize,
     /// When answered calls stop counting, ascending.
@@ -79,8 +81,8 @@ impl Global {
     }
 }
 
-/// Invalid requests (401, 403, and 429 but for shared budgets) of this process.
-#[derive(Debug, Default)]
+/// Invalid requests (401, 403, and 429 but for shared budgets) of all whose limiter it is.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Invalid {
     times: VecDeque<f64>,
     told: bool,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
 use rolecall_core::shares::{PerLane, Shares, Turn};
+use serde::{Deserialize, Serialize};
 
 /// A place's name: its lane, and the order of arrival, which is the order within the lane.
 pub type Rank = (Lane, u64);
@@ -19,7 +20,7 @@ pub struct Patience {
     pub memory: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Place {
     job: Option<JobId>,
     /// A caller waits here now; otherwise the job was sent away until `planned`.
@@ -28,7 +29,7 @@ struct Place {
 }
 
 /// The places of one bucket.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Queue {
     lanes: PerLane<BTreeMap<u64, Place>>,
     /// What each lane was given.
@@ -99,6 +100,14 @@ impl Queue {
         {
             self.by_job.remove(&job);
         }
+    }
+
+    /// Somebody who was sent away will not come back.
+    pub fn forget(&mut self, job: JobId) {
+        if let Some(&rank) = self.by_job.get(&job) {
+            self.leave(rank);
+        }
+        self.late.remove(&job);
     }
 
     /// A job whose call was refused keeps its rank until then, but no permit is held for it.

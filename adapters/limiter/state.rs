@@ -1,7 +1,10 @@
 //! All that one limiter knows, and what it decides from that. No clock: `now` is in Discord seconds.
 
+mod dispatch;
+pub(super) mod kept;
 mod told;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use rolecall_core::ids::{GuildId, JobId};
@@ -11,8 +14,6 @@ use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
 use super::bucket::{Bucket, Tuning};
 use super::budget::{Global, Invalid};
 use super::queue::{Patience, Queue, Rank};
-
-mod dispatch;
 
 /// Least time without calls after Discord's edge refused this address.
 pub(super) const EDGE_PAUSE: f64 = 600.0;
@@ -41,11 +42,14 @@ impl Rules {
     }
 }
 
+/// The name of routes that share a budget, as [`Route::bucket`].
+type Group = Cow<'static, str>;
+
 #[derive(Debug)]
 struct Slot {
     bucket: Bucket,
     queue: Queue,
-    group: &'static str,
+    group: Group,
     guild: Option<GuildId>,
     principal: u64,
     /// Set once it turned out to be the same bucket as another.
@@ -54,6 +58,8 @@ struct Slot {
 
 #[derive(Debug, Clone, Copy)]
 struct Ticket {
+    /// When it was given.
+    at: f64,
     slot: usize,
     epoch: u64,
     rank: Rank,
@@ -71,9 +77,9 @@ struct Waiter {
 pub(super) struct State {
     rules: Rules,
     slots: Vec<Slot>,
-    by_group: HashMap<(u64, &'static str, Option<GuildId>), usize>,
+    by_group: HashMap<(u64, Group, Option<GuildId>), usize>,
     by_hash: HashMap<(u64, String, Option<GuildId>), usize>,
-    hash_of: HashMap<(u64, &'static str), String>,
+    hash_of: HashMap<(u64, Group), String>,
     globals: HashMap<u64, Global>,
     invalid: Invalid,
     edge_until: f64,
@@ -124,17 +130,18 @@ impl State {
     }
 
     fn slot_of(&mut self, route: &Route) -> usize {
-        let key = (route.principal, route.bucket, route.guild);
+        let group = Cow::Borrowed(route.bucket);
+        let key = (route.principal, group.clone(), route.guild);
         if let Some(&slot) = self.by_group.get(&key) {
             return self.resolve(slot);
         }
-        let known = self.hash_of.get(&(route.principal, route.bucket)).cloned();
+        let known = self.hash_of.get(&(route.principal, group.clone())).cloned();
         let shared = known.and_then(|hash| self.by_hash.get(&(route.principal, hash, route.guild)).copied());
         let slot = shared.unwrap_or_else(|| {
             self.slots.push(Slot {
                 bucket: Bucket::new(route.bucket),
                 queue: Queue::default(),
-                group: route.bucket,
+                group,
                 guild: route.guild,
                 principal: route.principal,
                 same_as: None,
@@ -234,6 +241,49 @@ impl State {
         }
     }
 
+    /// Permits that were given before then have no answer, and will have none: whoever had them is gone.
+    pub(super) fn lapse(&mut self, now: f64, before: f64) {
+        let mut lapsed: Vec<u64> = self
+            .tickets
+            .iter()
+            .filter(|(_, t)| t.at <= before)
+            .map(|(n, _)| *n)
+            .collect();
+        lapsed.sort_unstable();
+        for ticket in lapsed {
+            self.complete(now, ticket, &Answer::Lost);
+        }
+    }
+
+    /// An answer came to a call that had no permit of this limiter, or none any more. As [`Self::complete`].
+    pub(super) fn told(&mut self, now: f64, route: &Route, answer: &Answer) -> bool {
+        let slot = self.slot_of(route);
+        let (number, seq) = (self.next(), self.next());
+        self.slots[slot].bucket.roll(now);
+        let epoch = self.slots[slot].bucket.send(now);
+        self.globals.entry(route.principal).or_default().send();
+        let ticket = Ticket {
+            at: now,
+            slot,
+            epoch,
+            rank: (Lane::Interactive, seq),
+            job: None,
+        };
+        self.tickets.insert(number, ticket);
+        self.complete(now, number, answer)
+    }
+
+    /// Whether an answer to this permit is still waited for.
+    pub(super) fn is_out(&self, ticket: u64) -> bool {
+        self.tickets.contains_key(&ticket)
+    }
+
+    /// Somebody who was sent away will not come back.
+    pub(super) fn forget(&mut self, route: &Route, job: JobId) {
+        let slot = self.slot_of(route);
+        self.slots[slot].queue.forget(job);
+    }
+
     /// An answer came. Gives `true` if too many calls were invalid, with this one.
     pub(super) fn complete(&mut self, now: f64, ticket: u64, answer: &Answer) -> bool {
         let Some(ticket) = self.tickets.remove(&ticket) else {
@@ -296,12 +346,8 @@ impl State {
     /// Two groups whose answers name the same bucket share one from now on.
     fn learn_hash(&mut self, slot: usize, headers: &RateHeaders) {
         let Some(hash) = &headers.bucket else { return };
-        let Slot {
-            group,
-            guild,
-            principal,
-            ..
-        } = self.slots[slot];
+        let Slot { guild, principal, .. } = self.slots[slot];
+        let group = self.slots[slot].group.clone();
         let known = self.hash_of.entry((principal, group)).or_default();
         if known != hash {
             known.clone_from(hash);

@@ -10,7 +10,12 @@ use tokio::time::{Instant, sleep, timeout};
 use super::model::{Kind, Model, by_lane, first_done, job, route, run_job};
 use super::{LimiterSettings, MemoryLimiter};
 
-async fn all_jobs(limiters: &[Arc<MemoryLimiter>], model: &Arc<Model>, calls: u64, seed: u64) -> Duration {
+pub(super) async fn all_jobs(
+    limiters: &[Arc<dyn Limiter>],
+    model: &Arc<Model>,
+    calls: u64,
+    seed: u64,
+) -> Duration {
     let started = Instant::now();
     let jobs = (0..calls).map(|n| {
         let limiter = Arc::clone(&limiters[n as usize % limiters.len()]);
@@ -27,7 +32,7 @@ async fn all_jobs(limiters: &[Arc<MemoryLimiter>], model: &Arc<Model>, calls: u6
     started.elapsed()
 }
 
-fn limiter() -> Arc<MemoryLimiter> {
+fn limiter() -> Arc<dyn Limiter> {
     Arc::new(MemoryLimiter::new(LimiterSettings::default()))
 }
 
@@ -103,7 +108,7 @@ async fn two_processes_that_share_a_budget_get_few_429() {
 }
 
 /// A job that is impatient, dies, or loses its answer, now and then.
-async fn unlucky_job(limiter: Arc<MemoryLimiter>, model: Arc<Model>, n: u64, seed: u64) {
+async fn unlucky_job(limiter: Arc<dyn Limiter>, model: Arc<Model>, n: u64, seed: u64) {
     let mut dice = fastrand::Rng::with_seed(seed ^ n.wrapping_mul(0x9E37_79B9));
     sleep(Duration::from_millis(dice.u64(0..60_000))).await;
     let lane = Lane::ALL[dice.usize(0..3)];
@@ -128,6 +133,16 @@ async fn unlucky_job(limiter: Arc<MemoryLimiter>, model: Arc<Model>, n: u64, see
     }
 }
 
+pub(super) async fn unlucky_jobs(limiters: &[Arc<dyn Limiter>], model: &Arc<Model>, seed: u64) {
+    let jobs = (0..300).map(|n| {
+        let limiter = Arc::clone(&limiters[n as usize % limiters.len()]);
+        tokio::spawn(unlucky_job(limiter, Arc::clone(model), n, seed))
+    });
+    for done in futures::future::join_all(jobs).await {
+        done.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn lost_answers_dropped_callers_and_dead_jobs_cause_no_429() {
     for (kind, limit, window) in [
@@ -138,12 +153,8 @@ async fn lost_answers_dropped_callers_and_dead_jobs_cause_no_429() {
     ] {
         for seed in 0..5 {
             let model = Model::new(kind, limit, window);
-            let limiter = limiter();
-            let jobs = (0..300)
-                .map(|n| tokio::spawn(unlucky_job(Arc::clone(&limiter), Arc::clone(&model), n, seed)));
-            for done in futures::future::join_all(jobs).await {
-                done.unwrap();
-            }
+            let limiter = Arc::new(MemoryLimiter::new(LimiterSettings::default()));
+            unlucky_jobs(&[Arc::clone(&limiter) as Arc<dyn Limiter>], &model, seed).await;
             let (accepted, rejected) = model.counts();
             assert_eq!(rejected, 0, "{kind:?} {limit}/{window} seed {seed}: {accepted}");
             assert!(

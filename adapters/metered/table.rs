@@ -107,7 +107,7 @@ table! {
     Counter DISCORD_LIMITED "rolecall_discord_rate_limited_total" ["route", "scope"];
     /// Answers that Discord counts towards a ban of the address, at 10,000 in ten minutes: 401, 403, and 429 but for shared limits.
     Counter DISCORD_INVALID "rolecall_discord_invalid_requests_total" [];
-    /// How many such answers are left of 1,000 in ten minutes, until all but interactive calls stop: for all processes where Redis carries the jobs, else for this one.
+    /// How many such answers are left of 1,000 in ten minutes, until all but interactive calls stop: for all processes that share a Redis or a data folder, else for this one.
     Gauge DISCORD_INVALID_LEFT "rolecall_discord_invalid_requests_left" [];
     /// For how long yet more than one budget is stopped, 0 if it is not. `barrier`: global (a bot's), invalid (too many refused calls; interactive ones go) or edge (the address is banned).
     Gauge DISCORD_STOP "rolecall_discord_stop_seconds" ["barrier"];
@@ -115,7 +115,7 @@ table! {
     Gauge DISCORD_REMAINING "rolecall_discord_rate_limit_remaining" ["route"];
     /// How long calls waited for a permit of the limiter.
     Histogram LIMITER_WAIT "rolecall_limiter_wait_seconds" ["route"] in SLOW;
-    /// Calls and jobs that wait now for a time that the limiter gave them, in the first hundred budgets: for all processes where Redis carries the jobs, else for this one.
+    /// Calls and jobs that wait now for a time that the limiter gave them, in the first hundred budgets: for all processes that share a Redis or a data folder, else for this one.
     Gauge LIMITER_WAITING "rolecall_limiter_waiting" [];
     /// Calls that the limiter sent away, to come back at a time of their own.
     Counter LIMITER_DEFERRALS "rolecall_limiter_deferrals_total" ["route"];

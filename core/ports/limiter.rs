@@ -154,6 +154,8 @@ impl Barrier {
 pub enum Keeper {
     /// All processes together, in Redis.
     Redis,
+    /// All processes of a data folder together, in a file of it.
+    File,
     /// Each process for itself.
     #[default]
     Process,
@@ -163,15 +165,21 @@ pub enum Keeper {
 
 impl Keeper {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Redis, Self::Process, Self::Part];
+    pub const ALL: [Self; 4] = [Self::Redis, Self::File, Self::Process, Self::Part];
 
     /// The written name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Redis => "redis",
+            Self::File => "file",
             Self::Process => "process",
             Self::Part => "process_part",
         }
+    }
+
+    /// Whether processes keep them together, so that each of them knows what all have used.
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Redis | Self::File)
     }
 }
 

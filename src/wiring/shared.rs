@@ -1,17 +1,19 @@
-//! What processes share through Redis: the delivery, and Discord's limits.
+//! What processes share: the delivery through Redis, and Discord's limits, embedded through a file.
 
 use std::sync::Arc;
 
 use rolecall_adapters::delivery::Slots;
 use rolecall_adapters::delivery::memory::MemoryDelivery;
 use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
-use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter, RedisLimiter};
+use rolecall_adapters::limiter::{FileLimiter, LimiterSettings, MemoryLimiter, RedisLimiter};
 use rolecall_core::ports::{Delivery, Limiter};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Purpose, StartError};
 use crate::config::{Config, Store};
 
+/// Name of the file in the data folder by which the processes on one database keep Discord's limits together.
+const LIMITS_FILE: &str = "discord-limits.db";
 /// Envelopes that may wait in a lane: a small multiple of the slots, so that Redis stays small and a big run cannot
 /// fill it.
 const WINDOW_PER_SLOT: usize = 4;
@@ -24,15 +26,20 @@ const fn redis_url(config: &Config) -> Option<&SecretString> {
     }
 }
 
-/// Processes that share a Redis keep Discord's limits together: commands and the API call Discord, too.
+/// Processes that share a Redis or a data folder keep Discord's limits together: commands and the API call Discord, too.
 pub(super) fn limiter(config: &Config, instance: &str) -> Result<Arc<dyn Limiter>, StartError> {
     let settings = LimiterSettings {
         speed: config.discord.speed,
         min_spacing: config.discord.rate_limit_delay,
         ..LimiterSettings::default()
     };
-    let Some(url) = redis_url(config) else {
-        return Ok(Arc::new(MemoryLimiter::new(settings)));
+    let url = match &config.store {
+        Store::Embedded => {
+            let path = config.data_dir.join(LIMITS_FILE);
+            return Ok(Arc::new(FileLimiter::new(path, instance, settings)));
+        }
+        Store::Distributed { redis: None, .. } => return Ok(Arc::new(MemoryLimiter::new(settings))),
+        Store::Distributed { redis: Some(url), .. } => url,
     };
     let limiter = RedisLimiter::new(url.expose_secret(), &config.installation, instance, settings)
         .map_err(|e| StartError::new(format!("{e}; check REDIS_URL")))?;

@@ -24,6 +24,7 @@ mod fleet;
 mod frontend;
 mod guilds;
 mod joins;
+mod one_file;
 mod operators;
 mod queue_rebuild;
 mod removal;

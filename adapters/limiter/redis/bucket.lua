@@ -84,7 +84,8 @@ local function learn(b, in_this_window, headers)
     local before = b.known
     if headers.limit then
         b.known = math.max(headers.limit, 1)
-        if before < 0 and b.prior > 0 and b.prior ~= headers.limit then b.window = 0 end
+        local is_other = b.prior > 0 and b.prior ~= headers.limit
+        if before < 0 and is_other and headers.reset_after then b.window = 0 end
     elseif b.known <= 0 then
         b.known = (headers.remaining or 0) + 1
     end

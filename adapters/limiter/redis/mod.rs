@@ -25,10 +25,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::scripts::{ACQUIRE, Ask, FLIGHT, Place, REPORT, Report, Rules};
+use self::scripts::{ACQUIRE, Ask, Place, REPORT, Report, Rules};
 use self::share::{Share, Shares};
+use super::waits::Waits;
 use super::words;
-use super::{LimiterSettings, MemoryLimiter};
+use super::{FLIGHT, LimiterSettings, MemoryLimiter, TICK};
 use crate::delivery::redis::connection::Connection;
 use crate::delivery::redis::settings::check_name;
 
@@ -36,8 +37,6 @@ use crate::delivery::redis::settings::check_name;
 const SILENCE: Duration = Duration::from_secs(1);
 /// After a failure, how long Redis is left alone, and between two tries to tell it an answer.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Least sleep of a waiting caller: a tick of tokio's timer.
-const TICK: Duration = Duration::from_millis(1);
 
 /// Keeps Discord's limits for all callers of all processes with the same Redis and installation.
 pub struct RedisLimiter {
@@ -52,8 +51,7 @@ struct Inner {
     next: AtomicU64,
     issued: Mutex<HashMap<u64, Issued>>,
     shares: Mutex<Shares>,
-    /// What is waited for, and the first time at which that may be over.
-    waiting: Mutex<HashMap<String, Instant>>,
+    waits: Waits,
 }
 
 /// A permit that was given and not yet reported.
@@ -110,7 +108,7 @@ impl RedisLimiter {
             next: AtomicU64::new(0),
             issued: Mutex::default(),
             shares: Mutex::default(),
-            waiting: Mutex::default(),
+            waits: Waits::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -200,14 +198,6 @@ impl Inner {
         Permission::Go { ticket: number }
     }
 
-    fn note(&self, what: String, until: Instant) {
-        let mut waiting = lock(&self.waiting);
-        let now = Instant::now();
-        waiting.retain(|_, at| *at > now);
-        let at = waiting.entry(what).or_insert(until);
-        *at = until.min(*at);
-    }
-
     async fn acquire_alone(
         &self,
         share: Share,
@@ -260,8 +250,7 @@ impl Limiter for RedisLimiter {
                     let wait = Duration::try_from_secs_f64(seconds / inner.settings.speed()).unwrap_or(PAUSE);
                     // A microsecond more, so that the moment is past when the wait is over.
                     let wait = wait + Duration::from_micros(1);
-                    let what = words::in_words(barrier, route.bucket, route.guild);
-                    inner.note(what, Instant::now() + wait);
+                    inner.waits.note(barrier, route, wait);
                     if wait > deadline.saturating_duration_since(Instant::now()) {
                         return Permission::Wait(wait);
                     }
@@ -301,15 +290,9 @@ impl Limiter for RedisLimiter {
     }
 
     fn waiting_for(&self) -> Option<String> {
-        let now = Instant::now();
         if let Some(share) = lock(&self.inner.shares).current() {
             return share.limiter.waiting_for();
         }
-        let waiting = lock(&self.inner.waiting);
-        let (what, until) = waiting
-            .iter()
-            .filter(|(_, until)| **until > now)
-            .max_by_key(|(_, until)| **until)?;
-        Some(words::with_time(what, (*until - now).as_secs_f64()))
+        self.inner.waits.longest()
     }
 }

@@ -7,18 +7,10 @@ use rolecall_core::ports::{Answer, RateHeaders, RateScope, Route};
 use rolecall_core::shares::{PerLane, STRIDES};
 use serde::Serialize;
 
-use crate::limiter::LimiterSettings;
 use crate::limiter::bucket::{CAREFUL_WINDOWS, LAST_PART, MARGIN, assumed};
 use crate::limiter::budget::{GLOBAL_WINDOW, INVALID_MOST, INVALID_WINDOW};
 use crate::limiter::state::{EDGE_PAUSE, teaches};
-
-/// Real seconds after which a call without a report is given up: its process died. Longer than any call may take, and
-/// shorter than a lease (15 s), so that a dead worker's job, once it is taken back, does not wait for its own permit.
-pub(super) const FLIGHT: f64 = 12.5;
-/// Real seconds that keys stay when nobody uses them, beyond what they still forbid.
-const TTL: u32 = 3_600;
-/// Real seconds that a process counts since it last asked.
-const PROCESS_SEEN: f64 = 60.0;
+use crate::limiter::{FLIGHT, KEPT, LimiterSettings, PROCESS_SEEN};
 
 pub(super) static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -95,7 +87,7 @@ impl Rules {
             invalid_most: INVALID_MOST,
             edge_pause: EDGE_PAUSE,
             flight: FLIGHT * speed,
-            ttl: TTL,
+            ttl: KEPT,
             process_seen: PROCESS_SEEN,
             now: None,
         }

@@ -125,7 +125,8 @@ impl Both {
             bucket: Some("abc".to_owned()),
             limit: Some(LIMIT),
             remaining: Some(self.window.1),
-            reset_after: Some(self.window.0 - self.now),
+            // Now and then it is not told when that ends.
+            reset_after: (self.dice.u8(0..12) > 0).then_some(self.window.0 - self.now),
         }
     }
 

@@ -23,6 +23,7 @@ impl State {
             self.tickets.insert(
                 ticket,
                 Ticket {
+                    at: now,
                     slot,
                     epoch,
                     rank,

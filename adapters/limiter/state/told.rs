@@ -2,13 +2,35 @@
 
 use std::cmp::Reverse;
 
+use rolecall_core::job::Lane;
 use rolecall_core::ports::{Barrier, Budget, FullBucket, Keeper};
 
 use super::State;
 use crate::limiter::budget::{Global, INVALID_MOST, INVALID_WINDOW};
 use crate::limiter::words::{self, real};
 
+/// What is waited for, by who is stopped until when.
+fn barrier(now: f64, edge: f64, global: &Global, open: f64) -> Barrier {
+    match () {
+        () if edge > now => Barrier::Edge,
+        () if global.blocked_until() > now => Barrier::Global,
+        () if open > now => Barrier::Invalid,
+        () => Barrier::Bucket,
+    }
+}
+
 impl State {
+    /// What a caller of this lane waits for.
+    pub(in crate::limiter) fn barrier(&mut self, now: f64, principal: u64, lane: Lane) -> Barrier {
+        let open = if lane == Lane::Interactive {
+            now
+        } else {
+            self.invalid.open_until(now)
+        };
+        let global = self.globals.entry(principal).or_default();
+        barrier(now, self.edge_until, global, open)
+    }
+
     /// What is left, with `speed` Discord seconds in a real one.
     pub(in crate::limiter) fn budget(&mut self, now: f64, speed: f64) -> Budget {
         let open = self.invalid.open_until(now);
@@ -50,17 +72,12 @@ impl State {
             }
             let global = self.globals.entry(slot.principal).or_default();
             let blocked = from.max(global.blocked_until());
-            let barrier = match () {
-                () if self.edge_until > now => Barrier::Edge,
-                () if global.blocked_until() > now => Barrier::Global,
-                () if open > now => Barrier::Invalid,
-                () => Barrier::Bucket,
-            };
+            let barrier = barrier(now, self.edge_until, global, open);
             slot.bucket.roll(now);
             let places = slot.queue.len();
             let until = |ahead| real(slot.bucket.time_of(now, blocked, ahead, &tuning) - now, speed);
             waiting.push(FullBucket {
-                bucket: slot.group.to_owned(),
+                bucket: slot.group.clone().into_owned(),
                 guild: slot.guild,
                 barrier,
                 places: places as u64,

@@ -1,4 +1,4 @@
-//! The promises of the port, over both implementations.
+//! The promises of the port, over all implementations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -331,6 +331,7 @@ async fn what_is_left_is_told_to_whoever_shares_it() {
         assert_eq!((fresh.stops.len(), fresh.waiting.len()), (0, 0), "{way:?}");
         let keeper = match way {
             Way::Memory => Keeper::Process,
+            Way::File => Keeper::File,
             Way::Redis => Keeper::Redis,
         };
         assert_eq!(fresh.keeper, keeper);

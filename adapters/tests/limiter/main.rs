@@ -26,12 +26,16 @@ mod server;
 )]
 mod support;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_adapters::limiter::{LimiterSettings, MemoryLimiter, RedisLimiter};
+use async_trait::async_trait;
+use rolecall_adapters::limiter::{FileLimiter, LimiterSettings, MemoryLimiter, RedisLimiter};
+use rolecall_core::ids::JobId;
 use rolecall_core::job::Lane;
-use rolecall_core::ports::{Answer, Limiter, Permission, RateHeaders};
+use rolecall_core::ports::{Answer, Budget, Limiter, Permission, RateHeaders, Route};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) const SPEED: f64 = 20.0;
@@ -39,11 +43,12 @@ pub(crate) const SPEED: f64 = 20.0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Memory,
+    File,
     Redis,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Redis];
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::File, Self::Redis];
 
     /// Two ways to the same limits: one limiter twice, or those of two processes.
     pub(crate) fn pair(self, global_per_second: u32) -> [Arc<dyn Limiter>; 2] {
@@ -51,6 +56,16 @@ impl Way {
             Self::Memory => {
                 let one: Arc<dyn Limiter> = Arc::new(MemoryLimiter::new(settings(global_per_second)));
                 [Arc::clone(&one), one]
+            }
+            Self::File => {
+                let folder = Arc::new(TempDir::new().unwrap());
+                file_pair(&folder.path().join("limits"), global_per_second).map(|limiter| {
+                    let folder = Arc::clone(&folder);
+                    Arc::new(InFolder {
+                        limiter,
+                        _folder: folder,
+                    }) as Arc<dyn Limiter>
+                })
             }
             Self::Redis => redis_pair(&support::shared_url(), global_per_second),
         }
@@ -70,6 +85,38 @@ pub(crate) fn redis_pair(url: &str, global_per_second: u32) -> [Arc<dyn Limiter>
     ["one", "two"].map(|process| {
         let limiter = RedisLimiter::new(url, &installation, process, settings(global_per_second));
         Arc::new(limiter.unwrap()) as Arc<dyn Limiter>
+    })
+}
+
+/// A limiter whose folder goes with it.
+struct InFolder {
+    limiter: Arc<dyn Limiter>,
+    _folder: Arc<TempDir>,
+}
+
+#[async_trait]
+impl Limiter for InFolder {
+    async fn acquire(&self, route: &Route, lane: Lane, job: Option<JobId>, patience: Duration) -> Permission {
+        self.limiter.acquire(route, lane, job, patience).await
+    }
+
+    fn complete(&self, ticket: u64, answer: &Answer) {
+        self.limiter.complete(ticket, answer);
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        self.limiter.waiting_for()
+    }
+
+    async fn budget(&self) -> Budget {
+        self.limiter.budget().await
+    }
+}
+
+pub(crate) fn file_pair(path: &Path, global_per_second: u32) -> [Arc<dyn Limiter>; 2] {
+    ["one", "two"].map(|process| {
+        let limiter = FileLimiter::new(path.to_owned(), process, settings(global_per_second));
+        Arc::new(limiter) as Arc<dyn Limiter>
     })
 }
 

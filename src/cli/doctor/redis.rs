@@ -1,4 +1,4 @@
-//! Does Redis answer, and does it keep what it is given?
+//! Does Redis answer, and does it keep what it is given? Who keeps Discord's limits?
 
 use rolecall_core::ports::{Barrier, Budget, Keeper};
 
@@ -23,17 +23,22 @@ pub(super) async fn look(config: &Config, report: &mut Report) {
     }
 }
 
-/// Who keeps Discord's limits, and what they leave, where processes share a store.
+/// Who keeps Discord's limits, and what they leave.
 pub(super) async fn limits(app: &App, report: &mut Report) {
-    if matches!(app.config.store, Store::Distributed { .. }) {
-        judge_limits(&app.limiter.budget().await, report);
-    }
+    let is_embedded = matches!(app.config.store, Store::Embedded);
+    judge_limits(&app.limiter.budget().await, is_embedded, report);
 }
 
-fn judge_limits(budget: &Budget, report: &mut Report) {
+fn judge_limits(budget: &Budget, is_embedded: bool, report: &mut Report) {
     const ASKED: &str = "Discord's limits";
     let stopped = |barrier| budget.stops.iter().any(|(b, _)| *b == barrier);
     match budget.keeper {
+        Keeper::Process if is_embedded => report.warn(
+            ASKED,
+            "the file by which the processes keep them together cannot be used: each keeps them for itself",
+            "discord-limits.db in the data folder, which can be read and written",
+            "Make room on its disk, and let its owner write to the folder. If the file is removed, it is made again.",
+        ),
         Keeper::Process => report.ok(ASKED, "without REDIS_URL, each process keeps them for itself"),
         Keeper::Part => report.warn(
             ASKED,
@@ -41,7 +46,7 @@ fn judge_limits(budget: &Budget, report: &mut Report) {
             "all processes keep them together, in Redis",
             "Look at what is said of Redis above. The work goes on, with a few more answers 429.",
         ),
-        Keeper::Redis if stopped(Barrier::Edge) || stopped(Barrier::Invalid) => report.fail(
+        Keeper::Redis | Keeper::File if stopped(Barrier::Edge) || stopped(Barrier::Invalid) => report.fail(
             ASKED,
             format!(
                 "{} calls were refused lately, and Discord may ban or has banned this address",
@@ -50,10 +55,11 @@ fn judge_limits(budget: &Budget, report: &mut Report) {
             "few refused calls",
             "See RolecallBanRisk in docs/runbook.md: mend what is refused, and wait.",
         ),
-        Keeper::Redis => report.ok(
+        Keeper::Redis | Keeper::File => report.ok(
             ASKED,
             format!(
-                "kept in Redis by all processes; {} of {} refused calls are left",
+                "kept in {} by all processes; {} of {} refused calls are left",
+                if is_embedded { "a file" } else { "Redis" },
                 budget.invalid_left(),
                 budget.invalid_most
             ),
@@ -101,7 +107,7 @@ mod tests {
 
     #[test]
     fn limits_that_nobody_shares_are_a_warning_and_a_ban_is_a_failure() {
-        let exit = |keeper, stops: &[Barrier]| {
+        let exit_of = |is_embedded, keeper, stops: &[Barrier]| {
             let mut report = Report::default();
             let stops = stops.iter().map(|b| (*b, std::time::Duration::from_secs(9)));
             let budget = Budget {
@@ -109,9 +115,10 @@ mod tests {
                 stops: stops.collect(),
                 ..Budget::default()
             };
-            judge_limits(&budget, &mut report);
+            judge_limits(&budget, is_embedded, &mut report);
             report.exit() as u8
         };
+        let exit = |keeper, stops: &[Barrier]| exit_of(false, keeper, stops);
         assert_eq!(exit(Keeper::Redis, &[]), 0);
         assert_eq!(
             exit(Keeper::Redis, &[Barrier::Global]),
@@ -121,6 +128,9 @@ mod tests {
         assert_eq!(exit(Keeper::Process, &[]), 0);
         assert_eq!(exit(Keeper::Part, &[]), 1);
         assert_eq!(exit(Keeper::Redis, &[Barrier::Edge]), 2);
+        assert_eq!(exit_of(true, Keeper::File, &[]), 0);
+        assert_eq!(exit_of(true, Keeper::File, &[Barrier::Invalid]), 2);
+        assert_eq!(exit_of(true, Keeper::Process, &[]), 1);
     }
 
     #[test]

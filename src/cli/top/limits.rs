@@ -18,7 +18,7 @@ pub(super) fn title(budget: &Budget) -> String {
             "Discord's limits: Redis does not answer, so each process keeps its part of them by itself"
                 .to_owned()
         }
-        Keeper::Redis => format!(
+        Keeper::Redis | Keeper::File => format!(
             "Discord's limits, kept together: {} of {} refused calls left in {}; processes that called lately: {}",
             budget.invalid_left(),
             budget.invalid_most,
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_shared_budget_is_told_with_its_stops_and_with_who_waits() {
         let budget = Budget {
-            keeper: Keeper::Redis,
+            keeper: Keeper::File,
             processes: 2,
             invalid: 13,
             invalid_most: 1_000,

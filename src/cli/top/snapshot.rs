@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rolecall_core::Timestamp;
 use rolecall_core::pause::Pause;
-use rolecall_core::ports::{Budget, JobFilter, Keeper};
+use rolecall_core::ports::{Budget, JobFilter};
 use rolecall_jobs::kernel::dead_letters::{Group, groups};
 use rolecall_jobs::kernel::fleet::{Fleet, fleet};
 use rolecall_jobs::kernel::lanes::{Lanes, lanes};
@@ -56,7 +56,7 @@ impl Snapshot {
 
     /// Whether what is left of Discord's limits is more than what this command has used.
     fn is_known(&self) -> bool {
-        self.limits.keeper == Keeper::Redis
+        self.limits.keeper.is_shared()
     }
 
     /// For scripts.
