@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::the_same;
-use crate::api::{Served, served};
+use crate::api::{Served, served_after};
 use crate::operators::until_there_are_jobs;
 use crate::support::http::json as body_of;
+use crate::support::process::Installation;
 
 /// What is held back so that nothing moves: writes, and the jobs that carry out orders.
 const HELD: [&str; 5] = [
@@ -78,7 +79,7 @@ async fn orders_about_jobs(served: &Served, waiting: &[Value]) {
 }
 
 async fn orders_about_many(served: &Served) {
-    let query = "state:available kind:add_role";
+    let query = "state:available queue:normal";
     let words: Vec<&str> = query.split(' ').collect();
     let bulk = [&["jobs", "bulk", "--action", "cancel"][..], &words].concat();
     let body = json!({"action": "cancel", "query": query, "dry_run": true});
@@ -128,7 +129,7 @@ async fn orders_about_schedules_and_processes(served: &Served) {
     served.types(&["jobs", "cancel", typed["job_id"].as_str().unwrap()]);
     let posted = served.posts(run, json!({})).await;
     assert_eq!(without(&typed, &["job_id"]), without(&posted, &["job_id"]));
-    for order in ["disable", "enable"] {
+    for order in ["enable", "disable"] {
         let typed = served.types(&["schedules", order, "retention"]);
         let path = format!("/v1/schedules/retention/{order}");
         assert_eq!(typed, served.posts(&path, json!({})).await, "{order}");
@@ -148,16 +149,16 @@ async fn orders_about_schedules_and_processes(served: &Served) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_at_the_terminal_prints_what_the_api_answers() {
-    let served = served().await;
+    let served = served_after(Installation::nothing_by_the_clock).await;
     for kind in HELD {
         let pause = served.types(&["pauses", "add", kind, "--reason", "a look first"]);
         let all = the_same(&served, &["pauses", "list"], "/v1/pauses").await;
         assert_eq!(pause, *all["pauses"].as_array().unwrap().last().unwrap());
     }
-    let run = served.api.sync().await;
+    let run = served.types(&["sync"])["run"]["id"].as_str().unwrap().to_owned();
     let at = &served.installation;
     until_there_are_jobs(at, &["kind:sync_guild", "state:completed"]).await;
-    let waiting = until_there_are_jobs(at, &["state:available", "kind:add_role"]).await;
+    let waiting = until_there_are_jobs(at, &["state:available"]).await;
     assert!(waiting.len() > 5, "{}", waiting.len());
     orders_about_jobs(&served, &waiting).await;
     orders_about_many(&served).await;
