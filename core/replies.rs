@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// A request that began longer ago and has no answer is given up: its process died. Much longer than one may take.
 pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
 
+/// When a request began whose last try ended without an answer: the next need not wait.
+pub const FREE: Timestamp = Timestamp(0);
+
 /// An answer as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -28,7 +31,7 @@ pub struct Asked {
     pub key: String,
     /// Digest of method, path and body.
     pub fingerprint: String,
-    /// This request, among those with the same key.
+    /// This request, among those with the same key: a new id.
     pub holder: Uuid,
     /// When it came.
     pub at: Timestamp,
@@ -43,7 +46,9 @@ pub struct Kept {
     pub fingerprint: String,
     /// As in [`Asked`].
     pub holder: Uuid,
-    /// As in [`Asked`].
+    /// The id of what the request makes, which all of its tries have in common: the holder of the first.
+    pub work: Uuid,
+    /// As in [`Asked`]; [`FREE`] once a try ended without an answer.
     pub at: Timestamp,
     /// As in [`Asked`].
     pub until: Timestamp,
@@ -55,7 +60,11 @@ pub struct Kept {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// It is the first, or the earlier one is over without an answer: do it.
-    Go,
+    Go {
+        /// The id of what it makes. The same for every try, so that nothing is made twice; of a key whose time is over, and of
+        /// another request, it is another one.
+        work: Uuid,
+    },
     /// Answer this.
     Replay(Reply),
     /// An earlier one is under way.
@@ -66,15 +75,17 @@ pub enum Admission {
 
 /// Decides what to do, by what is kept under the key.
 pub fn admit(kept: Option<&Kept>, asked: &Asked) -> Admission {
+    let new = Admission::Go { work: asked.holder };
     let Some(kept) = kept.filter(|kept| kept.until > asked.at) else {
-        return Admission::Go;
+        return new;
     };
+    let is_free = kept.at == FREE && kept.reply.is_none();
     if kept.fingerprint != asked.fingerprint {
-        return Admission::OtherRequest;
+        return if is_free { new } else { Admission::OtherRequest };
     }
     match &kept.reply {
         Some(reply) => Admission::Replay(reply.clone()),
-        None if asked.at >= kept.at + GIVEN_UP_AFTER => Admission::Go,
+        None if is_free || asked.at >= kept.at + GIVEN_UP_AFTER => Admission::Go { work: kept.work },
         None => Admission::UnderWay,
     }
 }
@@ -115,14 +126,44 @@ pub const fn is_kept(status: u16) -> bool {
 mod tests {
     use super::*;
 
+    /// The first, and a later one.
+    const FIRST: Uuid = Uuid::from_u128(1);
+    const LATER: Uuid = Uuid::from_u128(2);
+    const AGAIN: Admission = Admission::Go { work: FIRST };
+    const NEW: Admission = Admission::Go { work: LATER };
+
     fn asked(fingerprint: &str, at: i64) -> Asked {
         Asked {
             key: "k".to_owned(),
             fingerprint: fingerprint.to_owned(),
-            holder: Uuid::nil(),
+            holder: LATER,
             at: Timestamp(at),
             until: Timestamp(at + 100_000),
         }
+    }
+
+    /// What the first left under the key.
+    fn kept() -> Kept {
+        Kept {
+            fingerprint: "a".to_owned(),
+            holder: FIRST,
+            work: FIRST,
+            at: Timestamp(1),
+            until: Timestamp(100_000),
+            reply: None,
+        }
+    }
+
+    #[test]
+    fn every_try_of_a_request_makes_the_same_and_no_other_request_does() {
+        let mut kept = kept();
+        assert_eq!(admit(Some(&kept), &asked("a", 60_001)), AGAIN);
+        kept.holder = LATER;
+        assert_eq!(admit(Some(&kept), &asked("a", 60_001)), AGAIN, "the third");
+        kept.at = FREE;
+        assert_eq!(admit(Some(&kept), &asked("a", 2)), AGAIN, "it failed");
+        assert_eq!(admit(Some(&kept), &asked("b", 2)), NEW);
+        assert_eq!(admit(Some(&kept), &asked("a", 100_000)), NEW, "its time is over");
     }
 
     #[test]
@@ -132,26 +173,16 @@ mod tests {
             headers: vec![],
             body: "{}".to_owned(),
         };
-        let mut kept = Kept {
-            fingerprint: "a".to_owned(),
-            holder: Uuid::nil(),
-            at: Timestamp(0),
-            until: Timestamp(100_000),
-            reply: None,
-        };
-        assert_eq!(admit(None, &asked("a", 0)), Admission::Go);
+        let mut kept = kept();
+        assert_eq!(admit(None, &asked("a", 0)), NEW);
         assert_eq!(admit(Some(&kept), &asked("a", 1)), Admission::UnderWay);
-        assert_eq!(admit(Some(&kept), &asked("a", 59_999)), Admission::UnderWay);
-        assert_eq!(
-            admit(Some(&kept), &asked("a", 60_000)),
-            Admission::Go,
-            "its process died"
-        );
-        assert_eq!(admit(Some(&kept), &asked("b", 60_000)), Admission::OtherRequest);
+        assert_eq!(admit(Some(&kept), &asked("a", 60_000)), Admission::UnderWay);
+        assert_eq!(admit(Some(&kept), &asked("a", 60_001)), AGAIN, "its process died");
+        assert_eq!(admit(Some(&kept), &asked("b", 60_001)), Admission::OtherRequest);
         kept.reply = Some(reply.clone());
         assert_eq!(admit(Some(&kept), &asked("a", 99_999)), Admission::Replay(reply));
         assert_eq!(admit(Some(&kept), &asked("b", 99_999)), Admission::OtherRequest);
-        assert_eq!(admit(Some(&kept), &asked("b", 100_000)), Admission::Go);
+        assert_eq!(admit(Some(&kept), &asked("b", 100_000)), NEW);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::event::{Event, EventType};
 pub use crate::ids::EndpointId;
@@ -90,6 +91,9 @@ pub struct Endpoint {
     /// Until when deliveries are signed with the secret before this one, too.
     #[serde(default)]
     pub old_secret_until: Option<Timestamp>,
+    /// The request that replaced its secret last, if it was one that may be repeated: its id of what it makes.
+    #[serde(default)]
+    pub rotated_by: Option<Uuid>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it, as the actor of a [`crate::cause::Cause`].
@@ -133,6 +137,7 @@ impl Endpoint {
             failing_since: None,
             failed_at: None,
             old_secret_until: None,
+            rotated_by: None,
             created_at,
             created_by,
         }

@@ -381,3 +381,7 @@ fn bounded(case: &Case, evidence: &Evidence) -> Verdict {
 #[cfg(test)]
 #[path = "check_tests.rs"]
 pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "wishes_tests.rs"]
+mod wishes_tests;

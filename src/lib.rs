@@ -3,6 +3,8 @@
 pub mod app;
 mod budget_view;
 mod bulk_preview;
+mod bulk_view;
+mod check_view;
 pub mod cli;
 pub mod config;
 mod cursor;
@@ -26,6 +28,8 @@ mod kernel_tests;
 mod keys;
 pub mod logging;
 mod member;
+mod page_size;
+mod pause_view;
 pub mod processes;
 mod queue_view;
 pub mod random;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::audit::Act;
 use rolecall_core::error::StoreError;
-use rolecall_core::schedule::{ScheduleState, TickOutcome, TickRecord};
+use rolecall_core::schedule::{ScheduleState, TICKS_KEPT, TickOutcome, TickRecord};
 use rolecall_core::{JobId, RunId, Timestamp};
 use rolecall_jobs::kernel::audit::record;
 use rolecall_jobs::kernel::steering::By;
@@ -15,12 +15,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::job_view::detail;
+use crate::run_view;
 use crate::schedules::{self, Schedule};
 
 /// Ticks that are told of a schedule.
 const TOLD: usize = 20;
 /// A tick that was noted so much later than it was due, in milliseconds, was made up for.
 const ON_TIME: i64 = 20_000;
+/// What is told of an order that something will follow.
+const STORED: &str = "It is stored, and will be done.";
 
 /// A schedule.
 #[derive(Debug, Serialize, ToSchema)]
@@ -212,6 +216,48 @@ pub(crate) enum Asked {
     Busy,
 }
 
+impl Asked {
+    /// Where what was stored is found.
+    pub(crate) fn place(self) -> Option<String> {
+        match self {
+            Self::Job(id) => Some(detail::path(id)),
+            Self::Run(id) => Some(run_view::path(id)),
+            Self::Nothing | Self::Busy => None,
+        }
+    }
+}
+
+/// What came of an order to run a schedule.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScheduleRun {
+    /// The schedule.
+    schedule: String,
+    /// The job that was stored; `Location` names it.
+    job_id: Option<String>,
+    /// The run that was stored; `Location` names it.
+    run_id: Option<String>,
+    /// Both are null: there was nothing to do, in words.
+    message: String,
+}
+
+impl ScheduleRun {
+    /// What came of it, as it is shown.
+    pub(crate) fn of(schedule: String, asked: Asked) -> Self {
+        let (job_id, run_id, message) = match asked {
+            Asked::Job(id) => (Some(id.to_string()), None, STORED),
+            Asked::Run(id) => (None, Some(id.to_string()), STORED),
+            Asked::Nothing => (None, None, "There is nothing to do."),
+            Asked::Busy => (None, None, "The work of an earlier tick is not over."),
+        };
+        Self {
+            schedule,
+            job_id,
+            run_id,
+            message: message.to_owned(),
+        }
+    }
+}
+
 /// Does now what the next tick would, whether the schedule is on or off; recorded.
 ///
 /// # Errors
@@ -234,20 +280,27 @@ pub(crate) async fn run_now(app: &App, name: &str, by: &By) -> Result<Asked, Fai
     if ticked == Ticked::UnderWay {
         return Ok(Asked::Busy);
     }
-    app.schedules
-        .note(&TickRecord {
-            schedule: name.to_owned(),
-            at,
-            outcome: ticked.into(),
-            made: (ticked == Ticked::Begun).then_some(id),
-            by: Some(by.cause.actor.clone()),
-            noted_at: at,
-        })
-        .await?;
+    let tick = TickRecord {
+        schedule: name.to_owned(),
+        at,
+        outcome: ticked.into(),
+        made: (ticked == Ticked::Begun).then_some(id),
+        by: Some(by.cause.actor.clone()),
+        noted_at: at,
+    };
+    if !is_noted(app, &tick).await? {
+        app.schedules.note(&tick).await?;
+    }
     Ok(match ticked {
         Ticked::Begun => made(action.is_run(), id),
         _ => Asked::Nothing,
     })
+}
+
+/// Whether the same request noted what it made before its process died.
+async fn is_noted(app: &App, tick: &TickRecord) -> Result<bool, StoreError> {
+    let ticks = app.schedules.ticks(&tick.schedule, TICKS_KEPT).await?;
+    Ok(tick.made.is_some() && ticks.iter().any(|noted| noted.made == tick.made))
 }
 
 fn made(is_run: bool, id: Uuid) -> Asked {

@@ -31,6 +31,9 @@ pub(crate) struct Load {
     /// Calls a second of all callers together; not given: each caller goes on as soon as it is answered
     #[arg(long)]
     pub(crate) rate: Option<f64>,
+    /// Count nothing for /metrics, which no process that ships does
+    #[arg(long)]
+    pub(crate) uncounted: bool,
 }
 
 /// How that went.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rolecall::app::App;
 use rolecall::config::Config;
 use rolecall::processes::{self, Parts};
+use rolecall::telemetry;
 use rolecall::wiring::{self, Purpose};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +71,9 @@ pub(crate) async fn send(load: Load, works: bool) -> Result<(), String> {
     let commits = crate::commits::count();
     let app = Arc::new(build(if works { Purpose::Work } else { Purpose::Serve }).await?);
     let stop = CancellationToken::new();
+    if !load.uncounted {
+        telemetry::count(&stop);
+    }
     let working = works.then(|| tokio::spawn(processes::run(Arc::clone(&app), WORK, None, stop.clone())));
     let ledger = Arc::clone(&app.services.ledger);
     let warmed = warm_up(&app.queue, ledger.as_ref()).await?;
@@ -116,6 +120,7 @@ pub(crate) async fn send(load: Load, works: bool) -> Result<(), String> {
 pub(crate) async fn work() -> Result<(), String> {
     let stop = processes::stop_on_signal().map_err(|e| e.to_string())?;
     let app = Arc::new(build(Purpose::Work).await?);
+    telemetry::count(&stop);
     let ended = stop.clone();
     let watch = tokio::spawn(async move {
         while started() == 0 && !ended.is_cancelled() {

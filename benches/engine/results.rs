@@ -20,9 +20,17 @@ pub(crate) struct Results {
     /// Whether the Mongo server is the one of the tests.
     pub(crate) mongo_is_test_server: bool,
     pub(crate) loads: Vec<Row>,
+    pub(crate) counting: Counting,
     pub(crate) idle: Vec<Idle>,
     /// What could not be measured, and why.
     pub(crate) missing: Vec<String>,
+}
+
+/// What counting for `/metrics` costs: jobs a second of runs under the same load, with it and without.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Counting {
+    pub(crate) with: Vec<f64>,
+    pub(crate) without: Vec<f64>,
 }
 
 /// One engine under one load.

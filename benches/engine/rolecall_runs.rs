@@ -26,6 +26,7 @@ pub(crate) struct Ask {
     pub(crate) callers: usize,
     pub(crate) batch: usize,
     pub(crate) rate: Option<f64>,
+    pub(crate) uncounted: bool,
 }
 
 impl Ask {
@@ -37,6 +38,7 @@ impl Ask {
             format!("--batch={}", self.batch),
         ];
         args.extend(self.rate.map(|rate| format!("--rate={rate}")));
+        args.extend(self.uncounted.then(|| "--uncounted".to_owned()));
         args
     }
 

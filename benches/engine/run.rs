@@ -23,7 +23,8 @@ pub(crate) struct RunArguments {
     /// Write the tables into this page, between its two marks
     #[arg(long)]
     report: Option<PathBuf>,
-    /// Only loads whose engine contains this, such as embedded; "idle": the processes with nothing to do
+    /// Only loads whose engine contains this, such as embedded; "idle": the processes with nothing to do; "metrics": what
+    /// counting costs
     #[arg(long)]
     only: Option<String>,
 }
@@ -35,6 +36,7 @@ const fn ask(load: &'static str, jobs: usize, callers: usize, batch: usize) -> A
         callers,
         batch,
         rate: None,
+        uncounted: false,
     }
 }
 
@@ -117,6 +119,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), String> {
         began: Instant::now(),
     };
     measure_embedded(&mut all, &tools).await;
+    measure_counting(&mut all, &tools).await;
     measure_distributed(&mut all, &tools, &servers).await;
     measure_others(&mut all, &servers).await;
     if all.wants("idle") {
@@ -152,6 +155,30 @@ async fn measure_embedded(all: &mut Collector, tools: &Tools) {
     all.note(ENGINE, embedded(tools, &ask(MANY_A_CALL, 50_000, 4, 500)).await);
     if let Some(fastest) = fastest {
         all.note(ENGINE, embedded(tools, &half_of(&fastest, 256, 5.0)).await);
+    }
+}
+
+/// The same load with metrics and without, in turn, so that what else the machine does meets both.
+async fn measure_counting(all: &mut Collector, tools: &Tools) {
+    const PAIRS: usize = 5;
+    if !all.wants("metrics") {
+        return;
+    }
+    let counted = ask(ONE_A_CALL, 20_000, 256, 1);
+    let uncounted = Ask {
+        uncounted: true,
+        ..counted.clone()
+    };
+    for _ in 0..PAIRS {
+        for (ask, speeds) in [
+            (&counted, &mut all.results.counting.with),
+            (&uncounted, &mut all.results.counting.without),
+        ] {
+            match embedded(tools, ask).await {
+                Ok(row) => speeds.extend(row.jobs_per_second),
+                Err(error) => return all.results.missing.push(format!("rolecall, metrics: {error}.")),
+            }
+        }
     }
 }
 

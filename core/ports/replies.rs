@@ -12,7 +12,7 @@ pub trait Replies: Send + Sync + 'static {
     /// Decides as [`crate::replies::admit`] does, and notes that this request is under way if it may go.
     async fn begin(&self, asked: &Asked) -> Result<Admission, StoreError>;
     /// Keeps the answer, unless another request holds the key by now. `None`: there is nothing to keep, and the key is
-    /// free again.
+    /// [free](crate::replies::FREE) again.
     async fn end(&self, asked: &Asked, reply: Option<&Reply>) -> Result<(), StoreError>;
     /// Deletes those that were kept until then or less, at most `limit`; how many that were.
     async fn prune(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError>;

@@ -194,18 +194,24 @@ impl Steering {
         }
         let vault = &self.services.vault;
         let secret = self.services.webhook_sender.new_secret();
-        // A secret that does not open any more cannot sign beside the new one; the new one mends that.
         let before = vault.open(&old.secret, &SecretKind::WebhookSecret.place(&id.to_string()));
         let (old_secret, until) = match before {
+            // The same request replaced it before its process died. Nobody was told that secret: receivers know the one
+            // before it.
+            _ if by.repeatable.is_some() && by.repeatable == old.endpoint.rotated_by => {
+                (old.old_secret.clone(), old.endpoint.old_secret_until)
+            }
             Ok(before) => (
                 self.seal(SecretKind::OldWebhookSecret, id, &before)?,
                 Some(self.services.clock.now() + OVERLAP),
             ),
+            // A secret that does not open any more cannot sign beside the new one; the new one mends that.
             Err(_) => (String::new(), None),
         };
         let new = StoredEndpoint {
             endpoint: Endpoint {
                 old_secret_until: until,
+                rotated_by: by.repeatable,
                 ..old.endpoint.clone()
             },
             secret: self.seal(SecretKind::WebhookSecret, id, &secret)?,

@@ -6,7 +6,7 @@ use rolecall_core::{Timestamp, query};
 use serde_json::{Value, json};
 
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, values, view};
+use super::{CliError, Exit, Format, PageSize, output, values, view};
 use crate::app::App;
 use crate::trail;
 
@@ -46,9 +46,9 @@ pub struct ListArgs {
     /// Which.
     #[command(flatten)]
     pub found: Found,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How much is shown.
+    #[command(flatten)]
+    pub size: PageSize,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -126,7 +126,7 @@ pub(super) async fn run(app: &App, command: AuditCommand) -> Result<Exit, CliErr
 
 async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
     let filter = args.found.filter(app.services.clock.now())?;
-    let records = app.services.audit.list(&filter, None, args.limit.into()).await?;
+    let records = app.services.audit.list(&filter, None, args.size.get()).await?;
     if args.format.json {
         let all: Vec<Value> = records.iter().map(|record| record.document()).collect();
         output::json(&json!({ "records": all }));

@@ -47,6 +47,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::app::App;
+use crate::page_size;
 
 pub use exit::{CliError, Exit};
 pub use version::version;
@@ -220,6 +221,25 @@ pub struct Format {
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// For commands that list something.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PageSize {
+    /// At most so many, up to 1000
+    #[arg(
+        long = "limit",
+        value_name = "N",
+        default_value_t = page_size::DEFAULT,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(page_size::MOST_PRINTED)),
+    )]
+    limit: u16,
+}
+
+impl PageSize {
+    fn get(self) -> usize {
+        self.limit.into()
+    }
 }
 
 /// Reads the arguments of this process. Prints help, the version or what is wrong, and then ends the process (0, or

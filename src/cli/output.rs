@@ -7,6 +7,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+use serde_json::json;
 
 /// The first error of standard output, other than that nobody reads it any more.
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
@@ -31,6 +32,15 @@ pub(super) fn json<T: Serialize>(document: &T) {
     // Only maps whose keys are no text cannot be written; there are none here.
     let text = serde_json::to_string_pretty(document).unwrap_or_default();
     put(&format!("{}\n", escaped(&text)));
+}
+
+/// The same of what a command changes, or would: a dry run says so.
+pub(super) fn json_of_change<T: Serialize>(document: &T, dry_run: bool) {
+    let mut document = json!(document);
+    if dry_run {
+        document["dry_run"] = json!(true);
+    }
+    json(&document);
 }
 
 /// A JSON document on one line of standard output.

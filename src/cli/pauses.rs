@@ -8,12 +8,13 @@ use rolecall_core::cause::Cause;
 use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::query;
 use rolecall_jobs::kernel::pauses::{no_such_kind, waiting};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::table::{Table, text, whole};
 use super::{CliError, Exit, Format, jobs, output, seams, values, view};
 use crate::app::App;
+use crate::pause_view::{PauseList, PauseView};
 
 /// What to do with pauses.
 #[derive(Debug, Subcommand)]
@@ -81,31 +82,6 @@ pub(super) async fn run(app: &App, command: PausesCommand) -> Result<Exit, CliEr
     }
 }
 
-fn told(app: &App, pause: &Pause) -> Value {
-    json!({
-        "id": pause.id,
-        "holds": pause.held.to_string(),
-        "reason": pause.reason,
-        "author": pause.author,
-        "created_at": pause.created_at.to_rfc3339(),
-        "until": pause.until.map(rolecall_core::Timestamp::to_rfc3339),
-        "is_on": pause.is_on(app.services.clock.now()),
-        "canary": pause.canary.as_ref().map(canary),
-    })
-}
-
-fn canary(canary: &Canary) -> Value {
-    json!({
-        "every_seconds": canary.every.as_secs(),
-        "next_at": canary.next_at.to_rfc3339(),
-        "job_id": canary.out.map(|out| out.job),
-        "failed": canary.failed,
-        "last": canary.last.as_ref().map(|sang| json!({
-            "job_id": sang.job, "at": sang.at.to_rfc3339(), "well": sang.well, "message": sang.what,
-        })),
-    })
-}
-
 /// What the canary does, for people.
 fn canary_told(canary: &Canary) -> String {
     let failed = match canary.failed {
@@ -121,8 +97,7 @@ fn canary_told(canary: &Canary) -> String {
 async fn list(app: &App, format: Format) -> Result<Exit, CliError> {
     let pauses = app.services.pauses.list().await?;
     if format.json {
-        let all: Vec<Value> = pauses.iter().map(|p| told(app, p)).collect();
-        output::json(&json!({ "pauses": all }));
+        output::json(&PauseList::of(&pauses, app.services.clock.now()));
         return Ok(Exit::Done);
     }
     if pauses.is_empty() {
@@ -191,7 +166,7 @@ async fn add(app: &App, args: AddArgs) -> Result<Exit, CliError> {
     }
     app.steering.pause(&pause, &by.into()).await?;
     if args.format.json {
-        output::json(&told(app, &pause));
+        output::json(&PauseView::of(&pause, now));
     } else {
         output::say(&format!(
             "Holding back {} within a second. `rolecall pauses end {}` ends it.",

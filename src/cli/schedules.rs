@@ -9,7 +9,7 @@ use serde_json::json;
 use super::table::{Table, number, text, whole};
 use super::{CliError, Exit, Format, output, seams, values, view};
 use crate::app::App;
-use crate::timetable::{self, Asked, Failure, ScheduleView, TickView};
+use crate::timetable::{self, Asked, Failure, ScheduleRun, ScheduleView, TickView};
 
 /// What to do with schedules.
 #[derive(Debug, Subcommand)]
@@ -200,16 +200,11 @@ async fn run_now(app: &App, args: OrderArgs) -> Result<Exit, CliError> {
         let schedule = timetable::get(app, name).await?;
         return Ok(would(&schedule, &args, "would be run now; nothing was stored"));
     }
-    let (made, words) = match timetable::run_now(app, name, &by(args.reason)).await? {
-        Asked::Job(id) => (
-            json!({ "job_id": id }),
-            format!("Job {id} does what {name} does."),
-        ),
-        Asked::Run(id) => (
-            json!({ "run_id": id }),
-            format!("Run {id} does what {name} does."),
-        ),
-        Asked::Nothing => (json!({}), "There is nothing to do.".to_owned()),
+    let asked = timetable::run_now(app, name, &by(args.reason)).await?;
+    let words = match asked {
+        Asked::Job(id) => format!("Job {id} does what {name} does."),
+        Asked::Run(id) => format!("Run {id} does what {name} does."),
+        Asked::Nothing => "There is nothing to do.".to_owned(),
         Asked::Busy => {
             return Err(CliError::failed(format!(
                 "the work of an earlier tick of {name} is not over, and two would do the same"
@@ -220,7 +215,7 @@ async fn run_now(app: &App, args: OrderArgs) -> Result<Exit, CliError> {
         }
     };
     if args.format.json {
-        output::json(&json!({ "schedule": name, "made": made }));
+        output::json(&ScheduleRun::of(args.name, asked));
     } else {
         output::say(&words);
     }
@@ -239,7 +234,7 @@ async fn switch(app: &App, args: OrderArgs, enabled: bool) -> Result<Exit, CliEr
     }
     let changed = timetable::switch(app, &args.name, enabled, &by(args.reason)).await?;
     if args.format.json {
-        output::json(&json!({ "schedule": args.name, "enabled": enabled, "changed": changed }));
+        output::json(&timetable::get(app, &args.name).await?);
     } else if changed {
         output::say(&format!("{} is {word} now.", args.name));
     } else {
@@ -250,7 +245,7 @@ async fn switch(app: &App, args: OrderArgs, enabled: bool) -> Result<Exit, CliEr
 
 fn would(schedule: &ScheduleView, args: &OrderArgs, words: &str) -> Exit {
     if args.format.json {
-        output::json(&json!({ "dry_run": true, "schedule": schedule.name, "enabled": schedule.enabled }));
+        output::json_of_change(schedule, true);
     } else {
         output::say(&format!("{} {words}.", schedule.name));
     }

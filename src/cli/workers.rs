@@ -289,13 +289,9 @@ async fn order(
         output::warn("no other process takes jobs: what is stored waits until one does.");
     }
     if format.json {
-        output::json(&json!({
-            "id": id,
-            "drain": drain.is_some(),
-            "exit": drain.as_ref().is_some_and(|d| d.exit),
-            "running": member.jobs.len(),
-            "dry_run": dry_run,
-        }));
+        let after = fleet(&app.services).await?;
+        let member = after.member(id).ok_or_else(|| unknown(id))?;
+        output::json_of_change(&WorkerView::of(member, after.now), dry_run);
         return Ok(Exit::Done);
     }
     let runs = output::count(member.jobs.len() as u64, "job", "jobs");

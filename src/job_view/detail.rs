@@ -122,6 +122,14 @@ pub(crate) fn path(id: JobId) -> String {
 }
 
 impl JobView {
+    /// The whole job with this id; `None`: there is none.
+    pub(crate) async fn find(services: &Services, id: JobId) -> Result<Option<Self>, StoreError> {
+        match services.ledger.get(id).await? {
+            Some(job) => Ok(Some(Self::whole(services, &job).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// The whole job.
     pub(crate) async fn whole(services: &Services, job: &Job) -> Result<Self, StoreError> {
         let ledger = &services.ledger;

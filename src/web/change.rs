@@ -1,9 +1,13 @@
-//! What every change of a guild or a mapping has around it: its follow-up sync, its audit record, and a task of its own.
+//! What every change over HTTP has around it: who asks, by which request, its audit record, and a task of its own; of a
+//! guild or a mapping, its follow-up sync.
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use axum::Json;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::header::{ETAG, HeaderValue, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rolecall_core::audit::Act;
@@ -17,6 +21,7 @@ use serde::Serialize;
 use tracing::Instrument;
 
 use super::auth::Caller;
+use super::auth::right::{Allowed, Right};
 use super::http::problem::ApiError;
 use super::http::trace::RequestNames;
 use super::state::Web;
@@ -29,7 +34,33 @@ pub(crate) struct Change {
     pub(crate) caller: Caller,
     pub(crate) names: RequestNames,
     /// The route, such as `POST /discord/guilds`.
-    pub(crate) route: &'static str,
+    route: String,
+}
+
+/// A change that its caller may make.
+pub(crate) struct Changing<R>(pub(crate) Change, pub(crate) PhantomData<R>);
+
+impl<R: Right> FromRequestParts<Web> for Changing<R> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, ApiError> {
+        let Allowed(caller, right) = Allowed::<R>::from_request_parts(parts, web).await?;
+        let Ok(names) = RequestNames::from_request_parts(parts, web).await;
+        let matched = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        let change = Change {
+            web: web.clone(),
+            caller,
+            names,
+            route: route(parts.method.as_str(), matched.unwrap_or_default()),
+        };
+        Ok(Self(change, right))
+    }
+}
+
+/// The same under whichever prefix it was asked for.
+fn route(method: &str, matched: &str) -> String {
+    let own = matched.rfind("/discord/").map_or(matched, |at| &matched[at..]);
+    format!("{method} {own}")
 }
 
 impl Change {
@@ -73,7 +104,7 @@ impl Change {
     /// Who asked for it.
     pub(crate) fn asked(&self) -> Asked {
         Asked {
-            cause: self.caller.cause(self.route),
+            cause: self.caller.cause(&self.route),
             trace: Some(self.names.traceparent.clone()),
         }
     }
@@ -114,4 +145,18 @@ pub(crate) fn answer(body: impl Serialize, tag: Option<&str>, sync: Option<RunId
         headers.insert(LOCATION, place);
     }
     (StatusCode::OK, headers, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::route;
+
+    #[test]
+    fn a_change_has_one_name_whatever_the_prefix() {
+        for prefix in ["", "/api", "/falcon/v2", "/discord"] {
+            let matched = format!("{prefix}/discord/guilds/{{guild_id}}");
+            assert_eq!(route("PUT", &matched), "PUT /discord/guilds/{guild_id}");
+        }
+        assert_eq!(route("POST", "/v1/pauses"), "POST /v1/pauses");
+    }
 }

@@ -32,6 +32,33 @@ async fn what_is_refused_or_only_looked_at_leaves_no_record() {
 }
 
 #[tokio::test]
+async fn who_ends_a_pause_says_why_and_a_reason_that_cannot_be_kept_ends_nothing() {
+    let mut served = served(&[]).await;
+    let body = json!({"query": "kind:add_role", "reason": "a look first"});
+    let (_, _, pause) = served.json("post", "/v1/pauses", body).await;
+    let one = format!("/v1/pauses/{}", pause["id"].as_str().unwrap());
+    for wrong in [
+        format!("reason={}", "x".repeat(501)),
+        "reason=a%0Ab".to_owned(),
+        "why=a".to_owned(),
+    ] {
+        let (status, _, problem) = served
+            .json("delete", &format!("{one}?{wrong}"), Value::Null)
+            .await;
+        assert_eq!(status, 422, "{problem}");
+    }
+    assert_eq!(served.actions().await, ["pause.added"]);
+    let path = format!("{one}?reason=the%20bot%20is%20back");
+    let (status, _, _) = served.json("delete", &path, Value::Null).await;
+    assert_eq!(status, 204);
+    let records = served.got("/v1/audit").await["records"].clone();
+    assert_eq!(
+        (&records[0]["action"], &records[0]["reason"]),
+        (&json!("pause.ended"), &json!("the bot is back"))
+    );
+}
+
+#[tokio::test]
 async fn the_trail_is_listed_by_filters_page_by_page_exported_as_lines_and_verified() {
     let mut served = served(&[]).await;
     let mut ids = Vec::new();

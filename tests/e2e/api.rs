@@ -21,10 +21,16 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn served() -> Served {
+    served_after(|_| ()).await
+}
+
+/// The same after this was prepared.
+pub(crate) async fn served_after(prepare: fn(&Installation)) -> Served {
     let world = World::start(60.0, 60, 30).await;
     let port = free_port();
     let installation = world.embedded(port);
     world.set_up(&installation);
+    prepare(&installation);
     let all = installation.start("all", &["all"], &[]);
     let token = installation
         .run(&["token", "--user", "tester", "--admin"])

@@ -1,5 +1,7 @@
 //! The command line and the API show the same documents.
 
+mod orders;
+
 use serde_json::Value;
 
 use crate::api::{Served, served};

@@ -250,3 +250,35 @@ async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
     world.assert_equal();
     assert!(all.is_running());
 }
+
+#[test]
+fn a_store_that_cannot_be_used_ends_every_command_of_operators_with_4() {
+    let installation = Installation::embedded();
+    let file = installation.path("a-file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let below = file.join("data").display().to_string();
+    let installation = installation.set("ROLECALL_DATA_DIR", &below);
+    for command in [
+        &["jobs", "list"][..],
+        &[
+            "jobs",
+            "bulk",
+            "--action",
+            "retry",
+            "state:discarded",
+            "--dry-run",
+        ],
+        &["runs", "list"],
+        &["dead-letters", "list"],
+        &["pauses", "list"],
+        &["schedules", "list"],
+        &["queues", "list"],
+        &["workers", "list"],
+        &["audit", "list"],
+    ] {
+        for more in [&[][..], &["--json"]] {
+            let ended = installation.run(&[command, more].concat()).refused(4, &[&below]);
+            assert_eq!(ended.out, "", "{ended:#?}");
+        }
+    }
+}

@@ -5,17 +5,19 @@
 //! without Redis until the bell rings, which each push does, or until the next look of each second ([`Wake`]).
 
 use apalis_redis::Config;
-use futures::FutureExt as _;
 use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::{Arg, Cmd, FromRedisValue, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Arg, Cmd, RedisResult, Value};
 
 use super::bell::Wake;
-use super::push::ask_depth;
+use super::push::{ask_depth, told_depth};
+use super::together::{Accompanied, Company, together};
 
 /// See the [module](self).
+pub(super) type Fetching = Accompanied<Fetch>;
+
+/// What goes with a worker's fetches.
 #[derive(Clone)]
-pub(super) struct Fetching {
-    redis: ConnectionManager,
+pub(super) struct Fetch {
     queue: Config,
     wake: Wake,
 }
@@ -23,22 +25,25 @@ pub(super) struct Fetching {
 impl Fetching {
     pub(super) fn new(redis: ConnectionManager, queue: Config, wake: Wake) -> Self {
         wake.look();
-        Self { redis, queue, wake }
+        Self {
+            redis,
+            by: Fetch { queue, wake },
+        }
     }
+}
 
-    async fn fetch(&mut self, fetch: &Cmd) -> RedisResult<Value> {
+impl Company for Fetch {
+    async fn answer(&mut self, redis: &mut ConnectionManager, command: &Cmd) -> RedisResult<Value> {
+        if !is_fetch(command, &self.queue) {
+            return redis.req_packed_command(command).await;
+        }
         // Before the question, so that what is pushed meanwhile is looked for again.
         if !self.wake.may_look() {
             return Ok(nothing());
         }
-        let mut all = redis::pipe();
-        all.add_command(fetch.clone());
-        ask_depth(&mut all, &self.queue);
-        let answers = self.redis.req_packed_commands(&all, 0, all.len()).await;
-        let mut answers = answers.inspect_err(|_| self.wake.look())?.into_iter();
-        let fetched = answers.next().unwrap_or(Value::Nil).extract_error();
-        let left: RedisResult<Vec<u64>> = answers.map(|count| Ok(u64::from_redis_value(count)?)).collect();
-        let known_empty = fetched.is_ok() && left.is_ok_and(|counts| counts.iter().all(|count| *count == 0));
+        let answers = together(redis, command, |all| ask_depth(all, &self.queue)).await;
+        let (fetched, left) = answers.inspect_err(|_| self.wake.look())?;
+        let known_empty = fetched.is_ok() && told_depth(left).is_ok_and(|left| left == 0);
         if !known_empty {
             self.wake.look();
         }
@@ -61,27 +66,4 @@ fn is_fetch(command: &Cmd, queue: &Config) -> bool {
     let is =
         |at: usize, word: &[u8]| matches!(command.args_iter().nth(at), Some(Arg::Simple(arg)) if arg == word);
     is(0, b"EVALSHA") && is(2, b"7") && keys.iter().all(|(at, key)| is(*at, key.as_bytes()))
-}
-
-impl ConnectionLike for Fetching {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        if is_fetch(command, &self.queue) {
-            self.fetch(command).boxed()
-        } else {
-            self.redis.req_packed_command(command)
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        commands: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        self.redis.req_packed_commands(commands, offset, count)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.redis.get_db()
-    }
 }

@@ -24,6 +24,7 @@ mod push;
 mod rights;
 pub(crate) mod settings;
 mod sweep;
+mod together;
 mod window;
 mod worker;
 

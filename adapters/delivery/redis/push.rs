@@ -7,14 +7,14 @@
 use apalis::prelude::{TaskBuilder, TaskId};
 use apalis_redis::queries::push_tasks;
 use apalis_redis::{Config, Error, RedisTask};
-use futures::FutureExt as _;
-use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisFuture, RedisResult, Value};
+use redis::aio::ConnectionManager;
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
 use rolecall_core::ports::{DeliveryError, Envelope};
 use uuid::Uuid;
 
 use super::bell::channel;
 use super::connection::Connection;
+use super::together::{Accompanied, Company, together};
 use crate::delivery::envelope::encode;
 
 /// Envelopes in one script, which keeps Redis busy for about two milliseconds.
@@ -39,17 +39,19 @@ pub(super) async fn push(
     queue: &Config,
     batch: &[Envelope],
 ) -> Result<Pushed, DeliveryError> {
-    let mut redis = Ringing {
+    let mut redis = Accompanied {
         redis: connection.handle(),
-        queue,
-        pushed: Vec::new(),
-        depth: None,
+        by: Ringing {
+            queue,
+            pushed: Vec::new(),
+            depth: None,
+        },
     };
     let mut taken = 0;
     for chunk in batch.chunks(CHUNK) {
         let tasks = chunk.iter().map(task).collect::<Result<Vec<_>, _>>()?;
         let ids = tasks.iter().filter_map(|task| task.task_id());
-        redis.pushed = ids.map(ToString::to_string).collect();
+        redis.by.pushed = ids.map(ToString::to_string).collect();
         if let Err(error) = push_tasks(&mut redis, queue, &tasks).await {
             let error = match error {
                 Error::Database(error) => connection.failed(error).await,
@@ -64,7 +66,7 @@ pub(super) async fn push(
     }
     Ok(Pushed {
         taken,
-        depth: redis.depth,
+        depth: redis.by.depth,
     })
 }
 
@@ -91,56 +93,33 @@ fn task(envelope: &Envelope) -> Result<RedisTask, DeliveryError> {
     Ok(TaskBuilder::new(bytes).task_id(id).max_attempts(1).build())
 }
 
-/// A connection on which each command is followed, in the same packet, by what makes the envelopes due, a ring of the bell and
-/// the question how much waits.
+/// What goes with a push: what makes the envelopes due, a ring of the bell, and the question how much waits.
 struct Ringing<'q> {
-    redis: ConnectionManager,
     queue: &'q Config,
     /// The ids of the envelopes that are pushed.
     pushed: Vec<String>,
     depth: Option<u64>,
 }
 
-impl Ringing<'_> {
-    async fn follow(&mut self, command: &Cmd) -> RedisResult<Value> {
-        let mut all = redis::pipe();
-        all.add_command(command.clone());
-        // Only what is still there (XX): somebody may have taken it already.
-        all.cmd("ZADD").arg(self.queue.scheduled_jobs_set()).arg("XX");
-        for id in &self.pushed {
-            all.arg(DUE_BY_ANY_CLOCK).arg(id);
-        }
-        all.cmd("PUBLISH").arg(channel(self.queue)).arg("1");
-        ask_depth(&mut all, self.queue);
-        let answers = self.redis.req_packed_commands(&all, 0, all.len()).await?;
-        let mut answers = answers.into_iter();
-        let answer = answers.next().unwrap_or(Value::Nil).extract_error()?;
-        for error in answers.by_ref().take(2).filter_map(|a| a.extract_error().err()) {
+impl Company for Ringing<'_> {
+    async fn answer(&mut self, redis: &mut ConnectionManager, command: &Cmd) -> RedisResult<Value> {
+        let others = |all: &mut Pipeline| {
+            // Only what is still there (XX): somebody may have taken it already.
+            all.cmd("ZADD").arg(self.queue.scheduled_jobs_set()).arg("XX");
+            for id in &self.pushed {
+                all.arg(DUE_BY_ANY_CLOCK).arg(id);
+            }
+            all.cmd("PUBLISH").arg(channel(self.queue)).arg("1");
+            ask_depth(all, self.queue);
+        };
+        let (answer, mut others) = together(redis, command, others).await?;
+        let answer = answer?;
+        for error in others.by_ref().take(2).filter_map(|a| a.extract_error().err()) {
             // They are in; the workers look each second.
             tracing::debug!(%error, "pushed without ringing the bell");
         }
-        let counts: RedisResult<Vec<u64>> = answers.map(|count| Ok(u64::from_redis_value(count)?)).collect();
-        self.depth = counts.ok().map(|counts| counts.iter().sum());
+        self.depth = told_depth(others).ok();
         Ok(answer)
-    }
-}
-
-impl ConnectionLike for Ringing<'_> {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        self.follow(command).boxed()
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        commands: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        self.redis.req_packed_commands(commands, offset, count)
-    }
-
-    fn get_db(&self) -> i64 {
-        self.redis.get_db()
     }
 }
 
@@ -149,6 +128,12 @@ pub(super) fn ask_depth(commands: &mut Pipeline, queue: &Config) {
     commands
         .llen(queue.active_jobs_list())
         .zcard(queue.scheduled_jobs_set());
+}
+
+/// The sum of the answers to [`ask_depth`].
+pub(super) fn told_depth(answers: impl Iterator<Item = Value>) -> RedisResult<u64> {
+    let counts: RedisResult<Vec<u64>> = answers.map(|count| Ok(u64::from_redis_value(count)?)).collect();
+    Ok(counts?.iter().sum())
 }
 
 /// Waiting in Redis: pushed, and not yet fetched by a worker.

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use rolecall_core::error::StoreError;
 use rolecall_core::ports::Replies;
-use rolecall_core::replies::{Admission, Asked, Kept, Reply, admit};
+use rolecall_core::replies::{Admission, Asked, FREE, Kept, Reply, admit};
 use rolecall_core::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::SqliteStore;
-use super::sql::{Result, change, id, json_or_none, limit as at_most, one, to_json};
+use super::sql::{Result, change, id, id_or_none, json_or_none, limit as at_most, one, to_json};
 
 #[async_trait]
 impl Replies for SqliteStore {
@@ -28,8 +28,8 @@ impl Replies for SqliteStore {
                 )?,
                 None => change(
                     db,
-                    "DELETE FROM rolecall_replies WHERE key = ?1 AND holder = ?2",
-                    params![key, holder],
+                    "UPDATE rolecall_replies SET at = ?3 WHERE key = ?1 AND holder = ?2",
+                    params![key, holder, FREE.0],
                 )?,
             };
             Ok(())
@@ -54,21 +54,23 @@ impl Replies for SqliteStore {
 fn begin(db: &Connection, asked: &Asked) -> Result<Admission> {
     let found = one(
         db,
-        "SELECT fingerprint, holder, at, until, reply FROM rolecall_replies WHERE key = ?1",
+        "SELECT fingerprint, holder, at, until, reply, work FROM rolecall_replies WHERE key = ?1",
         [&asked.key],
         kept,
     )?;
     let admission = admit(found.as_ref(), asked);
-    if admission == Admission::Go {
+    if let Admission::Go { work } = admission {
         change(
             db,
-            "INSERT OR REPLACE INTO rolecall_replies (key, fingerprint, holder, at, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO rolecall_replies (key, fingerprint, holder, at, until, work) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 asked.key,
                 asked.fingerprint,
                 asked.holder.to_string(),
                 asked.at.0,
-                asked.until.0
+                asked.until.0,
+                work.to_string(),
             ],
         )?;
     }
@@ -76,9 +78,11 @@ fn begin(db: &Connection, asked: &Asked) -> Result<Admission> {
 }
 
 fn kept(row: &Row<'_>) -> Result<Kept> {
+    let holder = id(row, 1)?;
     Ok(Kept {
         fingerprint: row.get(0)?,
-        holder: id(row, 1)?,
+        holder,
+        work: id_or_none(row, 5)?.unwrap_or(holder),
         at: Timestamp(row.get(2)?),
         until: Timestamp(row.get(3)?),
         reply: json_or_none(row, 4)?,

@@ -99,6 +99,10 @@ macro_rules! every_store {
                 what_is_said_of_a_cause_is_kept_until_something_else_is_said,
                 jobs_are_counted_by_the_hour_in_which_they_ended,
             }
+            tally {
+                a_tally_groups_a_runs_jobs_by_what_became_of_them,
+                a_run_is_live_while_one_of_its_jobs_is_not_final,
+            }
             list {
                 failed_jobs_are_found_by_cause_code_and_words,
                 jobs_are_found_by_role_parent_endpoint_lane_and_time,
@@ -106,8 +110,6 @@ macro_rules! every_store {
                 lists_by_state_kind_guild_user_account_and_run_page_stably_while_new_jobs_arrive,
                 filters_combine,
                 counts_follow_the_filter,
-                a_tally_groups_a_runs_jobs_by_what_became_of_them,
-                a_run_is_live_while_one_of_its_jobs_is_not_final,
             }
             guilds {
                 a_guild_reads_back_as_it_was_given,

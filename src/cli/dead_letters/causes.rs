@@ -3,11 +3,12 @@
 use rolecall_core::cause::Cause;
 use rolecall_core::dead_letter::Said;
 use rolecall_jobs::kernel::recheck::{Checked, check as look};
-use serde_json::{Value, json};
 
 use super::{CheckArgs, MarkArgs, one};
 use crate::app::App;
+use crate::check_view::CheckView;
 use crate::cli::{CliError, Exit, output, seams};
+use crate::dead_letter_view::DeadLetterGroup;
 
 /// Says something of a cause; `None` takes back what was said.
 pub(super) async fn mark(app: &App, args: &MarkArgs, said: Option<Said>) -> Result<Exit, CliError> {
@@ -21,13 +22,7 @@ pub(super) async fn mark(app: &App, args: &MarkArgs, said: Option<Said>) -> Resu
     }
     let group = one(app, cause).await?;
     if args.format.json {
-        let standing = group.standing.as_str();
-        output::json(&json!({
-            "fingerprint": cause,
-            "standing": standing,
-            "standing_note": group.standing.told(),
-            "dry_run": args.dry_run,
-        }));
+        output::json_of_change(&DeadLetterGroup::from(&group), args.dry_run);
     } else {
         output::say(&group.standing.told());
     }
@@ -40,27 +35,11 @@ pub(super) async fn check(app: &App, args: &CheckArgs) -> Result<Exit, CliError>
     let found = look(&app.services, &app.registry, cause).await?;
     let gone = found.iter().all(Checked::is_gone);
     if args.format.json {
-        let places: Vec<Value> = found.iter().map(|place| told(place, cause)).collect();
-        output::json(&json!({ "fingerprint": cause, "gone": gone, "places": places }));
+        output::json(&CheckView::of(&found, cause.clone()));
     } else {
         found.iter().for_each(|place| say(place, cause));
     }
     Ok(if gone { Exit::Done } else { Exit::Failed })
-}
-
-fn told(place: &Checked, cause: &str) -> Value {
-    let findings: Vec<Value> = place
-        .findings
-        .iter()
-        .map(|f| json!({ "result": f.as_str(), "message": f.now(), "remedy": f.remedy() }))
-        .collect();
-    json!({
-        "guild_id": place.guild_id,
-        "total": place.jobs,
-        "gone": place.is_gone(),
-        "findings": findings,
-        "redrive": place.is_gone().then(|| place.query(cause)),
-    })
 }
 
 fn say(place: &Checked, cause: &str) {

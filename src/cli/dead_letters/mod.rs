@@ -14,7 +14,7 @@ use rolecall_jobs::kernel::dead_letters::{Group, group, groups_standing, of};
 use super::jobs::bulk::{self, Manner};
 use super::jobs::meant;
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, values, view};
+use super::{CliError, Exit, Format, PageSize, output, values, view};
 use crate::app::App;
 use crate::dead_letter_view::{DeadLetterGroup, DeadLetters};
 
@@ -47,9 +47,9 @@ pub struct ListArgs {
     /// Only causes that stand so: open, resolved, ignored or reopened; several with commas
     #[arg(long, value_name = "STANDING", value_delimiter = ',', value_parser = values::standing)]
     pub standing: Vec<&'static str>,
-    /// At most so many groups
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How much is shown.
+    #[command(flatten)]
+    pub size: PageSize,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -144,7 +144,7 @@ pub(super) async fn run(app: &App, command: DeadLettersCommand) -> Result<Exit, 
 
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {
     let filter = meant(app, &args.query).await?;
-    let limit = usize::from(args.limit);
+    let limit = args.size.get();
     let mut found = groups_standing(&app.services, &filter, &args.standing, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);

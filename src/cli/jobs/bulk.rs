@@ -6,14 +6,14 @@ use clap::Args;
 use rolecall_core::cost::Prediction;
 use rolecall_core::order::BulkAction;
 use rolecall_core::ports::{JobFilter, Share};
-use rolecall_core::{JobId, query};
+use rolecall_core::query;
 use rolecall_jobs::bulk_order::{BulkOrder, Preview, give, preview};
 use rolecall_jobs::kernel::queue::Enqueue;
-use serde_json::{Value, json};
 
 use super::{BulkArgs, find};
 use crate::app::App;
 use crate::bulk_preview::BulkPreview;
+use crate::bulk_view::BulkView;
 use crate::cli::{CliError, Exit, Format, confirm, output, seams, values, view};
 use crate::job_view::Pausing;
 
@@ -68,7 +68,7 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
     }
     if asked.manner.dry_run || seen.jobs == 0 {
         if asked.manner.format.json {
-            output::json(&told(app, &asked, &seen, None).await?);
+            output::json(&looked(app, &asked, &seen).await?);
         }
         return Ok(Exit::Done);
     }
@@ -88,7 +88,8 @@ pub(in crate::cli) async fn order(app: &App, asked: Asked) -> Result<Exit, CliEr
     let job = Enqueue::new(&order, by.cause.clone());
     let id = give(&app.services, &app.queue, job, &by).await?;
     if asked.manner.format.json {
-        output::json(&told(app, &asked, &seen, Some(id)).await?);
+        let given = BulkView::find(&app.services, id).await?;
+        output::json(&given.ok_or_else(|| CliError::failed("the order was not stored"))?);
     } else {
         output::say(&format!(
             "Job {id} does it. `rolecall jobs show {id}` shows how far it is, `rolecall jobs cancel {id}` stops it."
@@ -147,11 +148,14 @@ fn shares(title: &str, shares: &[Share]) {
     }
 }
 
-/// What it is about, and the job that does it.
-async fn told(app: &App, asked: &Asked, seen: &Preview, job: Option<JobId>) -> Result<Value, CliError> {
+/// What it would be about.
+async fn looked(app: &App, asked: &Asked, seen: &Preview) -> Result<BulkPreview, CliError> {
     let pausing = Pausing::now(&app.services).await?;
-    let preview = BulkPreview::of(seen, asked.action, &asked.filter, asked.manner.spread, &pausing);
-    let mut document = json!(preview);
-    document["job_id"] = json!(job);
-    Ok(document)
+    Ok(BulkPreview::of(
+        seen,
+        asked.action,
+        &asked.filter,
+        asked.manner.spread,
+        &pausing,
+    ))
 }

@@ -5,7 +5,7 @@ use rolecall_core::cause::Cause;
 use rolecall_jobs::kernel::steering::{Changes, Cloned};
 use serde_json::json;
 
-use super::CloneArgs;
+use super::{CloneArgs, one, unknown};
 use crate::app::App;
 use crate::cli::{CliError, Exit, output, seams};
 
@@ -21,7 +21,7 @@ pub(super) async fn run(app: &App, args: CloneArgs) -> Result<Exit, CliError> {
     let by = Cause::new(seams::actor(), args.reason.unwrap_or_default()).into();
     let id = args.id;
     match app.steering.clone_of(id, &changes, &by).await? {
-        Cloned::Created(new) if args.format.json => output::json(&json!({ "job_id": new, "parent_id": id })),
+        Cloned::Created(new) if args.format.json => output::json(&one(app, new).await?),
         Cloned::Created(new) => output::say(&format!(
             "Job {new} does the same as job {id}. `rolecall jobs show {new}` shows it."
         )),
@@ -58,8 +58,4 @@ async fn look(app: &App, id: JobId, changes: &Changes, as_json: bool) -> Result<
 fn unreadable(why: &str) -> CliError {
     CliError::bad_input(format!("nothing was stored: {why}"))
         .hint("`rolecall jobs show` shows the fields of a job's payload.")
-}
-
-fn unknown(id: JobId) -> CliError {
-    CliError::failed(format!("there is no job {id}")).hint("`rolecall jobs list` shows the newest.")
 }

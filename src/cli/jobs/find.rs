@@ -61,7 +61,7 @@ pub(super) async fn found(app: &App, args: &ListArgs) -> Result<Found, CliError>
         .transpose()?;
     let Some(id) = asked.job else {
         let filter = find::filter(&app.services, asked).await?;
-        return Ok(Found::page(&app.services, &filter, &list, after, args.limit.into()).await?);
+        return Ok(Found::page(&app.services, &filter, &list, after, args.size.get()).await?);
     };
     if asked.filter != JobFilter::default() || asked.snowflake.is_some() {
         return Err(CliError::bad_input(

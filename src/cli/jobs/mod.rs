@@ -18,9 +18,9 @@ use serde_json::Value;
 
 use self::bulk::Manner;
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, values, view};
+use super::{CliError, Exit, Format, PageSize, output, values, view};
 use crate::app::App;
-use crate::job_view::Pausing;
+use crate::job_view::{JobView, Pausing};
 
 /// What to show of jobs.
 #[derive(Debug, Subcommand)]
@@ -147,9 +147,9 @@ pub struct ListArgs {
     /// Only those of this run
     #[arg(long, value_name = "RUN_ID")]
     pub run: Option<RunId>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How much is shown.
+    #[command(flatten)]
+    pub size: PageSize,
     /// Those that follow a page: its `next`
     #[arg(long, value_name = "NEXT", value_parser = values::not_empty)]
     pub cursor: Option<String>,
@@ -185,6 +185,16 @@ pub(super) async fn run(app: &App, command: JobsCommand) -> Result<Exit, CliErro
             order::run(app, &args.order, Order::Reschedule(at)).await
         }
     }
+}
+
+/// The job with this id, as the API shows it.
+pub(super) async fn one(app: &App, id: JobId) -> Result<JobView, CliError> {
+    let found = JobView::find(&app.services, id).await?;
+    found.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: JobId) -> CliError {
+    CliError::failed(format!("there is no job {id}")).hint("`rolecall jobs list` shows the newest.")
 }
 
 async fn list(app: &App, args: ListArgs) -> Result<Exit, CliError> {

@@ -8,12 +8,12 @@ use serde_json::json;
 use super::OrderArgs;
 use crate::app::App;
 use crate::cli::{CliError, Exit, output, seams};
+use crate::job_view::JobView;
 
 /// Gives the order for each job, or says what would come of it; all are tried, whatever becomes of the others.
 pub(super) async fn run(app: &App, args: &OrderArgs, order: Order) -> Result<Exit, CliError> {
     let by = Cause::new(seams::actor(), args.reason.clone().unwrap_or_default()).into();
-    let mut lines = Vec::new();
-    let mut refused = false;
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
     for id in &args.ids {
         let (ordered, sentence) = if args.dry_run {
             let state = app.services.ledger.get(*id).await?.map(|job| job.state);
@@ -23,18 +23,25 @@ pub(super) async fn run(app: &App, args: &OrderArgs, order: Order) -> Result<Exi
             let ordered = app.steering.give(*id, order, &by).await?;
             (ordered, order.told(*id, ordered))
         };
-        refused |= !matches!(ordered, Ordered::Done | Ordered::Asked);
-        lines.push(json!({ "job_id": id, "result": name(ordered), "message": sentence }));
-        match ordered {
-            _ if args.format.json => {}
-            Ordered::Done | Ordered::Asked => output::say(&sentence),
-            _ => output::warn(&sentence),
+        let done_so = matches!(ordered, Ordered::Done | Ordered::Asked);
+        match done_so {
+            true if args.format.json => done.extend(JobView::find(&app.services, *id).await?),
+            true => output::say(&sentence),
+            false => {
+                if !args.format.json {
+                    output::warn(&sentence);
+                }
+                refused.push(json!({ "job_id": id, "result": name(ordered), "message": sentence }));
+            }
         }
     }
     if args.format.json {
-        output::json(&json!({ "jobs": lines, "dry_run": args.dry_run }));
+        output::json(&json!({ "jobs": done, "refused": refused, "dry_run": args.dry_run }));
     }
-    Ok(if refused { Exit::Failed } else { Exit::Done })
+    Ok(match refused.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
 }
 
 fn name(ordered: Ordered) -> &'static str {

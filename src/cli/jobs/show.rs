@@ -13,17 +13,14 @@ use super::ShowArgs;
 use crate::app::App;
 use crate::cli::table::wrapped;
 use crate::cli::{CliError, Exit, output, view};
-use crate::job_view::JobView;
 
 pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<Exit, CliError> {
-    let job = app.services.ledger.get(args.id).await?.ok_or_else(|| {
-        CliError::failed(format!("there is no job {}", args.id))
-            .hint("`rolecall jobs list` shows the newest.")
-    })?;
     if args.format.json {
-        output::json(&JobView::whole(&app.services, &job).await?);
+        output::json(&super::one(app, args.id).await?);
         return Ok(Exit::Done);
     }
+    let job = app.services.ledger.get(args.id).await?;
+    let job = job.ok_or_else(|| super::unknown(args.id))?;
     let mut facts = facts(&job);
     facts.extend(children(app, &job).await?.map(|told| ("made jobs", told)));
     output::say(&output::facts(&facts));

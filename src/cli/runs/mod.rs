@@ -12,7 +12,7 @@ use rolecall_workflows::progress::Progress;
 use super::jobs::bulk::Manner;
 use super::jobs::place;
 use super::table::{Table, number, text, whole};
-use super::{CliError, Exit, Format, output, sync, values, view};
+use super::{CliError, Exit, Format, PageSize, output, sync, values, view};
 use crate::app::App;
 use crate::run_view::WholeRun;
 use crate::run_view::page::{Found, list_name};
@@ -37,9 +37,9 @@ pub struct ListArgs {
     /// Only those in this state: running, completed, partial, failed or held
     #[arg(long, value_name = "STATE", value_parser = values::run_state)]
     pub state: Option<RunState>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How much is shown.
+    #[command(flatten)]
+    pub size: PageSize,
     /// Those that follow a page: its `next`
     #[arg(long, value_name = "NEXT", value_parser = values::not_empty)]
     pub cursor: Option<String>,
@@ -117,7 +117,7 @@ async fn list(app: &App, args: &ListArgs) -> Result<Exit, CliError> {
         .as_deref()
         .map(|text| place(text, &list))
         .transpose()?;
-    let found = Found::page(&app.services, filter, after, args.limit.into()).await?;
+    let found = Found::page(&app.services, filter, after, args.size.get()).await?;
     if args.format.json {
         output::json(&found.view());
         return Ok(Exit::Done);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{CancelArgs, RetryArgs, one};
 use crate::app::App;
-use crate::cli::jobs::bulk;
+use crate::cli::jobs::{self, bulk};
 use crate::cli::{CliError, Exit, output, seams};
 
 pub(super) async fn cancel(app: &App, args: CancelArgs) -> Result<Exit, CliError> {
@@ -30,9 +30,10 @@ pub(super) async fn cancel(app: &App, args: CancelArgs) -> Result<Exit, CliError
     };
     let by = seams::by(&order.reason);
     let id = order.give(&app.services, &app.queue, &by).await?;
+    let id = id.ok_or_else(|| CliError::failed("the order was not stored"))?;
     if args.format.json {
-        output::json(&json!({ "run_id": args.id, "job_id": id }));
-    } else if let Some(id) = id {
+        output::json(&jobs::one(app, id).await?);
+    } else {
         output::say(&format!(
             "Job {id} ends the run. `rolecall jobs show {id}` shows how far it is."
         ));

@@ -5,7 +5,7 @@ use rolecall_core::webhook::EndpointId;
 use serde_json::json;
 
 use super::super::table::{Table, number, text, whole};
-use super::super::{CliError, Exit, Format, jobs, output};
+use super::super::{CliError, Exit, Format, PageSize, jobs, output};
 use crate::app::App;
 use crate::delivery_view::DeliveryView;
 
@@ -20,9 +20,9 @@ pub struct DeliveriesArgs {
     /// Only those that are like this, see `rolecall jobs list --help`
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub limit: u16,
+    /// How much is shown.
+    #[command(flatten)]
+    pub size: PageSize,
     /// How the result is printed.
     #[command(flatten)]
     pub format: Format,
@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, args: DeliveriesArgs) -> Result<Exit, CliErro
     }
     filter.webhook_id = Some(args.id);
     let ledger = &app.services.ledger;
-    let jobs = ledger.list(&filter, None, args.limit.into()).await?;
+    let jobs = ledger.list(&filter, None, args.size.get()).await?;
     let total: u64 = ledger.counts(&filter).await?.iter().map(|(_, n)| n).sum();
     let views: Vec<_> = jobs.iter().map(DeliveryView::of).collect();
     if args.format.json {

@@ -189,11 +189,7 @@ async fn changed(
 
 fn shown(endpoint: &Endpoint, words: &str, dry_run: bool, format: Format) -> Exit {
     if format.json {
-        let mut document = json!(EndpointView::of(endpoint));
-        if dry_run {
-            document["dry_run"] = json!(true);
-        }
-        output::json(&document);
+        output::json_of_change(&EndpointView::of(endpoint), dry_run);
     } else {
         output::say(&facts(endpoint));
         output::note(words);

@@ -89,8 +89,8 @@ impl Fields {
     /// A text of at most so many characters, without control characters.
     pub(crate) fn line(&mut self, name: &str, most: usize) -> Option<String> {
         let text = self.text(name)?;
-        if text.chars().count() > most || text.chars().any(char::is_control) {
-            self.wrong(name, format!("expected one line of at most {most} characters"));
+        if let Err(expected) = one_line(&text, most) {
+            self.wrong(name, expected);
             return None;
         }
         Some(text)
@@ -232,6 +232,14 @@ const ROUNDED: &str = "send this Discord id as a text, such as \"123456789012345
 fn is_rounded(value: &Value) -> bool {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     value.as_f64().is_some_and(|n| n > EXACT)
+}
+
+/// Whether a text is one line of at most so many characters; else what was expected.
+pub(super) fn one_line(text: &str, most: usize) -> Result<(), String> {
+    if text.chars().count() > most || text.chars().any(char::is_control) {
+        return Err(format!("expected one line of at most {most} characters"));
+    }
+    Ok(())
 }
 
 /// A mapping's id: 24 hex digits.

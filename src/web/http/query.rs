@@ -6,7 +6,9 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
 
+use super::fields::one_line;
 use super::problem::{ApiError, Detail};
+use crate::page_size;
 
 /// The parameters of a query that were not read yet.
 pub(crate) struct Params {
@@ -41,6 +43,16 @@ impl Params {
         self.errors.push(Detail::at(format!("query.{name}"), message));
     }
 
+    /// A text of at most so many characters, without control characters.
+    pub(crate) fn line(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(&[name])?;
+        if let Err(expected) = one_line(&text, most) {
+            self.wrong(name, expected);
+            return None;
+        }
+        Some(text)
+    }
+
     /// Something that is written as text, such as an id.
     pub(crate) fn parsed<T: FromStr>(&mut self, names: &[&str], expected: &str) -> Option<T> {
         let text = self.text(names)?;
@@ -65,6 +77,11 @@ impl Params {
             },
         }
         default
+    }
+
+    /// `limit` of a list of rolecall's own.
+    pub(crate) fn page_size(&mut self) -> usize {
+        self.limit(page_size::DEFAULT.into(), page_size::MOST.into())
     }
 
     /// Ends the reading of a query whose unknown parameters are ignored, as go-falcon ignores them.

@@ -87,15 +87,15 @@ async fn admitted(web: &Web, caller: &Caller, request: Request) -> Result<Admitt
         at: now,
         until: now + web.config.api.idempotency_kept,
     };
-    match web.services.replies.begin(&asked).await? {
-        Admission::Go => {}
+    let work = match web.services.replies.begin(&asked).await? {
+        Admission::Go { work } => work,
         Admission::Replay(reply) => return Ok(Admitted::Answer(replayed(reply)?)),
         Admission::UnderWay => return Err(under_way()),
         Admission::OtherRequest => return Err(other_request()),
-    }
+    };
     if let Some(names) = parts.extensions.get_mut::<RequestNames>() {
         // The same for every try of it: what is stored under an id of its own is not stored twice.
-        names.repeatable = Some(repeatable(&asked.key));
+        names.repeatable = Some(work);
     }
     let request = Request::from_parts(parts, Body::from(bytes));
     Ok(Admitted::Request(asked, Box::new(request)))
@@ -119,11 +119,6 @@ fn key_of(headers: &HeaderMap) -> Result<String, ApiError> {
 /// The name of a key in the store: it says neither who nor which.
 pub(crate) fn name_of(actor: &str, key: &str) -> String {
     canonical::digest(&serde_json::json!([actor, key]))
-}
-
-/// The id that every try of a request has in common.
-pub(crate) fn repeatable(name: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }
 
 /// What makes a request the same: JSON counts by its value.

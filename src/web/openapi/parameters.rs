@@ -5,7 +5,9 @@ use rolecall_core::job::{JobState, Lane};
 use rolecall_core::run::RunState;
 use serde_json::{Value, json};
 
-use crate::web::v1::{dead_letters, list_runs};
+use super::properties::LINE;
+use crate::page_size;
+use crate::web::v1::order_job::LONGEST_REASON;
 
 /// A Discord id, as a text.
 pub(super) const SNOWFLAKE: &str = "^[1-9][0-9]{0,18}$";
@@ -79,9 +81,6 @@ pub(super) fn described(place: &str, name: &str, operation: &str) -> Option<(Val
             json!({"type": "string", "minLength": 1, "maxLength": 255}),
             json!("\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
         ),
-        ("query", "actor") => (json!({"type": "string"}), json!("user:42")),
-        ("query", "action") => (json!({"type": "string"}), json!("guild.updated")),
-        ("query", "subject") => (json!({"type": "string"}), json!("guild:123456789012345678")),
         ("header", "Prefer") => (json!({"type": "string"}), json!("respond-async")),
         _ => return None,
     })
@@ -115,7 +114,7 @@ fn part_of_path(name: &str) -> Option<(Value, Value)> {
     })
 }
 
-/// The words by which jobs are found.
+/// The words by which jobs and records are found, and what a record keeps.
 fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
     Some(match name {
         "role" => (snowflake("query"), json!("987654321098765432")),
@@ -132,6 +131,13 @@ fn word_of_query(name: &str, operation: &str) -> Option<(Value, Value)> {
         "since" => (json!({"type": "string"}), json!("2h")),
         "until" => (json!({"type": "string"}), json!("30m")),
         "text" => (json!({"type": "string"}), json!("is above")),
+        "actor" => (json!({"type": "string"}), json!("user:42")),
+        "action" => (json!({"type": "string"}), json!("guild.updated")),
+        "subject" => (json!({"type": "string"}), json!("guild:123456789012345678")),
+        "reason" => (
+            json!({"type": "string", "maxLength": LONGEST_REASON, "pattern": LINE}),
+            json!("the bot is back"),
+        ),
         _ => return None,
     })
 }
@@ -148,11 +154,9 @@ fn snowflake(place: &str) -> Value {
 fn limit(operation: &str) -> Value {
     let (most, default) = match operation {
         "getSyncStatus" => (50, 10),
-        "listDeadLetters" => (dead_letters::MOST, dead_letters::DEFAULT),
-        "listRuns" | "listJobs" | "listDeliveries" | "listBulkOrders" | "listAudit" => {
-            (list_runs::MOST, list_runs::DEFAULT_LIMIT)
-        }
-        _ => (100, 20),
+        // go-falcon's.
+        "listDiscordUsers" | "listGuildConfigs" | "listRoleMappings" | "listAllRoleMappings" => (100, 20),
+        _ => (page_size::MOST, page_size::DEFAULT),
     };
     json!({"type": "integer", "minimum": 1, "maximum": most, "default": default})
 }

@@ -16,7 +16,7 @@ use crate::web::v1::order_job::LONGEST_REASON;
 use crate::web::v1::webhooks::LONGEST_DESCRIPTION;
 
 /// One line, which may be empty.
-const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+pub(super) const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// How many entries a list of a body may have.
 const MOST_ENTRIES: usize = 1_000;
 

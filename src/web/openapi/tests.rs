@@ -151,6 +151,31 @@ fn every_example_is_what_its_schema_says() {
     }
 }
 
+/// What go-falcon's callers know has its numbers; all other lists have the same.
+#[test]
+fn every_list_says_how_much_it_answers_and_all_of_rolecall_the_same() {
+    let mut rules = BTreeMap::new();
+    for (name, operation) in operations_of(&openapi()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["name"] != "limit" {
+                continue;
+            }
+            let (most, default) = (&parameter["schema"]["maximum"], &parameter["schema"]["default"]);
+            let rule = format!("1 to {most}; default {default}");
+            let told = parameter["description"].as_str().unwrap();
+            assert!(told.ends_with(&rule), "{name}: {told}");
+            let of_gofalcon = name.contains("/discord/");
+            rules
+                .entry(of_gofalcon)
+                .or_insert_with(BTreeSet::new)
+                .insert(rule);
+        }
+    }
+    assert_eq!(rules[&false], ["1 to 200; default 50".to_owned()].into());
+    let seed = ["1 to 100; default 20", "1 to 50; default 10"].map(str::to_owned);
+    assert_eq!(rules[&true], seed.into());
+}
+
 #[test]
 fn every_property_is_described() {
     let document = openapi();

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use super::list_runs::link_header;
 use crate::trail;
 use crate::web::auth::right::{Allowed, ReadAudit};
 use crate::web::http::cursor::{self, Place};
@@ -129,7 +129,7 @@ pub(crate) async fn list_audit(
     mut params: Params,
 ) -> Result<(HeaderMap, Json<AuditPage>), ApiError> {
     let (filter, pairs) = filter(&mut params, web.services.clock.now());
-    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let limit = params.page_size();
     let cursor = params.text(&["cursor"]);
     params.finish_strictly()?;
     let list = format!("audit?{pairs:?}");

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -19,18 +18,18 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::asked_jobs::unfound;
-use super::bulk_view::{self, BulkView};
+use super::bulk_orders;
 use super::order_job::reason;
 use crate::bulk_preview::BulkPreview;
+use crate::bulk_view::{self, BulkView};
 use crate::config::parse_duration;
 use crate::job_view::Pausing;
-use crate::web::auth::right::{Allowed, ManageJobs};
-use crate::web::change::Change;
+use crate::web::auth::right::ManageJobs;
+use crate::web::change::{Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::Refused;
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// What to order about which jobs.
@@ -74,14 +73,12 @@ struct Asked {
         Refused,
     ))]
 pub(crate) async fn bulk_order(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
-    let now = web.services.clock.now();
+    let now = change.web.services.clock.now();
     let asked = read(fields, now)?;
-    let filter = find::filter(&web.services, asked.query)
+    let filter = find::filter(&change.web.services, asked.query)
         .await
         .map_err(|error| unfound(error, "/query"))?;
     let order = Ordering {
@@ -91,14 +88,8 @@ pub(crate) async fn bulk_order(
         reason: asked.reason,
     };
     if asked.dry_run {
-        return Ok(Json(order.look(&web, now).await?).into_response());
+        return Ok(Json(order.look(&change.web, now).await?).into_response());
     }
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/bulk",
-    };
     order.give(change, now).await
 }
 
@@ -127,14 +118,8 @@ impl Ordering {
             let mut job = Enqueue::new(&order, by.cause.clone()).with_id(JobId(by.new_id()));
             job.0.trace = trace;
             let id = bulk_order::give(&web.services, &web.queue, job, &by).await?;
-            let job = web
-                .services
-                .ledger
-                .get(id)
-                .await?
-                .ok_or_else(|| bulk_view::unknown(id))?;
-            let body = Json(BulkView::of(&job).ok_or_else(|| bulk_view::unknown(id))?);
-            Ok((StatusCode::ACCEPTED, [(LOCATION, bulk_view::path(&job))], body).into_response())
+            let body = Json(bulk_orders::order(&web, id).await?);
+            Ok((StatusCode::ACCEPTED, [(LOCATION, bulk_view::path(id))], body).into_response())
         };
         change.whole(act).await
     }

@@ -10,9 +10,9 @@ use rolecall_jobs::kernel::job::Job as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bulk_view::{self, BulkView};
 use super::get_job::id_of;
-use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use super::list_runs::link_header;
+use crate::bulk_view::BulkView;
 use crate::web::auth::right::{Allowed, ReadJobs};
 use crate::web::http::cursor::{self, Place};
 use crate::web::http::problem::ApiError;
@@ -45,7 +45,7 @@ pub(crate) async fn list_bulk_orders(
     mut params: Params,
 ) -> Result<(HeaderMap, Json<BulkPage>), ApiError> {
     const LIST: &str = "bulk";
-    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let limit = params.page_size();
     let after = params.text(&["cursor"]);
     params.finish_strictly()?;
     let after = after.map(|text| cursor::read(&text, LIST)).transpose()?;
@@ -81,9 +81,16 @@ pub(crate) async fn get_bulk_order(
     _: Allowed<ReadJobs>,
     Path(id): Path<String>,
 ) -> Result<Json<BulkView>, ApiError> {
-    let id = id_of(&id)?;
-    let job = web.services.ledger.get(id).await?;
-    let job = job.filter(|job| job.kind == BulkOrder::KIND);
-    let view = job.as_ref().and_then(BulkView::of);
-    view.map(Json).ok_or_else(|| bulk_view::unknown(id))
+    Ok(Json(order(&web, id_of(&id)?).await?))
+}
+
+/// The order that a job carries out.
+pub(super) async fn order(web: &Web, id: JobId) -> Result<BulkView, ApiError> {
+    let found = BulkView::find(&web.services, id).await?;
+    found.ok_or_else(|| {
+        ApiError::not_found(
+            "unknown_bulk_order",
+            format!("there is no order {id} about many jobs"),
+        )
+    })
 }

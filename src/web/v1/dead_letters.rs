@@ -13,11 +13,6 @@ use crate::web::http::query::Params;
 use crate::web::http::refused::Refused;
 use crate::web::state::Web;
 
-/// Most groups of an answer.
-pub(crate) const MOST: usize = 100;
-/// Groups of an answer.
-pub(crate) const DEFAULT: usize = 20;
-
 /// Jobs that failed for good, by cause, the largest group first. A group is run again with `POST /v1/bulk` and the query
 /// `state:discarded fingerprint:…`.
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "Jobs", operation_id = "listDeadLetters",
@@ -29,7 +24,7 @@ pub(crate) const DEFAULT: usize = 20;
         ("since" = Option<String>, Query, description = "Only of jobs stored since this time: an age such as `2h`, or a date"),
         ("standing" = Option<String>, Query, description = "Only groups that stand so: `open`, `resolved`, `ignored` or \
             `reopened`; several with commas"),
-        ("limit" = Option<u32>, Query, description = "1 to 100; default 20"),
+        ("limit" = Option<u32>, Query, description = "1 to 200; default 50"),
     ),
     responses((status = 200, description = "The groups", body = DeadLetters), Refused))]
 pub(crate) async fn list_dead_letters(
@@ -42,7 +37,7 @@ pub(crate) async fn list_dead_letters(
         params.wrong("q", "is about one job; use GET /v1/jobs/{job_id}");
     }
     let standings = standings(&mut params);
-    let limit = params.limit(DEFAULT, MOST);
+    let limit = params.page_size();
     params.finish_strictly()?;
     let filter = asked_jobs::filter(&web, asked.query).await?;
     let mut found = groups_standing(&web.services, &filter, &standings, limit + 1).await?;

@@ -38,8 +38,8 @@ pub(super) fn id_of(text: &str) -> Result<JobId, ApiError> {
 
 /// The whole job.
 pub(super) async fn detail(web: &Web, id: JobId) -> Result<JobView, ApiError> {
-    let job = web.services.ledger.get(id).await?.ok_or_else(|| unknown(id))?;
-    Ok(JobView::whole(&web.services, &job).await?)
+    let found = JobView::find(&web.services, id).await?;
+    found.ok_or_else(|| unknown(id))
 }
 
 /// What an unknown job is told.

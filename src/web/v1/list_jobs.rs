@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::asked_jobs::{self, Asked};
-use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use super::list_runs::link_header;
 use crate::job_view::Pausing;
 use crate::job_view::page::{Found, JobPage};
 use crate::web::auth::right::{Allowed, ReadJobs};
@@ -54,7 +54,7 @@ pub(crate) async fn list_jobs(
     mut params: Params,
 ) -> Result<(HeaderMap, Json<JobPage>), ApiError> {
     let asked = asked_jobs::read(&mut params, web.services.clock.now());
-    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let limit = params.page_size();
     let cursor = params.text(&["cursor"]);
     params.finish_strictly()?;
     let after = cursor.map(|text| cursor::read(&text, &asked.list)).transpose()?;

@@ -16,11 +16,6 @@ use crate::web::http::problem::{ApiError, Problem};
 use crate::web::http::query::Params;
 use crate::web::state::Web;
 
-/// Entries of a page.
-pub(crate) const DEFAULT_LIMIT: usize = 50;
-/// Most entries of a page.
-pub(crate) const MOST: usize = 200;
-
 /// Runs, newest first.
 #[utoipa::path(get, path = "/v1/runs", tag = "Runs", operation_id = "listRuns",
     params(
@@ -55,7 +50,7 @@ pub(crate) async fn list_runs(
         }
         state
     });
-    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let limit = params.page_size();
     let cursor = params.text(&["cursor"]);
     params.finish_strictly()?;
     let filter = RunFilter { guild, state };

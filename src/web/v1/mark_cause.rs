@@ -1,7 +1,6 @@
 //! `POST /v1/dead-letters/mark`: what somebody says of a cause.
 
 use axum::Json;
-use axum::extract::State;
 use rolecall_core::Timestamp;
 use rolecall_core::dead_letter::Said;
 use rolecall_jobs::kernel::dead_letters::group;
@@ -10,14 +9,12 @@ use utoipa::ToSchema;
 
 use super::order_job::{reason, time};
 use crate::dead_letter_view::DeadLetterGroup;
-use crate::web::auth::right::{Allowed, ManageJobs};
-use crate::web::change::Change;
+use crate::web::auth::right::ManageJobs;
+use crate::web::change::Changing;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
-use crate::web::state::Web;
 
 /// What is said of which cause.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -46,18 +43,10 @@ pub(crate) struct MarkBody {
     request_body(content = MarkBody),
     responses((status = 200, description = "The group", body = DeadLetterGroup), Refused, Missing))]
 pub(crate) async fn mark_dead_letters(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Body(fields): Body,
 ) -> Result<Json<DeadLetterGroup>, ApiError> {
-    let asked = read(fields, web.services.clock.now())?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/dead-letters/mark",
-    };
+    let asked = read(fields, change.web.services.clock.now())?;
     let (web, by) = (change.web.clone(), change.by(asked.reason));
     let act = async move {
         let cause = asked.fingerprint;

@@ -6,7 +6,6 @@ pub(crate) mod audit;
 pub(crate) mod budget;
 pub(crate) mod bulk;
 pub(crate) mod bulk_orders;
-pub(crate) mod bulk_view;
 pub(crate) mod check_cause;
 pub(crate) mod create_run;
 pub(crate) mod dead_letters;

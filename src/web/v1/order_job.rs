@@ -17,13 +17,12 @@ use super::get_job::{detail, id_of, unknown};
 use crate::config::parse_duration;
 use crate::job_view::JobView;
 use crate::job_view::detail::path;
-use crate::web::auth::right::{Allowed, ManageJobs};
-use crate::web::change::Change;
+use crate::web::auth::right::ManageJobs;
+use crate::web::change::{Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// Longest reason of an order.
@@ -193,22 +192,14 @@ impl FromRequest<Web> for Asked {
     /// In the order of all other routes: who asks, about what, and then what they say.
     async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let allowed = Allowed::<ManageJobs>::from_request_parts(&mut parts, web).await;
-        let Allowed(caller, _) = allowed.map_err(IntoResponse::into_response)?;
-        let names = RequestNames::from_request_parts(&mut parts, web).await;
-        let names = names.map_err(IntoResponse::into_response)?;
+        let change = Changing::<ManageJobs>::from_request_parts(&mut parts, web).await;
+        let Changing(change, _) = change.map_err(IntoResponse::into_response)?;
         let id = Path::<String>::from_request_parts(&mut parts, web).await;
         let Path(id) = id.map_err(IntoResponse::into_response)?;
         let body = Body::from_request(Request::from_parts(parts, body), web).await;
         let Body(mut fields) = body.map_err(IntoResponse::into_response)?;
         let id = id_of(&id).map_err(IntoResponse::into_response)?;
         let reason = reason(&mut fields);
-        let change = Change {
-            web: web.clone(),
-            caller,
-            names,
-            route: "POST /v1/jobs/{job_id}",
-        };
         Ok(Self {
             change,
             id,

@@ -1,7 +1,7 @@
 //! `POST /v1/runs/{run_id}/cancel` and `…/retry`: ends a run, and runs what failed of it again.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -15,19 +15,18 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::bulk::{Ordering, spread};
-use super::bulk_view::BulkView;
 use super::get_job::detail;
 use super::get_run;
 use super::order_job::{OrderBody, reason};
 use crate::bulk_preview::BulkPreview;
+use crate::bulk_view::BulkView;
 use crate::job_view::JobView;
 use crate::job_view::detail::path;
-use crate::web::auth::right::{Allowed, ManageJobs};
-use crate::web::change::Change;
+use crate::web::auth::right::ManageJobs;
+use crate::web::change::{Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// How what failed runs again.
@@ -56,26 +55,18 @@ pub(crate) struct RetryRunBody {
         Refused, Missing,
     ))]
 pub(crate) async fn cancel_run(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response, ApiError> {
     let id = get_run::parse_id(&id)?;
     let reason = reason(&mut fields);
     fields.finish()?;
-    let run = found(&web, id).await?;
+    let run = found(&change.web, id).await?;
     if run.state.is_final() {
         let why = format!("run {id} is {}: only a running one can be cancelled", run.state);
         return Err(ApiError::new(StatusCode::CONFLICT, "run_is_over", why));
     }
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/runs/{run_id}/cancel",
-    };
     let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move {
         let order = CancelRun {
@@ -103,9 +94,7 @@ pub(crate) async fn cancel_run(
         Refused, Missing,
     ))]
 pub(crate) async fn retry_run(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response, ApiError> {
@@ -113,7 +102,7 @@ pub(crate) async fn retry_run(
     let (dry_run, reason) = (fields.flag("dry_run").unwrap_or(false), reason(&mut fields));
     let spread = spread(&mut fields, None);
     fields.finish()?;
-    found(&web, id).await?;
+    found(&change.web, id).await?;
     let order = Ordering {
         action: BulkAction::Retry,
         filter: JobFilter {
@@ -124,28 +113,23 @@ pub(crate) async fn retry_run(
         spread,
         reason,
     };
+    let web = &change.web;
     let now = web.services.clock.now();
     if dry_run {
-        return Ok(Json(order.look(&web, now).await?).into_response());
+        return Ok(Json(order.look(web, now).await?).into_response());
     }
     let failed = web.services.ledger.counts(&order.filter).await?;
-    if failed.iter().all(|(_, n)| *n == 0) && !is_ordered(&web, &names).await? {
+    if failed.iter().all(|(_, n)| *n == 0) && !is_ordered(&change).await? {
         let why = format!("no job of run {id} has failed for good");
         return Err(ApiError::new(StatusCode::CONFLICT, "nothing_failed", why));
     }
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/runs/{run_id}/retry",
-    };
     order.give(change, now).await
 }
 
 /// Whether an earlier try of the same request ordered it, and its process died: then its answer is still owed.
-async fn is_ordered(web: &Web, names: &RequestNames) -> Result<bool, ApiError> {
-    match names.repeatable {
-        Some(id) => Ok(web.services.ledger.get(JobId(id)).await?.is_some()),
+async fn is_ordered(change: &Change) -> Result<bool, ApiError> {
+    match change.names.repeatable {
+        Some(id) => Ok(change.web.services.ledger.get(JobId(id)).await?.is_some()),
         None => Ok(false),
     }
 }

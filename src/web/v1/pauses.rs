@@ -9,18 +9,19 @@ use rolecall_core::canary::{Canary, LONGEST, SHORTEST};
 use rolecall_core::pause::{Held, Pause, PauseId};
 use rolecall_core::{Timestamp, query};
 use rolecall_jobs::kernel::pauses::no_such_kind;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::order_job::{LONGEST_REASON, time};
 use crate::config::parse_duration;
+use crate::pause_view::{PauseList, PauseView};
 use crate::web::auth::right::{Allowed, ManageJobs, ReadJobs};
-use crate::web::change::Change;
+use crate::web::change::Changing;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::{ApiError, Detail};
+use crate::web::http::query::Params;
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// Which jobs to hold back, why, and how long.
@@ -45,92 +46,6 @@ pub(crate) struct PauseBody {
     canary: Option<String>,
 }
 
-/// A pause.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PauseView {
-    id: String,
-    /// What it holds back, as a query.
-    holds: String,
-    /// Why.
-    reason: String,
-    /// Who made it.
-    author: String,
-    created_at: String,
-    /// When it ends; null: when somebody ends it.
-    until: Option<String>,
-    /// Whether it holds anything back now.
-    is_on: bool,
-    /// What is let through to find out whether it is still needed; null: nothing is.
-    canary: Option<CanaryView>,
-}
-
-/// A job that is let through from time to time: the first that succeeds ends the pause.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CanaryView {
-    /// So long after one that failed, the next one is let through.
-    every_seconds: u64,
-    /// When the next one is.
-    next_at: String,
-    /// The job that is let through now.
-    job_id: Option<String>,
-    /// How many failed.
-    failed: u32,
-    /// The last one that ended.
-    last: Option<SangView>,
-}
-
-/// How a job that was let through ended.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SangView {
-    /// The job.
-    job_id: String,
-    /// When that was seen.
-    at: String,
-    /// Whether it succeeded.
-    well: bool,
-    /// What happened.
-    message: String,
-}
-
-impl From<&Canary> for CanaryView {
-    fn from(canary: &Canary) -> Self {
-        Self {
-            every_seconds: canary.every.as_secs(),
-            next_at: canary.next_at.to_rfc3339(),
-            job_id: canary.out.map(|out| out.job.to_string()),
-            failed: canary.failed,
-            last: canary.last.as_ref().map(|sang| SangView {
-                job_id: sang.job.to_string(),
-                at: sang.at.to_rfc3339(),
-                well: sang.well,
-                message: sang.what.clone(),
-            }),
-        }
-    }
-}
-
-/// All pauses.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PauseList {
-    /// The oldest first.
-    pauses: Vec<PauseView>,
-}
-
-impl PauseView {
-    fn of(pause: &Pause, now: Timestamp) -> Self {
-        Self {
-            id: pause.id.to_string(),
-            holds: pause.held.to_string(),
-            reason: pause.reason.clone(),
-            author: pause.author.clone(),
-            created_at: pause.created_at.to_rfc3339(),
-            until: pause.until.map(Timestamp::to_rfc3339),
-            is_on: pause.is_on(now),
-            canary: pause.canary.as_ref().map(CanaryView::from),
-        }
-    }
-}
-
 /// What is held back, the oldest first; pauses that are over, too, until somebody ends them.
 #[utoipa::path(get, path = "/v1/pauses", tag = "Jobs", operation_id = "listPauses",
     responses((status = 200, description = "All pauses", body = PauseList), Refused))]
@@ -140,9 +55,7 @@ pub(crate) async fn list_pauses(
 ) -> Result<Json<PauseList>, ApiError> {
     let pauses = web.services.pauses.list().await?;
     let now = web.services.clock.now();
-    Ok(Json(PauseList {
-        pauses: pauses.iter().map(|pause| PauseView::of(pause, now)).collect(),
-    }))
+    Ok(Json(PauseList::of(&pauses, now)))
 }
 
 /// Holds jobs back from within a second on: they are stored, and not run until the pause ends.
@@ -150,27 +63,20 @@ pub(crate) async fn list_pauses(
     request_body(content = PauseBody),
     responses((status = 201, description = "The pause", body = PauseView), Refused))]
 pub(crate) async fn create_pause(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Body(fields): Body,
 ) -> Result<(StatusCode, Json<PauseView>), ApiError> {
-    let now = web.services.clock.now();
+    let now = change.web.services.clock.now();
     let Asked {
         held,
         reason,
         until,
         canary,
     } = read(fields, now)?;
+    let web = &change.web;
     if let Some(sentence) = no_such_kind(&web.services, &web.registry, &held).await? {
         return Err(ApiError::invalid(vec![Detail::at("/query", sentence)]));
     }
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/pauses",
-    };
     let (web, by) = (change.web.clone(), change.by(reason));
     let pause = Pause {
         id: PauseId(by.new_id()),
@@ -190,24 +96,22 @@ pub(crate) async fn create_pause(
 
 /// Ends a pause: what it held back runs.
 #[utoipa::path(delete, path = "/v1/pauses/{pause_id}", tag = "Jobs", operation_id = "endPause",
-    params(("pause_id" = String, Path, description = "The pause")),
+    params(
+        ("pause_id" = String, Path, description = "The pause"),
+        ("reason" = Option<String>, Query, description = "Why, for the record of who did what"),
+    ),
     responses((status = 204, description = "It has ended"), Refused, Missing))]
 pub(crate) async fn end_pause(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(id): Path<String>,
+    mut params: Params,
 ) -> Result<StatusCode, ApiError> {
     let id: PauseId = id
         .parse()
         .map_err(|_| ApiError::invalid(vec![Detail::at("path.pause_id", "expected a pause's id: a UUID")]))?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "DELETE /v1/pauses/{pause_id}",
-    };
-    let (web, by) = (change.web.clone(), change.by(String::new()));
+    let reason = params.line("reason", LONGEST_REASON).unwrap_or_default();
+    params.finish_strictly()?;
+    let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move {
         if web.steering.resume(id, &by).await? {
             return Ok(StatusCode::NO_CONTENT);

@@ -9,15 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::order_job::{OrderBody, reason};
-use crate::job_view::detail;
-use crate::run_view;
-use crate::timetable::{self, Asked, Failure, ScheduleView};
+use crate::timetable::{self, Asked, Failure, ScheduleRun, ScheduleView};
 use crate::web::auth::right::{Allowed, ManageJobs, ReadJobs};
-use crate::web::change::Change;
+use crate::web::change::{Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// All schedules.
@@ -25,19 +22,6 @@ use crate::web::state::Web;
 pub(crate) struct ScheduleList {
     /// In the order in which they are configured.
     schedules: Vec<ScheduleView>,
-}
-
-/// What came of an order to run a schedule.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ScheduleRun {
-    /// The schedule.
-    schedule: String,
-    /// The job that was stored; `Location` names it.
-    job_id: Option<String>,
-    /// The run that was stored; `Location` names it.
-    run_id: Option<String>,
-    /// Both are null: there was nothing to do, in words.
-    message: String,
 }
 
 impl From<Failure> for ApiError {
@@ -72,35 +56,20 @@ pub(crate) async fn list_schedules(
         Refused, Missing,
     ))]
 pub(crate) async fn run_schedule(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(name): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Response, ApiError> {
     let why = reason(&mut fields);
     fields.finish()?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/schedules/{name}/run",
-    };
     let (web, by) = (change.web.clone(), change.by(why));
     let act = async move {
-        let (job, run, message) = match timetable::run_now(&web, &name, &by).await? {
-            Asked::Job(id) => (Some(id), None, "It is stored, and will be done."),
-            Asked::Run(id) => (None, Some(id), "It is stored, and will be done."),
-            Asked::Nothing => (None, None, "There is nothing to do."),
-            Asked::Busy => return Err(busy(&name)),
-        };
-        let place = job.map(detail::path).or(run.map(run_view::path));
-        let body = Json(ScheduleRun {
-            schedule: name,
-            job_id: job.map(|id| id.to_string()),
-            run_id: run.map(|id| id.to_string()),
-            message: message.to_owned(),
-        });
+        let asked = timetable::run_now(&web, &name, &by).await?;
+        if asked == Asked::Busy {
+            return Err(busy(&name));
+        }
+        let place = asked.place();
+        let body = Json(ScheduleRun::of(name, asked));
         Ok(match place {
             Some(place) => (StatusCode::ACCEPTED, [(LOCATION, place)], body).into_response(),
             None => body.into_response(),
@@ -124,18 +93,10 @@ fn busy(name: &str) -> ApiError {
     request_body(content = Option<OrderBody>, description = "Optional"),
     responses((status = 200, description = "It is on", body = ScheduleView), Refused, Missing))]
 pub(crate) async fn enable_schedule(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(name): Path<String>,
     Body(fields): Body,
 ) -> Result<Json<ScheduleView>, ApiError> {
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/schedules/{name}/enable",
-    };
     switch(change, name, Body(fields), true).await
 }
 
@@ -145,18 +106,10 @@ pub(crate) async fn enable_schedule(
     request_body(content = Option<OrderBody>, description = "Optional"),
     responses((status = 200, description = "It is off", body = ScheduleView), Refused, Missing))]
 pub(crate) async fn disable_schedule(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(name): Path<String>,
     Body(fields): Body,
 ) -> Result<Json<ScheduleView>, ApiError> {
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/schedules/{name}/disable",
-    };
     switch(change, name, Body(fields), false).await
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked_jobs::{self, Asked};
-use super::list_runs::{DEFAULT_LIMIT, MOST, link_header};
+use super::list_runs::link_header;
 use super::webhooks::id_of;
 use crate::delivery_view::DeliveryView;
 use crate::job_view::detail::every_state;
@@ -62,7 +62,7 @@ pub(crate) async fn list_deliveries(
 ) -> Result<(HeaderMap, Json<DeliveryPage>), ApiError> {
     let id = id_of(&id)?;
     let asked = asked_jobs::read(&mut params, web.services.clock.now());
-    let limit = params.limit(DEFAULT_LIMIT, MOST);
+    let limit = params.page_size();
     let cursor = params.text(&["cursor"]);
     if asked.query.job.is_some() || asked.query.filter.webhook_id.is_some() {
         params.wrong(

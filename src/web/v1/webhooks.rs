@@ -16,12 +16,11 @@ use utoipa::ToSchema;
 
 use crate::endpoint_view::EndpointView;
 use crate::web::auth::right::{Allowed, ManageWebhooks};
-use crate::web::change::Change;
+use crate::web::change::Changing;
 use crate::web::http::body::Body;
 use crate::web::http::fields::Fields;
 use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// The answer holds a secret.
@@ -85,33 +84,25 @@ pub(crate) async fn list_webhooks(
     request_body(content = WebhookBody),
     responses((status = 201, description = "The endpoint, with its secret", body = EndpointView), Refused))]
 pub(crate) async fn create_webhook(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageWebhooks>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageWebhooks>,
     Body(mut fields): Body,
 ) -> Result<impl IntoResponse, ApiError> {
-    let change = read(&mut fields);
-    if change.sink.is_none() {
+    let wanted = read(&mut fields);
+    if wanted.sink.is_none() {
         fields.require("url");
     }
     fields.finish()?;
-    let change_of = Change {
-        web: web.clone(),
-        caller,
-        names,
-        route: "POST /v1/webhooks",
-    };
-    let by = change_of.by(String::new());
+    let (web, by) = (change.web.clone(), change.by(String::new()));
     let act = async move {
-        let Some(sink) = change.sink else {
+        let Some(sink) = wanted.sink else {
             return Err(ApiError::invalid(Vec::new()));
         };
         let (events, words) = (
-            change.events.unwrap_or_default(),
-            change.description.unwrap_or_default(),
+            wanted.events.unwrap_or_default(),
+            wanted.description.unwrap_or_default(),
         );
         let (mut endpoint, secret) = web.steering.add_endpoint(sink, events, words, &by).await?;
-        if change.enabled == Some(false) {
+        if wanted.enabled == Some(false) {
             let off = EndpointChange {
                 enabled: Some(false),
                 ..EndpointChange::default()
@@ -121,7 +112,7 @@ pub(crate) async fn create_webhook(
         let view = EndpointView::with_secret(&endpoint, secret.as_ref());
         Ok((StatusCode::CREATED, NO_STORE, Json(view)))
     };
-    change_of.whole(act).await
+    change.whole(act).await
 }
 
 /// One endpoint.
@@ -145,22 +136,14 @@ pub(crate) async fn get_webhook(
     request_body(content = Option<WebhookBody>, description = "What is left out stays as it is"),
     responses((status = 200, description = "The endpoint", body = EndpointView), Refused, Missing))]
 pub(crate) async fn change_webhook(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageWebhooks>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageWebhooks>,
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Json<EndpointView>, ApiError> {
     let id = id_of(&id)?;
     let wanted = read(&mut fields);
     fields.finish()?;
-    let change = Change {
-        web: web.clone(),
-        caller,
-        names,
-        route: "PATCH /v1/webhooks/{webhook_id}",
-    };
-    let by = change.by(String::new());
+    let (web, by) = (change.web.clone(), change.by(String::new()));
     let act = async move {
         let endpoint = web.steering.change_endpoint(id, wanted, &by).await?;
         Ok(Json(EndpointView::of(&endpoint)))
@@ -173,19 +156,11 @@ pub(crate) async fn change_webhook(
     params(("webhook_id" = String, Path, description = "The endpoint")),
     responses((status = 204, description = "It is gone"), Refused, Missing))]
 pub(crate) async fn delete_webhook(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageWebhooks>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageWebhooks>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let id = id_of(&id)?;
-    let change = Change {
-        web: web.clone(),
-        caller,
-        names,
-        route: "DELETE /v1/webhooks/{webhook_id}",
-    };
-    let by = change.by(String::new());
+    let (web, by) = (change.web.clone(), change.by(String::new()));
     let act = async move {
         web.steering.remove_endpoint(id, &by).await?;
         Ok(StatusCode::NO_CONTENT)
@@ -198,19 +173,11 @@ pub(crate) async fn delete_webhook(
     params(("webhook_id" = String, Path, description = "The endpoint")),
     responses((status = 202, description = "The job that sends it", body = TestView), Refused, Missing))]
 pub(crate) async fn test_webhook(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageWebhooks>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageWebhooks>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<TestView>), ApiError> {
     let id = id_of(&id)?;
-    let change = Change {
-        web: web.clone(),
-        caller,
-        names,
-        route: "POST /v1/webhooks/{webhook_id}/test",
-    };
-    let by = change.by(String::new());
+    let (web, by) = (change.web.clone(), change.by(String::new()));
     let act = async move {
         let job = web.steering.test_endpoint(id, &by).await?;
         let view = TestView {
@@ -226,19 +193,11 @@ pub(crate) async fn test_webhook(
     params(("webhook_id" = String, Path, description = "The endpoint")),
     responses((status = 200, description = "The endpoint, with its new secret", body = EndpointView), Refused, Missing))]
 pub(crate) async fn rotate_webhook(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageWebhooks>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageWebhooks>,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let id = id_of(&id)?;
-    let change = Change {
-        web: web.clone(),
-        caller,
-        names,
-        route: "POST /v1/webhooks/{webhook_id}/rotate",
-    };
-    let by = change.by(String::new());
+    let (web, by) = (change.web.clone(), change.by(String::new()));
     let act = async move {
         let (endpoint, secret) = web.steering.rotate_endpoint(id, &by).await?;
         Ok((

@@ -12,11 +12,10 @@ use utoipa::ToSchema;
 use super::order_job::reason;
 use crate::fleet_view::WorkerView;
 use crate::web::auth::right::{Allowed, ManageJobs, ReadJobs};
-use crate::web::change::Change;
+use crate::web::change::Changing;
 use crate::web::http::body::Body;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Missing, Refused};
-use crate::web::http::trace::RequestNames;
 use crate::web::state::Web;
 
 /// How a process is drained, and why.
@@ -57,21 +56,13 @@ pub(crate) async fn list_workers(
     request_body(content = Option<DrainBody>, description = "Optional"),
     responses((status = 200, description = "It is ordered", body = WorkerView), Refused, Missing))]
 pub(crate) async fn drain_worker(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Json<WorkerView>, ApiError> {
     let exit = fields.flag("exit").unwrap_or_default();
     let reason = reason(&mut fields);
     fields.finish()?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/workers/{worker_id}/drain",
-    };
     let by = change.by(reason);
     let drain = Drain {
         by: by.cause.actor.clone(),
@@ -90,20 +81,12 @@ pub(crate) async fn drain_worker(
     request_body(content = Option<super::order_job::OrderBody>, description = "Optional"),
     responses((status = 200, description = "It is ordered", body = WorkerView), Refused, Missing))]
 pub(crate) async fn undrain_worker(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageJobs>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageJobs>,
     Path(id): Path<String>,
     Body(mut fields): Body,
 ) -> Result<Json<WorkerView>, ApiError> {
     let reason = reason(&mut fields);
     fields.finish()?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /v1/workers/{worker_id}/undrain",
-    };
     let (web, by) = (change.web.clone(), change.by(reason));
     let act = async move { ordered(&web, &id, web.steering.drain(&id, None, &by).await?).await };
     change.whole(act).await

@@ -27,5 +27,6 @@ pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod sealed_fields;
 pub(crate) mod settle;
+pub(crate) mod tally;
 pub(crate) mod webhooks;
 pub(crate) mod workers;

@@ -55,6 +55,7 @@ pub(crate) async fn an_endpoint_reads_back_as_it_was_given_and_its_id_is_taken<F
         failing_since: Some(PAST),
         failed_at: Some(PAST + Duration::from_millis(2)),
         old_secret_until: Some(PAST + Duration::from_millis(1)),
+        rotated_by: Some(Uuid::from_u128(7)),
         ..full.endpoint
     };
     full.old_secret = "rc1:old:x".to_owned();

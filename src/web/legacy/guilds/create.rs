@@ -1,6 +1,5 @@
 //! `POST /discord/guilds`.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -12,14 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::input::{self, GuildBody, Input};
 use super::view::{self, GuildView};
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Refused, RefusedWrite};
-use crate::web::http::trace::RequestNames;
 use crate::web::look;
-use crate::web::state::Web;
 
 /// The frontend repeats a write that it takes for failed after a second; so long, the same again is the same.
 const REPEAT_MS: i64 = 60_000;
@@ -34,12 +31,10 @@ const REPEAT_MS: i64 = 60_000;
         Refused, RefusedWrite,
     ))]
 pub(crate) async fn create_guild(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
-    let default = web.config.discord.default_bot_token.clone();
+    let default = change.web.config.discord.default_bot_token.clone();
     let has_default = default.is_some();
     let input = input::read(fields, GuildSettings::default(), |input, fields| {
         if input.guild_id.is_none() {
@@ -50,12 +45,6 @@ pub(crate) async fn create_guild(
             fields.wrong("bot_token", sentence);
         }
     })?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /discord/guilds",
-    };
     let act = create(change.clone(), input, default);
     change.whole(act).await
 }

@@ -1,6 +1,6 @@
 //! `DELETE /discord/guilds/{guild_id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -8,15 +8,13 @@ use rolecall_core::guild::GuildConfig;
 use rolecall_workflows::remove_guild::{NotRemoved, remove_guild};
 
 use super::view;
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change, Done};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing, Done};
 use crate::web::http::etag;
 use crate::web::http::page::flag;
 use crate::web::http::problem::ApiError;
 use crate::web::http::query::Params;
 use crate::web::http::refused::{Changed, Missing, Refused};
-use crate::web::http::trace::RequestNames;
-use crate::web::state::Web;
 
 /// Removes a guild together with its mappings.
 ///
@@ -36,23 +34,15 @@ use crate::web::state::Web;
         Refused, Missing, Changed,
     ))]
 pub(crate) async fn delete_guild(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     headers: HeaderMap,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let remove_roles = flag(&mut params, &["remove_roles"]).unwrap_or(false);
     params.finish()?;
-    let stored = super::find(&web, super::id(&id)?).await?;
+    let stored = super::find(&change.web, super::id(&id)?).await?;
     etag::check_unchanged(&headers, &view::tag(&stored))?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "DELETE /discord/guilds/{guild_id}",
-    };
     let act = delete(change.clone(), stored, remove_roles);
     change.whole(act).await
 }

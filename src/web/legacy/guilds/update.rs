@@ -1,6 +1,6 @@
 //! `PUT /discord/guilds/{guild_id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -10,15 +10,13 @@ use rolecall_core::ports::NewGuild;
 use super::create::seal;
 use super::input::{self, GuildBody, Input};
 use super::view::{self, GuildView};
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::etag;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Changed, Missing, Refused, RefusedWrite};
-use crate::web::http::trace::RequestNames;
 use crate::web::look;
-use crate::web::state::Web;
 
 /// Changes a guild. What is absent, empty or null stays as it is; a new token is checked with Discord.
 #[utoipa::path(put, path = "/discord/guilds/{guild_id}", tag = "Discord Guilds", operation_id = "updateGuildConfig",
@@ -33,15 +31,13 @@ use crate::web::state::Web;
         Refused, RefusedWrite, Missing, Changed,
     ))]
 pub(crate) async fn update_guild(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
     let id = super::id(&id)?;
-    let stored = super::find(&web, id).await?;
+    let stored = super::find(&change.web, id).await?;
     etag::check_unchanged(&headers, &view::tag(&stored))?;
     let input = input::read(fields, stored.settings.clone(), |input, fields| {
         if input.guild_id.is_some_and(|sent| sent != id) {
@@ -51,12 +47,6 @@ pub(crate) async fn update_guild(
             );
         }
     })?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "PUT /discord/guilds/{guild_id}",
-    };
     let act = update(change.clone(), stored, input);
     change.whole(act).await
 }

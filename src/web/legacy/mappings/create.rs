@@ -1,6 +1,6 @@
 //! `POST /discord/guilds/{guild_id}/role-mappings`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -12,12 +12,11 @@ use rolecall_core::{GroupId, MappingId, RoleId, Timestamp};
 
 use super::input::{self, Input, MappingBody};
 use super::view::{self, MappingView};
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::problem::{ApiError, Detail};
 use crate::web::http::refused::{Missing, Refused, RefusedWrite};
-use crate::web::http::trace::RequestNames;
 use crate::web::legacy::guilds;
 use crate::web::look;
 use crate::web::state::Web;
@@ -37,9 +36,7 @@ const REPEAT_MS: i64 = 60_000;
         Refused, RefusedWrite, Missing,
     ))]
 pub(crate) async fn create_mapping(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     Path(id): Path<String>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
@@ -55,13 +52,7 @@ pub(crate) async fn create_mapping(
             fields.require("discord_role_id");
         }
     })?;
-    let guild = guilds::find(&web, id).await?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "POST /discord/guilds/{guild_id}/role-mappings",
-    };
+    let guild = guilds::find(&change.web, id).await?;
     let act = create(change.clone(), guild, input);
     change.whole(act).await
 }

@@ -1,6 +1,6 @@
 //! `DELETE /discord/role-mappings/{mapping_id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -8,13 +8,11 @@ use rolecall_core::mapping::Mapping;
 use rolecall_workflows::change_mapping::{self, Unchanged};
 
 use super::view;
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing};
 use crate::web::http::etag;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Changed, Missing, Refused};
-use crate::web::http::trace::RequestNames;
-use crate::web::state::Web;
 
 /// A mapping that was removed.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -45,20 +43,12 @@ pub(crate) struct MappingDeleted {
         Refused, Missing, Changed,
     ))]
 pub(crate) async fn delete_mapping(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let stored = super::find(&web, &super::id(&id)?).await?;
+    let stored = super::find(&change.web, &super::id(&id)?).await?;
     etag::check_unchanged(&headers, &view::tag(&stored))?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "DELETE /discord/role-mappings/{mapping_id}",
-    };
     let act = delete(change.clone(), stored);
     change.whole(act).await
 }

@@ -1,6 +1,6 @@
 //! `PUT /discord/role-mappings/{mapping_id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use rolecall_core::audit::Act;
@@ -10,15 +10,13 @@ use rolecall_workflows::change_mapping::{self, Unchanged};
 use super::create;
 use super::input::{self, Input, MappingBody};
 use super::view::{self, MappingView};
-use crate::web::auth::right::{Allowed, ManageGuilds};
-use crate::web::change::{self, Change};
+use crate::web::auth::right::ManageGuilds;
+use crate::web::change::{self, Change, Changing};
 use crate::web::http::body::Body;
 use crate::web::http::etag;
 use crate::web::http::problem::ApiError;
 use crate::web::http::refused::{Changed, Missing, Refused, RefusedWrite};
-use crate::web::http::trace::RequestNames;
 use crate::web::legacy::guilds;
-use crate::web::state::Web;
 
 /// Changes a mapping. What is absent, empty or null stays as it is; a new role is checked with Discord.
 ///
@@ -37,14 +35,12 @@ use crate::web::state::Web;
         Refused, RefusedWrite, Missing, Changed,
     ))]
 pub(crate) async fn update_mapping(
-    State(web): State<Web>,
-    Allowed(caller, _): Allowed<ManageGuilds>,
-    names: RequestNames,
+    Changing(change, _): Changing<ManageGuilds>,
     headers: HeaderMap,
     Path(id): Path<String>,
     Body(fields): Body,
 ) -> Result<Response, ApiError> {
-    let stored = super::find(&web, &super::id(&id)?).await?;
+    let stored = super::find(&change.web, &super::id(&id)?).await?;
     etag::check_unchanged(&headers, &view::tag(&stored))?;
     let input = input::read(fields, stored.conditions.clone(), |input, fields| {
         if input.guild_id.is_some_and(|sent| sent != stored.guild_id) {
@@ -61,12 +57,6 @@ pub(crate) async fn update_mapping(
             );
         }
     })?;
-    let change = Change {
-        web,
-        caller,
-        names,
-        route: "PUT /discord/role-mappings/{mapping_id}",
-    };
     let act = update(change.clone(), stored, input);
     change.whole(act).await
 }

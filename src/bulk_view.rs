@@ -1,14 +1,16 @@
-//! An order about many jobs, as it is sent: what it is about, and how far it is.
+//! An order about many jobs, as it is shown over HTTP and at the command line: what it is about, and how far it is.
 
-use rolecall_core::Timestamp;
+use rolecall_core::error::StoreError;
 use rolecall_core::job::Job;
+use rolecall_core::{JobId, Timestamp};
 use rolecall_jobs::bulk_order::BulkOrder;
+use rolecall_jobs::kernel::job::Job as _;
+use rolecall_jobs::kernel::services::Services;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::job_view::{JobProgressView, detail};
 use crate::run_view::CauseView;
-use crate::web::http::problem::ApiError;
 
 /// An order about many jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,8 +50,15 @@ pub(crate) struct BulkLinks {
 }
 
 impl BulkView {
+    /// The order that this job carries out. `None`: there is none.
+    pub(crate) async fn find(services: &Services, id: JobId) -> Result<Option<Self>, StoreError> {
+        let job = services.ledger.get(id).await?;
+        let order = job.filter(|job| job.kind == BulkOrder::KIND);
+        Ok(order.as_ref().and_then(Self::of))
+    }
+
     /// The order of a job. `None`: it is of another kind, or cannot be read.
-    pub(super) fn of(job: &Job) -> Option<Self> {
+    pub(crate) fn of(job: &Job) -> Option<Self> {
         let order: BulkOrder = serde_json::from_value(job.payload.clone()).ok()?;
         let its = detail::path(job.id);
         Some(Self {
@@ -63,7 +72,7 @@ impl BulkView {
             progress: JobProgressView::of(job),
             finished_at: job.finished_at.map(Timestamp::to_rfc3339),
             links: BulkLinks {
-                this: path(job),
+                this: path(job.id),
                 cancel: format!("{its}/cancel"),
                 job: its,
             },
@@ -72,14 +81,6 @@ impl BulkView {
 }
 
 /// Where an order is found.
-pub(super) fn path(job: &Job) -> String {
-    format!("/v1/bulk/{}", job.id)
-}
-
-/// There is no such order.
-pub(super) fn unknown(id: rolecall_core::JobId) -> ApiError {
-    ApiError::not_found(
-        "unknown_bulk_order",
-        format!("there is no order {id} about many jobs"),
-    )
+pub(crate) fn path(id: JobId) -> String {
+    format!("/v1/bulk/{id}")
 }
