@@ -6,7 +6,6 @@ use super::the_same;
 use crate::api::{Served, served_after};
 use crate::operators::until_there_are_jobs;
 use crate::support::http::json as body_of;
-use crate::support::process::Installation;
 
 /// What is held back so that nothing moves: writes, and the jobs that carry out orders.
 const HELD: [&str; 5] = [
@@ -149,13 +148,19 @@ async fn orders_about_schedules_and_processes(served: &Served) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_at_the_terminal_prints_what_the_api_answers() {
-    let served = served_after(Installation::nothing_by_the_clock).await;
-    for kind in HELD {
-        let pause = served.types(&["pauses", "add", kind, "--reason", "a look first"]);
-        let all = the_same(&served, &["pauses", "list"], "/v1/pauses").await;
-        assert_eq!(pause, *all["pauses"].as_array().unwrap().last().unwrap());
-    }
-    let run = served.types(&["sync"])["run"]["id"].as_str().unwrap().to_owned();
+    // Before the process is there: of a later pause it hears within a second.
+    let served = served_after(|installation| {
+        installation.nothing_by_the_clock();
+        for kind in HELD {
+            let pause = ["pauses", "add", kind, "--reason", "a look first"];
+            installation.run(&pause).ok();
+        }
+    })
+    .await;
+    let pause = served.types(&["pauses", "add", "kind:join_guild", "--reason", "a look first"]);
+    let all = the_same(&served, &["pauses", "list"], "/v1/pauses").await;
+    assert_eq!(pause, *all["pauses"].as_array().unwrap().last().unwrap());
+    let run = served.api.sync().await;
     let at = &served.installation;
     until_there_are_jobs(at, &["kind:sync_guild", "state:completed"]).await;
     let waiting = until_there_are_jobs(at, &["state:available"]).await;
