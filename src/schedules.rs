@@ -67,24 +67,26 @@ pub struct Schedule {
     pub overlap: Overlap,
 }
 
-/// The cron expression (seconds first) of an interval: whole minutes that divide an hour, or whole hours that divide a
-/// day, begin on the clock; other intervals are rounded down to such a one.
-pub fn expression(interval: Duration) -> String {
+/// How often an interval is kept by the clock: each so many minutes that divide an hour, or hours that divide a day, the
+/// next shorter one.
+pub fn on_the_clock(interval: Duration) -> Duration {
+    let divisor = |most: u64, whole: u64| (1..=most).rev().find(|n| whole.is_multiple_of(*n)).unwrap_or(1);
     let minutes = (interval.as_secs() / 60).max(1);
-    if minutes < 60 {
-        let every = (1..=minutes).rev().find(|m| 60 % m == 0).unwrap_or(1);
-        return if every == 1 {
-            "0 * * * * *".to_owned()
-        } else {
-            format!("0 */{every} * * * *")
-        };
-    }
-    let hours = (minutes / 60).min(24);
-    let every = (1..=hours).rev().find(|h| 24 % h == 0).unwrap_or(1);
-    match every {
-        1 => "0 0 * * * *".to_owned(),
-        24 => "0 0 0 * * *".to_owned(),
-        every => format!("0 0 */{every} * * *"),
+    let kept = match minutes < 60 {
+        true => divisor(minutes, 60),
+        false => 60 * divisor((minutes / 60).min(24), 24),
+    };
+    Duration::from_secs(60 * kept)
+}
+
+/// The cron expression (seconds first) of an interval as it is kept, see [`on_the_clock`].
+pub fn expression(interval: Duration) -> String {
+    match on_the_clock(interval).as_secs() / 60 {
+        1 => "0 * * * * *".to_owned(),
+        minutes if minutes < 60 => format!("0 */{minutes} * * * *"),
+        60 => "0 0 * * * *".to_owned(),
+        1_440 => "0 0 0 * * *".to_owned(),
+        minutes => format!("0 0 */{} * * *", minutes / 60),
     }
 }
 

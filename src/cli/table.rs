@@ -1,5 +1,7 @@
 //! Plain aligned columns.
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use super::output;
 
 /// A flexible column is never made narrower than this.
@@ -25,7 +27,7 @@ impl Column {
 
     /// Its title is never shortened.
     fn narrowest(&self) -> usize {
-        self.title.chars().count().max(NARROWEST)
+        self.title.width().max(NARROWEST)
     }
 }
 
@@ -137,7 +139,7 @@ impl Table {
         let longest = |i: usize| {
             let titles = std::iter::once(self.columns[i].title);
             let cells = self.rows.iter().filter_map(|row| row.get(i).map(String::as_str));
-            titles.chain(cells).map(|v| v.chars().count()).max().unwrap_or(0)
+            titles.chain(cells).map(UnicodeWidthStr::width).max().unwrap_or(0)
         };
         let mut widths: Vec<usize> = (0..self.columns.len()).map(longest).collect();
         let Some(limit) = limit else { return widths };
@@ -156,7 +158,7 @@ impl Table {
 
     /// A line a value, or more where it is long: nothing is left out there, and ids can be copied.
     fn stacked(&self, limit: usize) -> String {
-        let longest = self.columns.iter().map(|c| c.title.chars().count()).max();
+        let longest = self.columns.iter().map(|c| c.title.width()).max();
         let longest = longest.unwrap_or(0);
         let record = |row: &Vec<String>| {
             let cells = row
@@ -184,10 +186,11 @@ impl Table {
             .zip(&self.columns)
             .map(|((value, width), column)| {
                 let value = shorten(value, *width);
+                let room = " ".repeat(width.saturating_sub(value.width()));
                 if column.right {
-                    format!("{value:>width$}")
+                    format!("{room}{value}")
                 } else {
-                    format!("{value:<width$}")
+                    format!("{value}{room}")
                 }
             })
             .collect();
@@ -200,12 +203,12 @@ fn gaps(columns: usize) -> usize {
     2 * columns.saturating_sub(1)
 }
 
-/// Lines of at most so many characters; a longer word has a line of its own.
+/// Lines of at most so many columns of a terminal; a longer word has a line of its own.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if line.width() + 1 + word.width() <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -215,12 +218,19 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// At most so many characters, with `…` where some are missing.
+/// At most so many columns of a terminal, with `…` where some letters are missing.
 pub(super) fn shorten(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if text.width() <= width {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    let mut left = width.saturating_sub(1);
+    let fits = |letter: &char| {
+        let columns = letter.width().unwrap_or(0);
+        let fits = columns <= left;
+        left = left.saturating_sub(columns);
+        fits
+    };
+    let kept: String = text.chars().take_while(fits).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -245,6 +255,22 @@ mod tests {
                         123456789012345678  a name that is rather long     7\n\
                         1                   b c                         1200";
         assert_eq!(table().render(None), expected);
+    }
+
+    #[test]
+    fn letters_that_take_two_columns_or_none_move_nothing() {
+        let mut table = Table::new(&[text("NAME"), number("JOBS")]);
+        table.row(["艦隊司令部".into(), "7".into()]);
+        table.row(["Zoe\u{301} 🚀".into(), "12".into()]);
+        table.row(["plain".into(), "1".into()]);
+        let expected = "NAME        JOBS\n\
+                        艦隊司令部     7\n\
+                        Zoe\u{301} 🚀        12\n\
+                        plain          1";
+        assert_eq!(table.render(None), expected);
+        assert_eq!(shorten("艦隊司令部", 10), "艦隊司令部");
+        assert_eq!(shorten("艦隊司令部", 9), "艦隊司令…");
+        assert_eq!(shorten("艦隊司令部", 8), "艦隊司…");
     }
 
     #[test]

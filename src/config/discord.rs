@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::reader::Reader;
+use crate::schedules::on_the_clock;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct DiscordConfig {
     pub rate_limit_delay: Duration,
     /// How much faster Discord's clock runs; 1 unless it is the simulator.
     pub speed: f64,
-    /// Every how many minutes all guilds are synced.
+    /// How often all guilds are synced, as it was asked for; see [`on_the_clock`].
     pub sync_interval: Duration,
     /// Tokens that end within this time are refreshed.
     pub token_refresh_threshold: Duration,
@@ -77,5 +78,18 @@ impl DiscordConfig {
             token_refresh_threshold: reader
                 .duration("DISCORD_TOKEN_REFRESH_THRESHOLD", Duration::from_secs(24 * 3600)),
         }
+    }
+
+    /// What is kept in another way than it was asked for.
+    pub(super) fn oddity(&self) -> Option<String> {
+        let (asked, kept) = (self.sync_interval, on_the_clock(self.sync_interval));
+        (asked != kept).then(|| {
+            format!(
+                "DISCORD_SYNC_INTERVAL is {} min, but syncs begin on the clock: all guilds are synced every {} min; set \
+                 minutes that divide an hour (10m, 20m, 30m) or hours that divide a day (2h, 6h, 24h)",
+                asked.as_secs().div_ceil(60),
+                kept.as_secs() / 60
+            )
+        })
     }
 }

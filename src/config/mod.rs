@@ -162,7 +162,7 @@ impl Config {
             Store::Distributed { database, .. } => database.clone(),
         };
         let (jwt_secret, encryption_keys) = keys(&mut reader, &store);
-        let config = Self {
+        let mut config = Self {
             store,
             data_dir,
             installation: reader
@@ -206,6 +206,7 @@ impl Config {
             health_port: reader.optional_number("HEALTH_PORT"),
             oddities: environment::oddities(vars),
         };
+        config.oddities.extend(config.discord.oddity());
         if matches!(config.store, Store::Embedded) && config.directory == DirectoryChoice::GoFalcon {
             reader.problem(
                 "ROLECALL_DIRECTORY",

@@ -210,7 +210,11 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "whether an account that is linked to another user may be taken over by who proves to own it",
     ),
-    setting("DISCORD_SYNC_INTERVAL", "15m", "how often all guilds are synced"),
+    setting(
+        "DISCORD_SYNC_INTERVAL",
+        "15m",
+        "how often all guilds are synced: minutes that divide an hour, or hours that divide a day; of others, the next shorter",
+    ),
     setting(
         "DISCORD_TOKEN_REFRESH_THRESHOLD",
         "24h",

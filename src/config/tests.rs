@@ -195,6 +195,26 @@ fn a_value_in_quotation_marks_is_told_without_the_value() {
 }
 
 #[test]
+fn an_interval_that_the_clock_does_not_keep_is_told() {
+    let told = |interval: &str| {
+        load(&[("DISCORD_SYNC_INTERVAL", interval), SECRET])
+            .unwrap()
+            .oddities
+    };
+    for (asked, kept) in [
+        ("45m", "every 30 min"),
+        ("25h", "every 1440 min"),
+        ("90s", "every 1 min"),
+    ] {
+        let told = told(asked);
+        assert!(told.len() == 1 && told[0].contains(kept), "{told:?}");
+    }
+    for kept in ["1m", "15m", "30m", "1h", "6h", "24h"] {
+        assert_eq!(told(kept), [""; 0]);
+    }
+}
+
+#[test]
 fn a_secret_is_read_from_a_file_that_begins_with_a_byte_order_mark() {
     let vars = [("JWT_SECRET_FILE".to_owned(), "/run/secrets/jwt".to_owned())].into();
     let file = format!("\u{feff}{}\r\n", SECRET.1);

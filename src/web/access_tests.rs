@@ -265,6 +265,21 @@ async fn a_user_who_asks_too_often_is_told_when_to_come_again() {
     assert_eq!(served.status("get", "/livez", None).await, 200);
 }
 
+/// The frontend shows nothing else when this is anything but 200.
+#[tokio::test]
+async fn the_modules_state_is_told_however_often_somebody_asks() {
+    let more = [("API_RATE_LIMIT_PER_MINUTE", "60"), ("API_RATE_LIMIT_BURST", "2")];
+    let mut served = served(&more).await;
+    for _ in 0..6 {
+        for path in ["/discord/status", "/api/discord/status"] {
+            let (status, _, body) = served.text("GET", path, &[], "").await;
+            assert_eq!((status, &body["database_connected"]), (200, &Value::Bool(true)));
+        }
+    }
+    // Others wait all the same.
+    assert_eq!(served.text("GET", "/discord/guilds", &[], "").await.0, 429);
+}
+
 /// A browser that comes back from Discord shows its person whatever is answered.
 #[tokio::test]
 async fn a_login_that_comes_back_too_often_ends_at_the_frontend_as_every_other() {

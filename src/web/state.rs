@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::auth::memory::Memory;
+use super::legacy::status::LastLook;
 use super::wait::MOST_WAITING;
 use crate::app::App;
 use tokio::sync::Semaphore;
@@ -20,6 +21,8 @@ pub(crate) struct Web {
     pub(crate) stop: CancellationToken,
     /// What is remembered of callers.
     pub(crate) memory: Arc<Memory>,
+    /// The module's state as it was seen last.
+    pub(crate) last_look: Arc<LastLook>,
 }
 
 impl Web {
@@ -29,6 +32,7 @@ impl Web {
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             stop,
             memory,
+            last_look: Arc::default(),
         }
     }
 }

@@ -27,6 +27,13 @@ const SWEEP_EVERY: u32 = 1_024;
 /// The end of the path, under every prefix, to which Discord sends browsers back.
 const CALLBACK: &str = "/discord/auth/callback";
 
+/// The end of the path, under every prefix, of the module's state.
+const STATUS: &str = "/discord/status";
+
+/// Marks a request of somebody who asks too often, and is answered all the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TooOften;
+
 /// Buckets of this process.
 pub(crate) struct Limits {
     users: Option<Buckets<String>>,
@@ -67,7 +74,7 @@ impl Limits {
 }
 
 /// The layer.
-pub(crate) async fn check(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(limits): State<Arc<Limits>>, mut request: Request, next: Next) -> Response {
     // Platforms that watch a process must not be turned away, and preflights are not the caller's doing.
     let exempt = matches!(request.uri().path(), "/livez" | "/readyz" | "/health");
     if exempt || request.method() == Method::OPTIONS {
@@ -77,6 +84,13 @@ pub(crate) async fn check(State(limits): State<Arc<Limits>>, request: Request, n
         return next.run(request).await;
     };
     let is_login = request.uri().path().ends_with(CALLBACK);
+    if request.uri().path().ends_with(STATUS) {
+        // Another answer than 200 replaces the frontend's whole page. It costs less instead.
+        if asked.wait.is_some() {
+            request.extensions_mut().insert(TooOften);
+        }
+        return next.run(request).await;
+    }
     let mut response = match asked.wait {
         None => next.run(request).await,
         // A person looks at this answer, and the page to look at is the frontend's.

@@ -2,21 +2,26 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use rolecall_core::Timestamp;
 use rolecall_core::error::StoreError;
 use rolecall_core::guild::{GuildConfig, HealthStatus};
 use rolecall_core::job::{Job, JobState};
 use rolecall_core::ports::{JobFilter, RunFilter};
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::web::health;
+use crate::web::http::limit::TooOften;
 use crate::web::state::Web;
 
 /// How long all reads together may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// Whoever asks too often is told what was seen within this time.
+const SEEN_FOR: Duration = Duration::from_secs(1);
 /// How many waiting jobs are looked at to judge Discord.
 const JOBS_LOOKED_AT: usize = 20;
 
@@ -47,7 +52,7 @@ pub(crate) struct StatusResponse {
 }
 
 /// What was read.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Facts {
     guilds: u64,
     links: u64,
@@ -57,13 +62,50 @@ struct Facts {
     broken_guilds: u64,
 }
 
-/// The state of the module.
+/// What was seen at one moment.
+#[derive(Clone, Copy)]
+struct Seen {
+    facts: Result<Facts, NoFacts>,
+    delivery_ok: bool,
+    at: Timestamp,
+}
+
+/// What was seen last for those who ask too often: one look a second, however many they are.
+#[derive(Default)]
+pub(crate) struct LastLook(Mutex<Option<(Instant, Seen)>>);
+
+impl LastLook {
+    async fn or_look(&self, web: &Web) -> Seen {
+        let mut last = self.0.lock().await;
+        if let Some((looked, seen)) = *last
+            && looked.elapsed() < SEEN_FOR
+        {
+            return seen;
+        }
+        let seen = look(web).await;
+        *last = Some((Instant::now(), seen));
+        seen
+    }
+}
+
+/// The state of the module. Whoever asks too often is told what was seen within the last second.
 #[utoipa::path(get, path = "/discord/status", tag = "Module Status", operation_id = "getDiscordStatus", security(()),
     responses((status = 200, description = "Always; the state is in the body", body = StatusResponse)))]
-pub(crate) async fn status(State(web): State<Web>) -> Json<StatusResponse> {
+pub(crate) async fn status(
+    State(web): State<Web>,
+    too_often: Option<Extension<TooOften>>,
+) -> Json<StatusResponse> {
+    let seen = match too_often {
+        None => look(&web).await,
+        Some(_) => web.last_look.or_look(&web).await,
+    };
+    Json(describe(seen.facts, seen.delivery_ok, seen.at))
+}
+
+async fn look(web: &Web) -> Seen {
     let (facts, delivery) = tokio::join!(
-        tokio::time::timeout(READ_TIMEOUT, read(&web)),
-        health::check_delivery(&web)
+        tokio::time::timeout(READ_TIMEOUT, read(web)),
+        health::check_delivery(web)
     );
     let facts = match facts {
         Ok(Ok(facts)) => Ok(facts),
@@ -76,8 +118,11 @@ pub(crate) async fn status(State(web): State<Web>) -> Json<StatusResponse> {
         }
         Err(_) => Err(NoFacts::NoAnswer),
     };
-    let delivery_ok = delivery.is_none_or(|check| check.is_ok());
-    Json(describe(facts, delivery_ok, web.services.clock.now()))
+    Seen {
+        facts,
+        delivery_ok: delivery.is_none_or(|check| check.is_ok()),
+        at: web.services.clock.now(),
+    }
 }
 
 /// Why there are no facts.
