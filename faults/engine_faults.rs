@@ -161,7 +161,7 @@ async fn panic_and_block(mode: Mode, stage: &mut Stage) -> Result<(), String> {
 /// Of all that ran together when a worker died, the guilty one alone is put aside.
 async fn poison(stage: &mut Stage) -> Result<(), String> {
     stage.discarded.insert("misbehave: worker_lost".into(), 1);
-    let mut jobs = Planted::that(json!({ "slowly": 500 })).times(INNOCENT);
+    let mut jobs = Planted::that(json!({ "slowly": 1_000 })).times(INNOCENT);
     jobs.push(Planted::that(json!({ "abort": 250 })));
     plant(&stage.ledger, &jobs).await?;
     died(stage, 1).await?;

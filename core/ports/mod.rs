@@ -2,6 +2,7 @@
 //! every adapter.
 
 mod api_keys;
+mod call;
 mod clock;
 mod control;
 mod delivery;
@@ -19,13 +20,14 @@ mod webhooks;
 mod workers;
 
 pub use api_keys::ApiKeys;
+pub use call::{CallError, CallFailure, CallOptions};
 pub use clock::Clock;
 pub use control::{CauseMarks, JobControl, Ordered, Pauses, Redrive};
 pub use delivery::{Delivery, DeliveryError, Envelope, EnvelopeHandler, Shutdown};
 pub use directory::{Character, Directory, Group, Import, ImportReport, ImportRow};
 pub use discord::{
-    Application, Authorization, BotToken, CallError, CallFailure, CallOptions, Discord, ExchangeError,
-    Joined, MEMBER_PAGE, OAuthClient, RefreshError, TokenPair,
+    Application, Authorization, BotToken, Discord, ExchangeError, Joined, MEMBER_PAGE, OAuthClient,
+    RefreshError, TokenPair,
 };
 pub use ledger::{
     Claim, DueJob, JobCursor, JobFilter, Ledger, Obstacles, Renewed, Rescued, Settlement, Share, SplitBy,

@@ -7,6 +7,7 @@
 
 mod conformance;
 mod contents;
+mod facts;
 mod faults;
 mod measure;
 mod server;

@@ -224,3 +224,8 @@ pub(crate) async fn until_it_works_again(delivery: &Arc<dyn Delivery>, handler: 
     })
     .await;
 }
+
+/// A delivery with these settings.
+pub(crate) async fn build(settings: &RedisSettings) -> Arc<dyn Delivery> {
+    Arc::new(RedisDelivery::connect(settings.clone()).await.unwrap())
+}
