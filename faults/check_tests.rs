@@ -142,6 +142,22 @@ fn a_lost_run_a_lost_job_and_an_unexpected_end_break_the_first() {
 }
 
 #[test]
+fn what_the_clock_began_a_moment_ago_may_be_at_work_and_nothing_else_may() {
+    let at_work = |who: &str, ago: i64| {
+        broken_by(|_, e| {
+            e.looked_at = 1_000_000;
+            e.ledger.jobs[3].actor = who.into();
+            e.ledger.jobs[3].state = "running".into();
+            e.ledger.jobs[3].inserted_at = e.looked_at - ago;
+            e.ledger.jobs[3].finished_at = None;
+        })
+    };
+    let is_lost = |who, ago| at_work(who, ago).contains(&"I1".to_owned());
+    assert!(!is_lost("schedule:health", 5_000));
+    assert!(is_lost("schedule:health", 25_000) && is_lost("user:ada", 5_000));
+}
+
+#[test]
 fn two_live_jobs_for_one_wish_break_the_second() {
     let twice = |inserted_at| {
         move |_: &mut Case, e: &mut Evidence| {

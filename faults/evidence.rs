@@ -10,6 +10,7 @@ use crate::audit;
 use crate::case::{Asked, Case};
 use crate::leaks;
 use crate::ledger::{self, Ledger};
+use crate::processes::now_ms;
 
 /// A call that the simulator answered.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -96,6 +97,8 @@ pub(crate) struct Discord {
 /// All of it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
+    /// When the ledger was looked at, in Unix milliseconds.
+    pub(crate) looked_at: i64,
     pub(crate) ledger: Ledger,
     /// Records of who did what, by their places.
     pub(crate) audit: Vec<Value>,
@@ -110,6 +113,7 @@ pub(crate) struct Evidence {
 /// Collects it.
 pub(crate) async fn collect(case: &Case) -> Result<Evidence, String> {
     let mut evidence = Evidence {
+        looked_at: now_ms(),
         ledger: ledger::read(&case.ledger).await?,
         audit: audit::read(&case.ledger).await?,
         asked: asked(&case.client_log)?,
