@@ -49,13 +49,31 @@ pub(super) struct Pages {
     db: Connection,
     path: PathBuf,
     inode: u64,
+    process: String,
+    until_tidied: u32,
+    reader: Reader,
+}
+
+/// By what the rows are read.
+struct Reader {
     rules: Rules,
     speed: f64,
-    process: String,
     clock: Clock,
     wall: fn() -> f64,
-    until_tidied: u32,
     known: Known,
+}
+
+impl Reader {
+    fn context<'a>(&'a mut self, tx: &'a Transaction<'a>) -> Context<'a> {
+        Context {
+            tx,
+            rules: self.rules,
+            speed: self.speed,
+            clock: &mut self.clock,
+            wall: self.wall,
+            known: &mut self.known,
+        }
+    }
 }
 
 impl Pages {
@@ -95,13 +113,15 @@ impl Pages {
             db,
             path: path.clone(),
             inode: fs::metadata(path)?.ino(),
-            rules: cover.settings.rules(),
-            speed: cover.settings.speed(),
             process: cover.process.clone(),
-            clock: Clock::new((cover.wall)()),
-            wall: cover.wall,
             until_tidied: 0,
-            known: Known::default(),
+            reader: Reader {
+                rules: cover.settings.rules(),
+                speed: cover.settings.speed(),
+                clock: Clock::new((cover.wall)()),
+                wall: cover.wall,
+                known: Known::default(),
+            },
         })
     }
 
@@ -124,25 +144,19 @@ impl Pages {
     /// Decides something about these homes, at a time in Discord seconds.
     pub(super) fn decide<T>(&mut self, homes: &[Home], work: impl FnOnce(&mut State, f64) -> T) -> Result<T> {
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate)?;
-        let mut context = Context {
-            tx: &tx,
-            rules: self.rules,
-            speed: self.speed,
-            clock: &mut self.clock,
-            wall: self.wall,
-            known: &mut self.known,
-        };
+        let speed = self.reader.speed;
+        let mut context = self.reader.context(&tx);
         let Read {
             mut address,
             mut state,
             now,
         } = context.read(homes)?;
-        state.lapse(now, now - FLIGHT * self.speed);
+        state.lapse(now, now - FLIGHT * speed);
         let done = work(&mut state, now);
         address.processes.insert(self.process.clone(), now);
         address
             .processes
-            .retain(|_, asked| *asked + PROCESS_SEEN * self.speed > now);
+            .retain(|_, asked| *asked + PROCESS_SEEN * speed > now);
         context.write(address, state, now)?;
         if self.until_tidied == 0 {
             self.until_tidied = TIDY_EVERY;
@@ -165,16 +179,10 @@ impl Pages {
             .query_map([], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         let homes: Vec<Home> = names.iter().filter_map(|name| home_of(name)).collect();
-        let mut context = Context {
-            tx: &tx,
-            rules: self.rules,
-            speed: self.speed,
-            clock: &mut self.clock,
-            wall: self.wall,
-            known: &mut self.known,
-        };
+        let speed = self.reader.speed;
+        let mut context = self.reader.context(&tx);
         let mut read = context.read(&homes)?;
-        let lately = read.now - PROCESS_SEEN * self.speed;
+        let lately = read.now - PROCESS_SEEN * speed;
         let processes = read.address.processes.values().filter(|asked| **asked > lately);
         let processes = processes.count();
         Ok(work(&mut read.state, read.now, processes))
