@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_simulator::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::catalogue::other;
@@ -240,9 +241,9 @@ async fn two_releases(mode: Mode, stage: &mut Stage) -> Result<(), String> {
     let newer = ("ROLECALL_NEWER".to_owned(), "add_role:2".to_owned());
     stage.program.env.push(newer);
     let new = stage.start("new", args, Vec::new());
-    stage.ask().await?;
-    stage.writes(2).await?;
+    does_some(stage).await?;
     stage.stops_ms.push(new.stop_for_good().await?);
+    stage.world.simulator.faults().clear();
     stage.program.env.retain(|(name, _)| name != "ROLECALL_NEWER");
     let old = stage.start("old", args, Vec::new());
     is_left_to_newer(stage, "add_role").await?;
@@ -273,6 +274,28 @@ async fn two_releases(mode: Mode, stage: &mut Stage) -> Result<(), String> {
     } else {
         Err("both releases were to make jobs".into())
     }
+}
+
+/// Two are to get one role each: the first one gets it, the second one not. So, however fast the release at work is,
+/// something is left to the next one, and that one finds somebody who needs one role more.
+async fn does_some(stage: &mut Stage) -> Result<(), String> {
+    for nth in 0..2 {
+        stage.world.regroup(nth, 1);
+    }
+    stage.import().await?;
+    let first = stage.world.user(0);
+    stage.program.run(&["sync", "--user", &first, "--wait"]).await?;
+    let refused =
+        Fault::new(FaultKind::Status { status: 503 }).on("PUT /guilds/{guild}/members/{user}/roles/*");
+    stage.world.simulator.faults().add(refused);
+    stage.ask().await?;
+    stage
+        .see("the newer release to make jobs, and to try one", |ledger| {
+            let made = ledger.jobs.iter().filter(|j| j.kind == "add_role");
+            let mut left = made.filter(|j| j.finished_at.is_none());
+            left.any(|j| !j.attempts.is_empty()).then_some(())
+        })
+        .await
 }
 
 async fn handed_over(mode: Mode, stage: &mut Stage) -> Result<(), String> {
