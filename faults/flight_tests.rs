@@ -88,3 +88,60 @@ fn a_request_without_an_answer_may_meet_its_own_repeat_and_nothing_else_may_meet
     });
     assert_eq!(unexplained, ["I16"]);
 }
+
+/// Two jobs of a member: the first one ended without an answer at 10,000 ms, and its second attempt lasted from 20,000 to
+/// 20,100 ms; the other one's write came at 15,000 ms, and met a request of the first job that came at `came`.
+fn met_late(
+    came: u64,
+    code: &'static str,
+    change: impl FnOnce(&mut Evidence),
+) -> impl FnOnce(&mut Case, &mut Evidence) {
+    move |_, e| {
+        let of = |started_at, ended_at| Times {
+            started_at,
+            ended_at,
+            ..Times::default()
+        };
+        let first = &mut e.ledger.jobs[1];
+        first.attempts = vec![
+            (1, "retry".into(), Some(code.to_owned())),
+            (2, "applied".into(), None),
+        ];
+        (first.times, first.attempt, first.fence) = (vec![of(0, 10_000), of(20_000, 20_100)], 2, 2);
+        let write = |job, unix_ms| Call {
+            at_ms: unix_ms,
+            answered_ms: unix_ms + 50,
+            unix_ms,
+            ..write_by(job)
+        };
+        e.discord.calls = vec![write("add", came), write("plan", came + 10)];
+        e.discord.calls[1].method = "DELETE".into();
+        e.discord.overlapping_writes = 1;
+        change(e);
+    }
+}
+
+#[test]
+fn a_request_that_came_when_its_job_waited_may_meet_another_job_and_one_that_was_being_sent_may_not() {
+    let flight = |came, code, change: fn(&mut Evidence)| {
+        broken_by(met_late(came, code, change)).contains(&"I16".to_owned())
+    };
+    let unanswered = "discord_unavailable";
+    assert!(!flight(15_000, unanswered, |_| ()), "between the attempts");
+    assert!(!flight(30_000, unanswered, |_| ()), "when all was over");
+    assert!(flight(20_050, unanswered, |_| ()), "an attempt was under way");
+    assert!(flight(20_100, unanswered, |_| ()), "until its last millisecond");
+    assert!(flight(9_999, unanswered, |_| ()), "its own attempt was under way");
+    assert!(
+        flight(15_000, "lease_nearly_over", |_| ()),
+        "an answer was not what it ended of"
+    );
+    assert!(
+        flight(30_000, unanswered, |e| e.ledger.jobs[1].finished_at = None),
+        "an attempt may be under way that is not told yet"
+    );
+    assert!(
+        flight(15_000, unanswered, |e| e.discord.overlapping_writes = 2),
+        "one more than that"
+    );
+}

@@ -63,7 +63,7 @@ pub(crate) async fn broken(stage: &mut Stage, fault: Broken, seed: u64) -> Resul
         stage.should_live = vec!["web", "worker"];
     }
     stage.ask().await?;
-    stage.writes(3).await?;
+    stage.writes(1).await?;
     stage.late_writes = fault.far == Far::Mongo && fault.how == Link::BlackHole;
     proxy.set(fault.how);
     match fault.seconds {
