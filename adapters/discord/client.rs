@@ -61,7 +61,7 @@ impl DiscordClient {
         let base = normalise(&settings.base_url)?;
         let agent = format!("DiscordBot ({}, {})", settings.user_agent_url, settings.version);
         let agent = HeaderValue::from_str(&agent).map_err(|_| ClientError::UserAgent)?;
-        let http = crate::http::client(&base)
+        let http = crate::http::given_up_after(CallOptions::default().timeout, crate::http::client(&base))
             .user_agent(agent)
             // A page of 1,000 members has a megabyte, and whoever asks for nothing may get it compressed all the same.
             .gzip(true)
