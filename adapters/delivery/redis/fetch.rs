@@ -1,4 +1,4 @@
-//! A worker's connection that does not ask an empty queue again.
+//! A worker's connection that does not ask an empty queue again, and lets acknowledgements travel with its fetches.
 //!
 //! apalis fetches after each acknowledgement, and asks for one envelope at a time; of an idle queue half of its questions find
 //! nothing. Here the question how much is left travels with the fetch. Where the answer was "nothing", a fetch is answered
@@ -6,11 +6,12 @@
 
 use apalis_redis::Config;
 use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::{Arg, Cmd, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::bell::Wake;
+use super::delayed::{Delayed, is_acknowledgement, put};
 use super::push::{ask_depth, told_depth};
-use super::together::{Accompanied, Company, together};
+use super::together::{Accompanied, Company, is_script, together};
 
 /// See the [module](self).
 pub(super) type Fetching = Accompanied<Fetch>;
@@ -20,20 +21,24 @@ pub(super) type Fetching = Accompanied<Fetch>;
 pub(super) struct Fetch {
     queue: Config,
     wake: Wake,
+    delayed: Delayed,
 }
 
 impl Fetching {
-    pub(super) fn new(redis: ConnectionManager, queue: Config, wake: Wake) -> Self {
+    pub(super) fn new(redis: ConnectionManager, queue: Config, wake: Wake, delayed: Delayed) -> Self {
         wake.look();
         Self {
             redis,
-            by: Fetch { queue, wake },
+            by: Fetch { queue, wake, delayed },
         }
     }
 }
 
 impl Company for Fetch {
     async fn answer(&mut self, redis: &mut ConnectionManager, command: &Cmd) -> RedisResult<Value> {
+        if is_acknowledgement(command, &self.queue) {
+            return self.delayed.answer(redis, command).await;
+        }
         if !is_fetch(command, &self.queue) {
             return redis.req_packed_command(command).await;
         }
@@ -41,13 +46,28 @@ impl Company for Fetch {
         if !self.wake.may_look() {
             return Ok(nothing());
         }
-        let answers = together(redis, command, |all| ask_depth(all, &self.queue)).await;
-        let (fetched, left) = answers.inspect_err(|_| self.wake.look())?;
-        let known_empty = fetched.is_ok() && told_depth(left).is_ok_and(|left| left == 0);
-        if !known_empty {
+        let done = self.delayed.take();
+        let others = |all: &mut Pipeline| {
+            ask_depth(all, &self.queue);
+            put(all, &done);
+        };
+        let answers = together(redis, command, others).await;
+        let (fetched, mut others) = match answers {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.wake.look();
+                self.delayed.missed(done);
+                return Err(error);
+            }
+        };
+        let left: Vec<Value> = others.by_ref().take(2).collect();
+        let left = told_depth(left.into_iter());
+        let acknowledged = self.delayed.told(done, others);
+        let answer = acknowledged.and(fetched);
+        if !(answer.is_ok() && left.is_ok_and(|left| left == 0)) {
             self.wake.look();
         }
-        fetched
+        answer
     }
 }
 
@@ -63,7 +83,5 @@ fn is_fetch(command: &Cmd, queue: &Config) -> bool {
         (4, queue.active_jobs_list()),
         (9, queue.scheduled_jobs_set()),
     ];
-    let is =
-        |at: usize, word: &[u8]| matches!(command.args_iter().nth(at), Some(Arg::Simple(arg)) if arg == word);
-    is(0, b"EVALSHA") && is(2, b"7") && keys.iter().all(|(at, key)| is(*at, key.as_bytes()))
+    is_script(command, b"7", &keys)
 }

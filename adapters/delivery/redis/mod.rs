@@ -11,6 +11,7 @@
 //! * any Redis error ends the worker and drops its handlers: supervised restart, jobs as own tasks (`worker`);
 //! * an idle worker looks only at its heartbeat, its interval strategy can fall asleep: own bell (`bell`);
 //! * it asks an empty queue again after each acknowledgement: not where it is known to be empty (`fetch`);
+//! * each acknowledgement is a round trip of its own, for which its loop waits: they travel with fetches (`delayed`);
 //! * bytes that do not decode end the worker: they reach the handler as they are (`codec`);
 //! * 8,000 due envelopes stop all workers: the window is at most [`LARGEST_WINDOW`] (`settings`);
 //! * finished envelopes and the names of workers stay for ever: own sweep and burial (`sweep`).
@@ -18,6 +19,7 @@
 mod bell;
 mod codec;
 pub(crate) mod connection;
+mod delayed;
 mod fetch;
 mod inspect;
 mod push;

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use futures::FutureExt as _;
 use redis::aio::{ConnectionLike, ConnectionManager};
-use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
+use redis::{Arg, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 /// What goes with the commands of a connection.
 pub(super) trait Company: Send {
@@ -39,6 +39,13 @@ pub(super) async fn together(
     let mut answers = redis.req_packed_commands(&all, 0, all.len()).await?.into_iter();
     let first = answers.next().unwrap_or(Value::Nil).extract_error();
     Ok((first, answers))
+}
+
+/// Whether a command is a script with so many keys, some of which are these. apalis' scripts are known by them.
+pub(super) fn is_script(command: &Cmd, how_many: &[u8], keys: &[(usize, String)]) -> bool {
+    let is =
+        |at: usize, word: &[u8]| matches!(command.args_iter().nth(at), Some(Arg::Simple(arg)) if arg == word);
+    is(0, b"EVALSHA") && is(2, how_many) && keys.iter().all(|(at, key)| is(*at, key.as_bytes()))
 }
 
 impl<C: Company> ConnectionLike for Accompanied<C> {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::bell::{Bell, Wake};
 use super::codec::Raw;
 use super::connection::Connection;
+use super::delayed::Delayed;
 use super::fetch::Fetching;
 use super::settings::RedisSettings;
 use super::sweep::bury;
@@ -39,11 +40,12 @@ pub(super) async fn supervise(
     while !stop.is_called() {
         // A name of its own for each start: apalis does not forget a name when its worker ends.
         let context = WorkerContext::new(&format!("{}-{}", settings.instance, Uuid::now_v7().simple()));
-        let backend =
-            RedisStorage::<Vec<u8>, _>::new(Fetching::new(connection.handle(), queue.clone(), wake.clone()))
-                .with_config(queue.clone())
-                .with_codec(Raw)
-                .poll_with_strategy(Bell::new(wake.clone()));
+        let delayed = Delayed::default();
+        let fetching = Fetching::new(connection.handle(), queue.clone(), wake.clone(), delayed.clone());
+        let backend = RedisStorage::<Vec<u8>, _>::new(fetching)
+            .with_config(queue.clone())
+            .with_codec(Raw)
+            .poll_with_strategy(Bell::new(wake.clone()));
         let worker = WorkerBuilder::new(context.clone())
             .backend(backend)
             .data(desk.clone())
@@ -52,6 +54,7 @@ pub(super) async fn supervise(
         let began = Instant::now();
         let end = stop.attend(&context, worker.run().boxed()).await;
         let burial = async {
+            delayed.send(&mut connection.handle()).await;
             if let Err(error) = bury(&mut connection.handle(), &queue, &context).await {
                 connection.failed(error).await;
             }

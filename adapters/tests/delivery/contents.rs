@@ -1,17 +1,14 @@
 //! What may be found in Redis, and what is left there.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use apalis::prelude::TaskBuilder;
 use apalis_redis::queries::push_tasks;
 use apalis_redis::{Config, RedisTask};
-use redis::aio::MultiplexedConnection;
 use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_core::job::Lane;
 use rolecall_core::ports::Delivery;
 
-use crate::server::Server;
 use crate::support::{
     Recorder, Worker, build, client, envelope, envelopes, keys, of_kind, settings, shared_url, until,
     until_it_works_again,
@@ -296,44 +293,4 @@ async fn what_waits_can_be_thrown_away_and_what_is_in_hand_is_not() {
         keys(&mut redis, &settings.installation).await,
         Vec::<String>::new()
     );
-}
-
-/// How often this Redis was asked to run a script.
-async fn scripts_run(redis: &mut MultiplexedConnection) -> u64 {
-    let info: String = redis::cmd("INFO")
-        .arg("commandstats")
-        .query_async(redis)
-        .await
-        .unwrap();
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-    line.and_then(|rest| rest.split(',').next()?.parse().ok())
-        .unwrap_or(0)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_envelope_that_comes_alone_costs_a_push_a_fetch_and_an_acknowledgement() {
-    let server = Server::start().await;
-    let settings = settings(&server.url());
-    let mut redis = client(&settings.url).await;
-    let (delivery, handler) = (build(&settings).await, Recorder::new());
-    let worker = Worker::start(&delivery, &handler);
-    until_it_works_again(&delivery, &handler).await;
-    const ENVELOPES: u64 = 200;
-    let done = handler.finished();
-    let (before, began) = (scripts_run(&mut redis).await, Instant::now());
-    for n in 1..=ENVELOPES as usize {
-        assert_eq!(delivery.push(Lane::Normal, &[envelope()]).await, Ok(1));
-        until("it is done", async || handler.finished() >= done + n).await;
-    }
-    let calls = scripts_run(&mut redis).await - before;
-    // Each lane looks each second, and says now and then that it is there. One in four may be fetched right before its own ring,
-    // which then finds nothing.
-    let looks = 3 * 3 * (began.elapsed().as_secs() + 1) + ENVELOPES / 4;
-    assert!(
-        calls <= 3 * ENVELOPES + looks,
-        "{calls} calls, of which {looks} may be looks"
-    );
-    worker.stop().await;
 }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers are tests too")]
 
+mod calls;
 mod conformance;
 mod contents;
 mod facts;
