@@ -3,10 +3,9 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use rolecall_core::RunId;
 use rolecall_core::cause::Cause;
 use rolecall_core::ports::{JobFilter, SchedulerTask, SchedulerTasks, Schedules};
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::run::RunKind;
 use rolecall_core::webhook::Sink;
 use rolecall_jobs::finish_run::{BY_THE_CLOCK, FinishRun};
 use rolecall_jobs::kernel::job::Job;
@@ -14,12 +13,11 @@ use rolecall_jobs::kernel::services::Services;
 use rolecall_workflows::refresh_tokens::RefreshTokens;
 use rolecall_workflows::schedule::{Action, Overlap};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::*;
 use crate::receiver::OPEN;
 use crate::schedules::{Missed, schedules};
-use crate::testing::{World, app, context_of, world, world_with};
+use crate::testing::{World, app, context_of, running, world, world_with};
 
 /// What go-falcon's scheduler was told.
 #[derive(Default)]
@@ -95,17 +93,11 @@ async fn the_end_of_a_run_is_told_only_if_the_clock_began_it() {
     let (app, told, _folder) = told().await;
     let sync = SchedulerTask::RoleSync.id();
     for (actor, is_told) in [(BY_THE_CLOCK, true), ("user:ada", false)] {
-        let run = Run {
-            id: RunId(Uuid::now_v7()),
-            kind: RunKind::Full,
-            scope: Scope::default(),
-            dry_run: false,
-            state: RunState::Running,
-            cause: Cause::new(actor, "a test"),
-            started_at: app.services.clock.now(),
-            finished_at: None,
-            results: None,
-        };
+        let run = running(
+            RunKind::Full,
+            Cause::new(actor, "a test"),
+            app.services.clock.now(),
+        );
         app.services.runs.insert(&run).await.unwrap();
         let (context, _lease) = context_of::<FinishRun>(&app);
         FinishRun { run_id: run.id }.run(&context).await.unwrap();

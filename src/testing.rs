@@ -12,7 +12,8 @@ use rolecall_core::guild::{GuildConfig, GuildSettings};
 use rolecall_core::link::{Link, SealedTokens};
 use rolecall_core::mapping::Mapping;
 use rolecall_core::ports::NewGuild;
-use rolecall_core::{DiscordId, GuildId, JobId, MappingId, RoleId, Timestamp};
+use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::{DiscordId, GuildId, JobId, MappingId, RoleId, RunId, Timestamp};
 use rolecall_jobs::kernel::context::Context;
 use rolecall_jobs::kernel::guilds;
 use rolecall_jobs::kernel::heartbeat::{Heartbeat, HeldLease};
@@ -93,6 +94,21 @@ pub(crate) async fn app(
     let app = Arc::new(connect(config, Purpose::Command).await.unwrap());
     app.store.prepare().await.unwrap();
     app
+}
+
+/// A run at work, of everything.
+pub(crate) fn running(kind: RunKind, cause: Cause, started_at: Timestamp) -> Run {
+    Run {
+        id: RunId(Uuid::now_v7()),
+        kind,
+        scope: Scope::default(),
+        dry_run: false,
+        state: RunState::Running,
+        cause,
+        started_at,
+        finished_at: None,
+        results: None,
+    }
 }
 
 impl World {

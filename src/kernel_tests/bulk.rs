@@ -8,17 +8,16 @@ use rolecall_core::error::ErrorClass;
 use rolecall_core::job::{JobState, Lane};
 use rolecall_core::order::{BulkAction, Order};
 use rolecall_core::ports::{Claim, JobFilter};
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
-use rolecall_core::{JobId, RunId, Timestamp};
+use rolecall_core::run::RunKind;
+use rolecall_core::{JobId, Timestamp};
 use rolecall_jobs::bulk_order::BulkOrder;
 use rolecall_jobs::cancel_run::CancelRun;
 use rolecall_jobs::finish_run::FinishRun;
 use rolecall_jobs::kernel::job::Job;
-use uuid::Uuid;
 
 use super::kinds::{Plain, Waits};
 use super::{Workshop, new};
-use crate::testing::context_of;
+use crate::testing::{context_of, running};
 
 const DEAD: u32 = 60;
 
@@ -136,17 +135,7 @@ async fn a_cancelled_run_ends_with_all_that_its_jobs_still_make() {
         kinds.add::<FinishRun>();
     })
     .await;
-    let run = Run {
-        id: RunId(Uuid::now_v7()),
-        kind: RunKind::Full,
-        scope: Scope::default(),
-        dry_run: false,
-        state: RunState::Running,
-        cause: Cause::new("test", ""),
-        started_at: workshop.world.now(),
-        finished_at: None,
-        results: None,
-    };
+    let run = running(RunKind::Full, Cause::new("test", ""), workshop.world.now());
     let services = &workshop.world.app.services;
     services.runs.insert(&run).await.unwrap();
     let far = workshop.world.now() + Duration::from_secs(3_600);

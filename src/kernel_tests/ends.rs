@@ -3,37 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::RunId;
 use rolecall_core::cause::Cause;
 use rolecall_core::company::QUARANTINE_AFTER;
 use rolecall_core::job::JobState;
 use rolecall_core::ports::{Claim, JobFilter};
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::run::RunKind;
 use rolecall_jobs::finish_run::FinishRun;
 use rolecall_jobs::kernel::job::Job;
 use rolecall_jobs::kernel::meter::Meter;
 use rolecall_jobs::kernel::rescuer;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::kinds::Plain;
 use super::{Workshop, new};
+use crate::testing::running;
 
 #[tokio::test]
 async fn three_crashes_set_a_job_aside_with_what_is_known_and_close_its_run() {
     let workshop = Workshop::closed().await;
     let services = Arc::clone(&workshop.world.app.services);
-    let run = Run {
-        id: RunId(Uuid::now_v7()),
-        kind: RunKind::Full,
-        scope: Scope::default(),
-        dry_run: false,
-        state: RunState::Running,
-        cause: Cause::new("demo", "a test"),
-        started_at: services.clock.now(),
-        finished_at: None,
-        results: None,
-    };
+    let run = running(RunKind::Full, Cause::new("demo", "a test"), services.clock.now());
     services.runs.insert(&run).await.unwrap();
     let id = workshop.store(new(&Plain { number: 1 }).in_run(run.id)).await;
     let stop = CancellationToken::new();

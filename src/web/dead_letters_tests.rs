@@ -4,11 +4,11 @@ use rolecall_core::cause::Cause;
 use rolecall_core::job::{Attempt, JobState, Lane};
 use rolecall_core::ports::Settlement;
 use rolecall_core::run::{Run, RunKind, RunResults, RunState, Scope};
-use rolecall_core::{JobId, RunId, Timestamp};
+use rolecall_core::{JobId, Timestamp};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::access_tests::{Served, served};
+use crate::testing::running;
 
 /// What a job of another kind met at another call, for the same reason as [`Served::dead`].
 const OTHER_CALL: &str = "join_guild|PUT /guilds/{guild}/members/{user}|403|50013";
@@ -48,18 +48,11 @@ impl Served {
     async fn run_in(&self, guild: Option<u64>, end: Option<RunState>) -> String {
         let services = &self.app.services;
         let run = Run {
-            id: RunId(Uuid::now_v7()),
-            kind: RunKind::Guild,
             scope: Scope {
                 guilds: guild.and_then(rolecall_core::GuildId::new).into_iter().collect(),
                 ..Scope::default()
             },
-            dry_run: false,
-            state: RunState::Running,
-            cause: Cause::new("test", ""),
-            started_at: services.clock.now(),
-            finished_at: None,
-            results: None,
+            ..running(RunKind::Guild, Cause::new("test", ""), services.clock.now())
         };
         services.runs.insert(&run).await.unwrap();
         if let Some(end) = end {

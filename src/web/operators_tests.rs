@@ -5,14 +5,14 @@ use std::time::Duration;
 use rolecall_core::cause::Cause;
 use rolecall_core::job::{Attempt, JobState};
 use rolecall_core::ports::{Claim, Settlement, permission};
-use rolecall_core::run::{Run, RunKind, RunState, Scope};
+use rolecall_core::run::RunKind;
 use rolecall_core::{JobId, RunId, Timestamp};
 use rolecall_jobs::add_role::AddRole;
 use rolecall_jobs::kernel::queue::Enqueue;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::access_tests::{Served, served};
+use crate::testing::running;
 
 pub(super) const ADMIN: &str = "user:ada";
 
@@ -20,17 +20,7 @@ impl Served {
     /// A full run at work, without a job yet.
     pub(super) async fn running_run(&self) -> RunId {
         let services = &self.app.services;
-        let run = Run {
-            id: RunId(Uuid::now_v7()),
-            kind: RunKind::Full,
-            scope: Scope::default(),
-            dry_run: false,
-            state: RunState::Running,
-            cause: Cause::new("test", ""),
-            started_at: services.clock.now(),
-            finished_at: None,
-            results: None,
-        };
+        let run = running(RunKind::Full, Cause::new("test", ""), services.clock.now());
         services.runs.insert(&run).await.unwrap();
         run.id
     }
