@@ -70,7 +70,8 @@ async fn rescue(services: &Services, queue: &Queue, meter: &Meter, quiet: &mut Q
         services.observer.rescued(job);
         tracing::warn!(
             job.id = %job.id, job.kind = %job.kind, crashes = job.crashes, state = %job.state,
-            "Took back job {} ({}), whose worker went away", job.id, job.kind
+            "Took back job {} ({}): its lease ended, because its worker died or could not write to the store", job.id,
+            job.kind
         );
         // Taken back is tried again: an attempt that failed.
         let ended = match job.state {
