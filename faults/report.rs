@@ -58,12 +58,28 @@ fn machine() -> String {
     format!("{cores} cores{gib}")
 }
 
+/// The commit, and whether anything but the page itself is not as it is there: the parts of the page are written one after
+/// the other.
+fn commit() -> String {
+    let id = said_by("git", &["describe", "--always", "--abbrev=12"]);
+    let others = [
+        "diff",
+        "--name-only",
+        "HEAD",
+        "--",
+        ":/",
+        ":(top,exclude)docs/reliability.md",
+    ];
+    let is_as_it_was = said_by("git", &others).is_empty();
+    if is_as_it_was { id } else { format!("{id}-dirty") }
+}
+
 /// When, of what, and on which machine this was played. `what`: such as `74 scenarios `, or nothing.
 pub(crate) fn about(what: &str, seed: u64, took: f64) -> String {
     format!(
         "Run of {} on commit {}, {}, seed {seed}; {what}took {took:.0} s.\n\n",
         said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
+        commit(),
         machine(),
     )
 }
