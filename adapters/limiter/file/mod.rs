@@ -209,9 +209,10 @@ impl FileLimiter {
         if book.again.replace(Instant::now() + PAUSE).is_none() {
             tracing::warn!(
                 %error,
-                "The file {} cannot be used: until it can, this process keeps Discord's limits by itself. Make room on \
-                 its disk, and let the folder be writable; nothing is lost if the file is removed",
-                self.cover.path.display()
+                "The file {} cannot be used: until it can, this process keeps Discord's limits by itself. {}; nothing is \
+                 lost if the file is removed",
+                self.cover.path.display(),
+                error.advice()
             );
         }
         if let Some(pages) = book.pages.take()

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
@@ -17,6 +17,9 @@ use crate::limiter::{FLIGHT, LimiterSettings, PROCESS_SEEN};
 
 /// How long a decision waits for those of other processes.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How often it asks meanwhile. SQLite by itself soon asks ten times a second only, and may find somebody at it each time
+/// where three processes work and a decision follows the other.
+const AGAIN: Duration = Duration::from_millis(2);
 /// After so many decisions, what nobody uses any more is deleted.
 const TIDY_EVERY: u32 = 10_000;
 
@@ -29,6 +32,18 @@ pub(super) enum PagesError {
     Files(#[from] io::Error),
     #[error("what is to be written is no JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl PagesError {
+    /// What an operator can do about it.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Store(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                "Another process was at it for a second: look for one that is stopped, or for a disk or a machine that is too slow"
+            }
+            _ => "Make room on its disk, and let the folder be writable",
+        }
+    }
 }
 
 pub(super) type Result<T> = std::result::Result<T, PagesError>;
@@ -95,8 +110,8 @@ impl Pages {
             .append(true)
             .mode(0o600)
             .open(path)?;
-        let db = Connection::open(path)?;
-        db.busy_timeout(SILENCE)?;
+        let mut db = Connection::open(path)?;
+        db.busy_handler(Some(patience()))?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
              CREATE TABLE IF NOT EXISTS kept (
@@ -186,6 +201,18 @@ impl Pages {
         let processes = read.address.processes.values().filter(|asked| **asked > lately);
         let processes = processes.count();
         Ok(work(&mut read.state, read.now, processes))
+    }
+}
+
+/// Whether to ask once more.
+fn patience() -> impl FnMut(i32) -> bool + Send + 'static {
+    let mut began = Instant::now();
+    move |asked| {
+        if asked == 0 {
+            began = Instant::now();
+        }
+        std::thread::sleep(AGAIN);
+        began.elapsed() < SILENCE
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::time::Duration;
 
 use rolecall_core::job::Lane;
@@ -212,6 +213,37 @@ async fn without_its_file_a_process_goes_on_by_itself_and_tells_what_it_met_when
         Some(Barrier::Global)
     );
     assert_eq!(other.keeper, Keeper::File);
+}
+
+/// Another process that is at the file nine tenths of the time, and tells each time that it begins.
+fn busy(path: &Path) -> Receiver<()> {
+    let (path, (begins, begun)) = (path.to_owned(), sync_channel(0));
+    std::thread::spawn(move || {
+        let db = rusqlite::Connection::open(path).unwrap();
+        loop {
+            db.execute_batch("BEGIN IMMEDIATE").unwrap();
+            match begins.try_send(()) {
+                Err(TrySendError::Disconnected(())) => return,
+                Ok(()) | Err(TrySendError::Full(())) => std::thread::sleep(Duration::from_millis(9)),
+            }
+            db.execute_batch("COMMIT").unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    begun
+}
+
+#[tokio::test]
+async fn whoever_wants_the_file_gets_it_between_two_that_others_want() {
+    let folder = tempdir().unwrap();
+    let path = file(&folder);
+    let one = process(&path, "one");
+    assert_eq!(one.budget().await.keeper, Keeper::File);
+    let begun = busy(&path);
+    for n in 0..50 {
+        begun.recv().unwrap();
+        assert_eq!(one.budget().await.keeper, Keeper::File, "question {n}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
