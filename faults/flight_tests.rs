@@ -90,7 +90,7 @@ fn a_request_without_an_answer_may_meet_its_own_repeat_and_nothing_else_may_meet
 }
 
 /// Two jobs of a member: the first one ended without an answer at 10,000 ms, and its second attempt lasted from 20,000 to
-/// 20,100 ms; the other one's write came at 15,000 ms, and met a request of the first job that came at `came`.
+/// 20,100 ms. A request of the first job came at `came`, and the other job's write 10 ms later, in the middle of it.
 fn met_late(
     came: u64,
     code: &'static str,

@@ -5,10 +5,9 @@ use std::time::Instant;
 use redis::aio::MultiplexedConnection;
 use rolecall_core::job::Lane;
 
+use crate::scene::Scene;
 use crate::server::Server;
-use crate::support::{
-    Recorder, Worker, build, client, envelope, envelopes, keys, settings, until, until_it_works_again,
-};
+use crate::support::{envelope, envelopes, until};
 
 /// A number that this Redis keeps: in this part of its INFO, behind this text.
 async fn counted(redis: &mut MultiplexedConnection, part: &str, name: &str) -> u64 {
@@ -30,18 +29,15 @@ async fn packets(redis: &mut MultiplexedConnection) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_envelope_that_comes_alone_costs_a_push_a_fetch_and_an_acknowledgement() {
-    let server = Server::start().await;
-    let settings = settings(&server.url());
-    let mut redis = client(&settings.url).await;
-    let (delivery, handler) = (build(&settings).await, Recorder::new());
-    let worker = Worker::start(&delivery, &handler);
-    until_it_works_again(&delivery, &handler).await;
+    let scene = Scene::on(Server::start().await).await;
+    let mut redis = scene.server.client().await;
+    scene.works_again().await;
     const ENVELOPES: u64 = 200;
-    let done = handler.finished();
+    let done = scene.handler.finished();
     let (before, began) = (scripts_run(&mut redis).await, Instant::now());
     for n in 1..=ENVELOPES as usize {
-        assert_eq!(delivery.push(Lane::Normal, &[envelope()]).await, Ok(1));
-        until("it is done", async || handler.finished() >= done + n).await;
+        assert_eq!(scene.delivery.push(Lane::Normal, &[envelope()]).await, Ok(1));
+        until("it is done", async || scene.handler.finished() >= done + n).await;
     }
     let calls = scripts_run(&mut redis).await - before;
     // Each lane looks each second, and says now and then that it is there. One in four may be fetched right before its own ring,
@@ -51,26 +47,24 @@ async fn an_envelope_that_comes_alone_costs_a_push_a_fetch_and_an_acknowledgemen
         calls <= 3 * ENVELOPES + looks,
         "{calls} calls, of which {looks} may be looks"
     );
-    worker.stop().await;
+    scene.worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledgements_travel_with_the_fetches_of_a_busy_lane() {
-    let server = Server::start().await;
-    let settings = settings(&server.url());
-    let mut redis = client(&settings.url).await;
-    let (delivery, handler) = (build(&settings).await, Recorder::new());
-    let worker = Worker::start(&delivery, &handler);
-    until_it_works_again(&delivery, &handler).await;
+    let scene = Scene::on(Server::start().await).await;
+    let mut redis = scene.server.client().await;
+    scene.works_again().await;
     const ENVELOPES: u64 = 600;
-    let done = handler.finished();
+    let done = scene.handler.finished();
     let (before, began) = (packets(&mut redis).await, Instant::now());
-    delivery
+    scene
+        .delivery
         .push(Lane::Bulk, &envelopes(ENVELOPES as usize))
         .await
         .unwrap();
     until("all are done", async || {
-        handler.finished() >= done + ENVELOPES as usize
+        scene.handler.finished() >= done + ENVELOPES as usize
     })
     .await;
     let came = packets(&mut redis).await - before;
@@ -81,49 +75,34 @@ async fn acknowledgements_travel_with_the_fetches_of_a_busy_lane() {
         came <= ENVELOPES * 5 / 4 + others,
         "{came} packets, of which {others} may be others"
     );
-    worker.stop().await;
+    scene.worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_envelope_is_acknowledged_even_if_the_scripts_are_flushed_meanwhile() {
-    let server = Server::start().await;
-    let settings = settings(&server.url());
-    let mut redis = client(&settings.url).await;
-    let (delivery, handler) = (build(&settings).await, Recorder::new());
-    let worker = Worker::start(&delivery, &handler);
-    until_it_works_again(&delivery, &handler).await;
+    let scene = Scene::on(Server::start().await).await;
+    scene.works_again().await;
     for _ in 0..10 {
-        let done = handler.finished();
-        delivery.push(Lane::Bulk, &envelopes(100)).await.unwrap();
-        until("some are done", async || handler.finished() > done).await;
-        server.tell("SCRIPT FLUSH").await;
-        until("all are done", async || handler.finished() >= done + 100).await;
+        let done = scene.handler.finished();
+        scene.delivery.push(Lane::Bulk, &envelopes(100)).await.unwrap();
+        until("some are done", async || scene.handler.finished() > done).await;
+        scene.server.tell("SCRIPT FLUSH").await;
+        until("all are done", async || scene.handler.finished() >= done + 100).await;
     }
-    // Only a worker's name and its metadata for each lane: nothing is in hand, nothing finished is left.
-    until("nothing is in hand", async || {
-        keys(&mut redis, &settings.installation).await.len() <= 6
-    })
-    .await;
-    worker.stop().await;
+    scene.is_clean().await;
+    scene.worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_envelope_is_acknowledged_even_if_the_scripts_are_flushed_right_after_it() {
-    let server = Server::start().await;
-    let settings = settings(&server.url());
-    let mut redis = client(&settings.url).await;
-    let (delivery, handler) = (build(&settings).await, Recorder::new());
-    let worker = Worker::start(&delivery, &handler);
+    let scene = Scene::on(Server::start().await).await;
     // The first acknowledgement of a lane goes at once; the next ones wait for a fetch, of which a lane that is empty has none.
     for _ in 0..3 {
-        let done = handler.finished();
-        delivery.push(Lane::Bulk, &envelopes(1)).await.unwrap();
-        until("it is done", async || handler.finished() > done).await;
+        let done = scene.handler.finished();
+        scene.delivery.push(Lane::Bulk, &envelopes(1)).await.unwrap();
+        until("it is done", async || scene.handler.finished() > done).await;
     }
-    server.tell("SCRIPT FLUSH").await;
-    until("nothing is in hand", async || {
-        keys(&mut redis, &settings.installation).await.len() <= 6
-    })
-    .await;
-    worker.stop().await;
+    scene.server.tell("SCRIPT FLUSH").await;
+    scene.is_clean().await;
+    scene.worker.stop().await;
 }

@@ -10,8 +10,8 @@ use rolecall_core::job::Lane;
 use rolecall_core::ports::Delivery;
 
 use crate::support::{
-    Recorder, Worker, build, client, envelope, envelopes, keys, of_kind, settings, shared_url, until,
-    until_it_works_again,
+    Recorder, Worker, build, client, envelope, envelopes, keys, of_kind, only_workers_are_left, settings,
+    shared_url, until, until_it_works_again,
 };
 
 /// The queue as apalis sees it.
@@ -175,11 +175,7 @@ async fn finished_envelopes_are_swept_while_the_worker_works() {
     let worker = Worker::start(&delivery, &handler);
     delivery.push(Lane::Bulk, &envelopes(900)).await.unwrap();
     until("all are done", async || handler.finished() == 900).await;
-    // A worker's name and its metadata, for each lane.
-    until("only the workers are left", async || {
-        keys(&mut redis, &settings.installation).await.len() <= 6
-    })
-    .await;
+    only_workers_are_left(&mut redis, &settings.installation).await;
     worker.stop().await;
 }
 

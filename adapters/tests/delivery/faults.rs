@@ -8,38 +8,11 @@ use rolecall_adapters::delivery::redis::{RedisDelivery, RedisSettings};
 use rolecall_core::job::Lane;
 use rolecall_core::ports::Delivery;
 
+use crate::scene::Scene;
 use crate::server::Server;
 use crate::support::{Recorder, Worker, of_kind, settings, until, until_it_works_again};
 
-struct Scene {
-    server: Server,
-    delivery: Arc<dyn Delivery>,
-    handler: Arc<Recorder>,
-    worker: Worker,
-}
-
 impl Scene {
-    async fn on(server: Server) -> Self {
-        let url = server.url();
-        Self::reach(server, &url).await
-    }
-
-    async fn reach(server: Server, url: &str) -> Self {
-        let delivery: Arc<dyn Delivery> = Arc::new(
-            RedisDelivery::connect(settings(url))
-                .await
-                .expect("settings that work"),
-        );
-        let handler = Recorder::new();
-        let worker = Worker::start(&delivery, &handler);
-        Self {
-            server,
-            delivery,
-            handler,
-            worker,
-        }
-    }
-
     /// At work, with two jobs in hand.
     async fn at_work() -> Self {
         let scene = Self::on(Server::start().await).await;
@@ -52,11 +25,6 @@ impl Scene {
         })
         .await;
         scene
-    }
-
-    async fn works_again(&self) {
-        until_it_works_again(&self.delivery, &self.handler).await;
-        assert!(!self.worker.is_over());
     }
 
     /// The jobs that were in hand all the time end well, and so does the worker.

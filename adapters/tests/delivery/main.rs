@@ -11,5 +11,6 @@ mod contents;
 mod facts;
 mod faults;
 mod measure;
+mod scene;
 mod server;
 mod support;

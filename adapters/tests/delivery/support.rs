@@ -43,11 +43,7 @@ impl Way {
                     grace,
                     ..settings(&shared_url())
                 };
-                Arc::new(
-                    RedisDelivery::connect(settings)
-                        .await
-                        .expect("settings that work"),
-                )
+                build(&settings).await
             }
         }
     }
@@ -86,6 +82,14 @@ pub(crate) async fn keys(redis: &mut MultiplexedConnection, installation: &str) 
         .query_async(redis)
         .await
         .unwrap()
+}
+
+/// Waits until an installation has only what its workers have while they live: a name and its metadata for each lane.
+pub(crate) async fn only_workers_are_left(redis: &mut MultiplexedConnection, installation: &str) {
+    until("only the workers are left", async || {
+        keys(redis, installation).await.len() <= 6
+    })
+    .await;
 }
 
 pub(crate) fn envelope() -> Envelope {
