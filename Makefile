@@ -72,4 +72,4 @@ tree:
 
 unit:
 	@scripts/cargo-tool cargo-nextest
-	cargo nextest run --workspace --lib --locked
+	@scripts/test-services cargo nextest run --workspace --lib --locked
